@@ -1,0 +1,1 @@
+export type JournalEvent = { readonly kind: "todo" };

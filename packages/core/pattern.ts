@@ -1,0 +1,138 @@
+// Pattern: one fnmatch pattern, with exactly the meaning that Python's fnmatch gives it, matched in at most
+// pattern × text steps whatever a user or a sender writes. Only * ? [set] [!set] mean something: no braces, no escape,
+// no negation, no path rules. Case is folded on both sides. Not a regular expression, because `*a*a*a*b` as one takes
+// minutes.
+
+/** Longest pattern that is matched; longer ones can match no address (RFC 5321 §4.5.3.1.3 allows 254 octets). */
+export const maxPattern: number = 320;
+
+type Step =
+  | { readonly kind: "literal"; readonly char: string }
+  | { readonly kind: "any" }
+  | { readonly kind: "run" }
+  | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
+
+/** A compiled pattern. */
+export type Pattern = Readonly<{ source: string; steps: readonly Step[] }>;
+
+/** Folds what is compared: composed, lower case. */
+export function foldText(text: string): string {
+  return text.normalize("NFC").toLowerCase();
+}
+
+/** True when a pattern has no special character, so that it matches itself alone. */
+export function isLiteral(pattern: string): boolean {
+  return !/[*?[]/.test(pattern);
+}
+
+/** Compiles a pattern; every text is one. */
+export function compilePattern(source: string): Pattern {
+  const chars = [...foldText(source)];
+  const steps: Step[] = [];
+  let at = 0;
+  while (at < chars.length) {
+    const char = chars[at] ?? "";
+    at++;
+    if (char === "*") {
+      if (steps.at(-1)?.kind !== "run") steps.push({ kind: "run" });
+    } else if (char === "?") steps.push({ kind: "any" });
+    else if (char === "[") {
+      const end = endOfSet(chars, at);
+      steps.push(end < 0 ? { kind: "literal", char } : compileSet(chars.slice(at, end)));
+      if (end >= 0) at = end + 1;
+    } else steps.push({ kind: "literal", char });
+  }
+  return { source, steps };
+}
+
+/** The index of the closing bracket; a bracket that comes first is a member. -1: never closed, so `[` is itself. */
+function endOfSet(chars: readonly string[], start: number): number {
+  let at = start;
+  if (chars[at] === "!") at++;
+  if (chars[at] === "]") at++;
+  return chars.indexOf("]", at);
+}
+
+/** Members and ranges of a set. A range that runs backwards holds nothing. */
+function compileSet(inner: readonly string[]): Step {
+  const negated = inner[0] === "!";
+  const chunks = joinEmptyRanges(splitAtHyphens(inner));
+  const [first = [], ...others] = chunks;
+  const members = negated ? first.slice(1) : first;
+  const ranges: (readonly [string, string])[] = [...members, ...others.flat()].map((char) => [char, char]);
+  chunks.slice(1).forEach((chunk, index) => {
+    const from = chunks[index]?.at(-1);
+    const to = chunk[0];
+    if (from !== undefined && to !== undefined) ranges.push([from, to]);
+  });
+  return { kind: "set", negated, ranges };
+}
+
+/** Cuts at each hyphen that makes a range: one with a character on either side that no earlier range used. */
+function splitAtHyphens(inner: readonly string[]): string[][] {
+  const chunks: string[][] = [];
+  let start = 0;
+  let at = inner.indexOf("-", inner[0] === "!" ? 2 : 1);
+  while (at >= 0) {
+    chunks.push(inner.slice(start, at));
+    start = at + 1;
+    at = inner.indexOf("-", at + 3);
+  }
+  const last = inner.slice(start);
+  if (last.length > 0 || chunks.length === 0) chunks.push(last);
+  else chunks.at(-1)?.push("-");
+  return chunks;
+}
+
+/** A backward range loses both its ends, and its neighbours grow together. */
+function joinEmptyRanges(chunks: readonly string[][]): string[][] {
+  const joined = chunks.map((chunk) => [...chunk]);
+  for (let k = joined.length - 1; k > 0; k--) {
+    const [before = [], after = []] = [joined[k - 1], joined[k]];
+    if (compareChars(before.at(-1) ?? "", after[0] ?? "") > 0) joined.splice(k - 1, 2, [...before.slice(0, -1), ...after.slice(1)]);
+  }
+  return joined;
+}
+
+function compareChars(a: string, b: string): number {
+  return (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0);
+}
+
+/**
+ * Whether the whole text matches. On a mismatch only the last `*` is moved on: an earlier one can always take what it
+ * took first, so no other choice needs to be tried.
+ */
+export function matches({ steps }: Pattern, text: string): boolean {
+  const chars = [...foldText(text)];
+  let [step, at, lastRun, lastAt] = [0, 0, -1, 0];
+  while (at < chars.length) {
+    const current = steps[step];
+    if (current?.kind === "run") {
+      lastRun = step++;
+      lastAt = at;
+    } else if (current !== undefined && takes(current, chars[at] ?? "")) {
+      step++;
+      at++;
+    } else if (lastRun >= 0) {
+      step = lastRun + 1;
+      at = ++lastAt;
+    } else return false;
+  }
+  while (steps[step]?.kind === "run") step++;
+  return step === steps.length;
+}
+
+function takes(step: Step, char: string): boolean {
+  switch (step.kind) {
+    case "literal":
+      return step.char === char;
+    case "any":
+      return true;
+    case "set":
+      return step.negated !== step.ranges.some(([from, to]) => compareChars(from, char) <= 0 && compareChars(char, to) <= 0);
+    case "run":
+      return false;
+    default:
+      return step satisfies never;
+  }
+}

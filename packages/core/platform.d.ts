@@ -1,0 +1,9 @@
+// All that the core may use of a platform: the two codecs that every JavaScript runtime has. Nothing else is declared,
+// so a clock, a socket, a file or an environment variable does not compile here.
+declare class TextDecoder {
+  constructor(label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean });
+  decode(input?: Uint8Array, options?: { readonly stream?: boolean }): string;
+}
+declare class TextEncoder {
+  encode(input?: string): Uint8Array;
+}
