@@ -3,7 +3,7 @@
 // It does not check that a domain exists, and it does not decode encoded words (encoded-word.ts does).
 
 import { toASCII } from "punycode/punycode.es6.js";
-import { type Result, err, ok, quote } from "./result.ts";
+import { err, ok, quote, type Result } from "./result.ts";
 
 declare const addressBrand: unique symbol;
 declare const addressKeyBrand: unique symbol;
@@ -88,6 +88,16 @@ export function withoutTag(key: AddressKey): AddressKey {
   return plus > 0 && plus < at ? (`${key.slice(0, plus)}${key.slice(at)}` as AddressKey) : key;
 }
 
+/** Whether two addresses are one. */
+export function sameAddress(a: Address, b: Address): boolean {
+  return addressKey(a) === addressKey(b);
+}
+
+/** Whether two addresses lead to one mailbox: equal, or equal without their tags (RFC 5233). */
+export function sameMailbox(a: Address, b: Address): boolean {
+  return withoutTag(addressKey(a)) === withoutTag(addressKey(b));
+}
+
 /** The table keys under which rows for an address stand, nearest first: itself, without its tag, the domain's catch-all. */
 export function tableKeys(address: Address): readonly string[] {
   const key = addressKey(address);
@@ -123,7 +133,8 @@ function splitMailboxes(value: string): MailboxWords[] {
     if (char === "(") current.comment += token.slice(1, token.endsWith(")") ? -1 : undefined);
     else if (char === "<") current.angle ??= stripRoute(token.slice(1, token.endsWith(">") ? -1 : undefined));
     else if (char === "," || char === ";") flush();
-    else if (char === ":") current = { bare: "", angle: null, comment: "" }; // what stood before it names a group
+    else if (char === ":")
+      current = { bare: "", angle: null, comment: "" }; // what stood before it names a group
     else current.bare += token;
   }
   flush();
@@ -133,7 +144,10 @@ function splitMailboxes(value: string): MailboxWords[] {
 function tidy(words: MailboxWords): MailboxWords {
   const bare = words.bare.trim();
   // In a display name quotes are delimiters; in an address they belong to the local part.
-  const name = words.angle === null ? bare.replace(/\s+/g, "") : bare.replace(/"((?:[^"\\]|\\.)*)"/gs, (_, inner: string) => inner.replace(/\\(.)/gs, "$1"));
+  const name =
+    words.angle === null
+      ? bare.replace(/\s+/g, "")
+      : bare.replace(/"((?:[^"\\]|\\.)*)"/gs, (_, inner: string) => inner.replace(/\\(.)/gs, "$1"));
   return { bare: words.angle === null && bare.startsWith('"') ? bare : name, angle: words.angle, comment: words.comment.trim() };
 }
 

@@ -2,7 +2,7 @@
 // out-of-office reply may answer it. RFC 3834 §2, RFC 5230 §4.5 and §4.6, MS-OXCMAIL 2.2.3.2.14 (X-Auto-Response-Suppress).
 // Each test has its own word, which the log and the metrics repeat.
 
-import { type Address, type ReversePath, addressKey, localPartOf, withoutTag } from "./address.ts";
+import { type Address, localPartOf, type ReversePath, sameMailbox } from "./address.ts";
 import { fieldsOf, firstValue, valuesOf } from "./header.ts";
 import { type Mail, mailboxesOf } from "./mail.ts";
 
@@ -44,7 +44,13 @@ function isSystemSender(address: Address): boolean {
 
 /** The value without comments and parameters: `auto-replied (vacation)` and `no; x=y`. */
 function firstWord(value: string): string {
-  return value.replace(/\([^()]*\)/g, " ").trim().split(/[\s;]/)[0]?.toLowerCase() ?? "";
+  return (
+    value
+      .replace(/\([^()]*\)/g, " ")
+      .trim()
+      .split(/[\s;]/)[0]
+      ?.toLowerCase() ?? ""
+  );
 }
 
 /** `All` and `OOF` are for us; `AutoReply` speaks of automatic replies other than out-of-office. */
@@ -56,11 +62,6 @@ function isReport(mail: Mail): boolean {
   if (fieldsOf(mail.block, "X-Failed-Recipients").length > 0) return true;
   const type = firstValue(mail.block, "Content-Type") ?? "";
   return /^\s*(?:multipart\/report|message\/(?:delivery-status|disposition-notification))\b/i.test(type);
-}
-
-/** Whether two addresses lead to one mailbox: equal, or equal without their tags (RFC 5233). */
-export function sameMailbox(a: Address, b: Address): boolean {
-  return withoutTag(addressKey(a)) === withoutTag(addressKey(b));
 }
 
 function isAddressed(mail: Mail, recipient: Address): boolean {

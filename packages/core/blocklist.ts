@@ -3,9 +3,9 @@
 // and with the decoration of BATV, SRS or VERP taken off), each mailbox of each From field, and Sender. A display name
 // is never matched. RFC 5321 §2.4 and §4.5.5: the null reverse-path is no address, so no pattern applies to it.
 
-import { type Address, type ReversePath, addressKey, domainOf, localPartOf, parseAddress } from "./address.ts";
+import { type Address, addressKey, domainOf, localPartOf, parseAddress, type ReversePath } from "./address.ts";
 import { type Mail, mailboxesOf } from "./mail.ts";
-import { type Pattern, compilePattern, foldText, isLiteral, matches, maxPattern } from "./pattern.ts";
+import { compilePattern, foldText, isLiteral, matches, maxPattern, type Pattern } from "./pattern.ts";
 import { quote } from "./result.ts";
 
 /** The pattern that blocks, and the address of the sender that it matched. */
@@ -33,7 +33,8 @@ export function indexBlocklist(rows: readonly unknown[]): Blocklist {
       warnings.push(`Cannot use a pattern as it may have ${maxPattern} characters: current value is ${quote(source)}`);
       continue;
     }
-    if (!/[@*?[]/.test(pattern)) warnings.push(`Cannot match any sender as an address holds an @; write ${quote(`*@${source}`)}: current value is ${quote(source)}`);
+    if (!/[@*?[]/.test(pattern))
+      warnings.push(`Cannot match any sender as an address holds an @; write ${quote(`*@${source}`)}: current value is ${quote(source)}`);
     if (isLiteral(pattern)) exact.set(pattern, source);
     else if (pattern.startsWith("*@") && isLiteral(pattern.slice(2))) domains.set(pattern.slice(2), source);
     else others.push(compilePattern(source.trim()));

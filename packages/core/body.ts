@@ -31,7 +31,7 @@ function tidy(text: string): string {
 }
 
 /** A rough reading: tags away, breaks as lines. It is shown as text and never as HTML, so it need not be exact. */
-function textOfHtml(html: string): string {
+export function textOfHtml(html: string): string {
   const parts = html.slice(0, readLimit).split("<");
   let text = parts[0] ?? "";
   let hidden = "";

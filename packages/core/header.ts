@@ -4,7 +4,7 @@
 
 import { concat, textOf, utf8 } from "./bytes.ts";
 import { encodeWords } from "./encoded-word.ts";
-import { type Result, err, ok, quote } from "./result.ts";
+import { err, ok, quote, type Result } from "./result.ts";
 
 /** One field with its name and all octets, folds and line end included. The name of a line without a colon is "". */
 export type HeaderField = Readonly<{ name: string; key: string; raw: Uint8Array }>;
@@ -67,14 +67,21 @@ export function splitHeader(head: Uint8Array, complete: boolean): HeaderSplit {
   return finish({ fields, separator: head.subarray(0, 0) }, fields.length > 0 ? at : 0);
 
   function finish(block: HeaderBlock, bodyStart: number): HeaderSplit {
-    if (block.fields.length === 0) return { block: { fields: [], separator: head.subarray(0, 0) }, bodyStart: 0, defects: ["no-header-block"] };
+    if (block.fields.length === 0)
+      return { block: { fields: [], separator: head.subarray(0, 0) }, bodyStart: 0, defects: ["no-header-block"] };
     noteOctets(head.subarray(0, bodyStart), defects);
     return { block, bodyStart, defects: [...defects] };
   }
 }
 
 function startsWithMboxLine(head: Uint8Array): boolean {
-  return head.length > 5 && textOf(head.subarray(0, 5)) === "From " && !textOf(head.subarray(5, lineEnd(head, 5))).trimStart().startsWith(":");
+  return (
+    head.length > 5 &&
+    textOf(head.subarray(0, 5)) === "From " &&
+    !textOf(head.subarray(5, lineEnd(head, 5)))
+      .trimStart()
+      .startsWith(":")
+  );
 }
 
 function lineEnd(head: Uint8Array, at: number): number {
@@ -120,7 +127,10 @@ export function fieldsOf(block: HeaderBlock, name: string): readonly HeaderField
 /** The value of a field: unfolded, line ends and bare CR as spaces, trimmed; encoded words as they stand. */
 export function valueOf(field: HeaderField): string {
   const text = textOf(field.raw.subarray(field.raw.indexOf(colon) + 1));
-  return text.replace(/\r?\n(?=[ \t])/g, "").replace(/[\r\n]+/g, " ").trim();
+  return text
+    .replace(/\r?\n(?=[ \t])/g, "")
+    .replace(/[\r\n]+/g, " ")
+    .trim();
 }
 
 /** The values of all fields of a name. */
@@ -177,13 +187,20 @@ function mustRender(name: string, value: FieldValue): string {
  * Refuses names outside RFC 5322 §2.2 and values with CR, LF, NUL or other control characters.
  */
 export function renderField(name: string, value: FieldValue): Result<string> {
-  if (!/^[!-9;-~]{1,76}$/.test(name)) return err(`Cannot write a header field as its name must be printable ASCII without a colon: current value is ${quote(name)}`);
+  if (!/^[!-9;-~]{1,76}$/.test(name))
+    return err(`Cannot write a header field as its name must be printable ASCII without a colon: current value is ${quote(name)}`);
   const { kind, text } = value;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the class names what is refused
-  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text)) return err(`Cannot write the field ${name} as a value may hold no control character: current value is ${quote(text)}`);
-  if (kind === "structured" && !/^[\t -~]*$/.test(text)) return err(`Cannot write the field ${name} as a structured value must be ASCII: current value is ${quote(text)}`);
-  const words = kind === "text" && needsEncoding(text) ? encodeWords(text, maxLine - name.length - 2) : text.split(/[ \t]+/).filter((word) => word !== "");
-  if (words.some((word) => word.length > maxToken)) return err(`Cannot write the field ${name} as a line may have 998 octets: current value is ${quote(text)}`);
+  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text))
+    return err(`Cannot write the field ${name} as a value may hold no control character: current value is ${quote(text)}`);
+  if (kind === "structured" && !/^[\t -~]*$/.test(text))
+    return err(`Cannot write the field ${name} as a structured value must be ASCII: current value is ${quote(text)}`);
+  const words =
+    kind === "text" && needsEncoding(text)
+      ? encodeWords(text, maxLine - name.length - 2)
+      : text.split(/[ \t]+/).filter((word) => word !== "");
+  if (words.some((word) => word.length > maxToken))
+    return err(`Cannot write the field ${name} as a line may have 998 octets: current value is ${quote(text)}`);
   return ok(fold(name, words));
 }
 
@@ -212,9 +229,18 @@ const unsafe = /[\u0000-\u001f\u007f\u0080-\u009f\u2028\u2029\ufeff\u202a-\u202e
  * runs of white space one, the ends are trimmed, and the text is cut at `limit` characters (never inside one).
  */
 export function safeText(text: string, limit: number = 600): string {
-  const clean = text.replace(/[\ud800-\udfff]/gu, "\ufffd").replace(unsafe, " ").replace(/\s+/g, " ").trim();
+  const clean = text
+    .replace(/[\ud800-\udfff]/gu, "\ufffd")
+    .replace(unsafe, " ")
+    .replace(/\s+/g, " ")
+    .trim();
   const points = [...clean];
-  return points.length <= limit ? clean : `${points.slice(0, limit - 1).join("").trimEnd()}…`;
+  return points.length <= limit
+    ? clean
+    : `${points
+        .slice(0, limit - 1)
+        .join("")
+        .trimEnd()}…`;
 }
 
 /** A mailbox as a structured value: the name quoted or encoded, never able to pose as an address. */

@@ -3,7 +3,7 @@
 
 import { type Mailbox, parseMailboxes } from "./address.ts";
 import { decodeWords } from "./encoded-word.ts";
-import { type HeaderBlock, type HeaderDefect, firstValue, splitHeader, valuesOf } from "./header.ts";
+import { firstValue, type HeaderBlock, type HeaderDefect, splitHeader, valuesOf } from "./header.ts";
 
 /** An opened mail. */
 export type Mail = Readonly<{
@@ -40,7 +40,10 @@ const maxId = 250; // longer ones would not fit a folded line with company
 
 /** The ids of a field such as References: only what can stand in a header again. */
 export function idsOf(mail: Mail, name: string): readonly string[] {
-  const ids = valuesOf(mail.block, name).join(" ").match(/<[^<>\s]+>/g) ?? [];
+  const ids =
+    valuesOf(mail.block, name)
+      .join(" ")
+      .match(/<[^<>\s]+>/g) ?? [];
   return ids.filter((id) => id.length <= maxId && /^[!-~]+$/.test(id));
 }
 

@@ -1,8 +1,30 @@
+// The core of Sesame: what shall be done with a mail, and why. Exported in the order of the mail's journey.
+
 export * from "./result.ts";
+export * from "./notice.ts";
+export * from "./sending-event.ts";
 export * from "./address.ts";
 export * from "./header.ts";
-export * from "./effect.ts";
+export { decodeWords, encodeWords } from "./encoded-word.ts";
+export * from "./mail.ts";
+export * from "./body.ts";
+export * from "./automatic.ts";
 export * from "./inquiry.ts";
-export * from "./notice.ts";
+export * from "./dsn.ts";
+export * from "./bounce.ts";
+export * from "./pattern.ts";
+export * from "./blocklist.ts";
+export * from "./rule.ts";
+export * from "./reply.ts";
+export * from "./forward.ts";
+export * from "./route.ts";
+export * from "./trace.ts";
+export * from "./effect.ts";
+export * from "./plan.ts";
 export * from "./verdict.ts";
+export * from "./execute.ts";
+export * from "./mark.ts";
+export * from "./settle.ts";
+export * from "./journal.ts";
+export * from "./journey.ts";
 export * from "./ports.ts";

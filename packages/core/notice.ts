@@ -5,10 +5,10 @@
 // It fetches nothing, a SubscribeURL least of all.
 
 import { z } from "zod";
-import { type ReversePath, parseReversePath } from "./address.ts";
+import { parseReversePath, type ReversePath } from "./address.ts";
 import { fromBase64, utf8 } from "./bytes.ts";
-import { type SendingEvent, decodeSendingEvent } from "./sending-event.ts";
-import { type Result, err, ok, quote } from "./result.ts";
+import { err, ok, quote, type Result } from "./result.ts";
+import { decodeSendingEvent, type SendingEvent } from "./sending-event.ts";
 
 declare const epochMs: unique symbol;
 declare const mailId: unique symbol;
@@ -120,7 +120,8 @@ function parseJson(text: string): Result<unknown> {
 
 function decodeRecord(value: unknown, snsId: string): Result<readonly NoticeItem[]> {
   const fields = record.safeParse(value);
-  if (!fields.success || Array.isArray(value)) return err(`Cannot decode an entry as it must be a JSON object: current value is ${quote(value)}`);
+  if (!fields.success || Array.isArray(value))
+    return err(`Cannot decode an entry as it must be a JSON object: current value is ${quote(value)}`);
   const { Records, Event, notificationType, eventType } = fields.data;
   if (Array.isArray(Records)) return decodeRecords(Records, snsId);
   if (Event === "s3:TestEvent") return ok([{ kind: "ignored", reason: "s3-test-event" }]);
@@ -145,7 +146,8 @@ function decodeRecords(records: readonly unknown[], snsId: string): Result<reado
   for (const [index, value] of records.entries()) {
     const parsed = recordShape.safeParse(value);
     const source = parsed.success ? parsed.data.eventSource : "";
-    const item = source === "aws:ses" ? decodeReceived(parsed.data?.ses, `${snsId}/${index}`) : decodeS3Record(source, parsed.data?.eventName);
+    const item =
+      source === "aws:ses" ? decodeReceived(parsed.data?.ses, `${snsId}/${index}`) : decodeS3Record(source, parsed.data?.eventName);
     if (!item.ok) return item;
     items.push(item.value);
   }
@@ -170,7 +172,8 @@ function decodeReceived(value: unknown, snsId: string): Result<NoticeItem> {
   if (!location.ok) return location;
   if (location.value === null) return ok({ kind: "ignored", reason: "other-action" });
   const receivedAt = Date.parse(mail.timestamp ?? receipt.timestamp ?? "");
-  if (Number.isNaN(receivedAt)) return err(`Cannot decode a notice as its mail.timestamp must be an ISO 8601 date: current value is ${quote(mail.timestamp)}`);
+  if (Number.isNaN(receivedAt))
+    return err(`Cannot decode a notice as its mail.timestamp must be an ISO 8601 date: current value is ${quote(mail.timestamp)}`);
   if (!receipt.recipients) return err("Cannot decode a notice as receipt.recipients must be a list: current value is undefined");
   const envelope = { reversePath: parseReversePath(mail.source), recipients: receipt.recipients };
   const notice = { ...location.value, sesId: id, receivedAt: receivedAt as EpochMs, envelope, verdicts: verdictsOf(receipt) };
@@ -182,7 +185,8 @@ function locate({ mail, receipt, content }: Received, snsId: string): Result<Pic
   const { type, bucketName, objectKey, encoding } = receipt.action;
   if (type === "S3") {
     const key = objectKey ?? mail.messageId;
-    if (!bucketName || !key) return err(`Cannot decode a notice as its S3 action must name bucket and key: current value is ${quote(receipt.action)}`);
+    if (!bucketName || !key)
+      return err(`Cannot decode a notice as its S3 action must name bucket and key: current value is ${quote(receipt.action)}`);
     return ok({ mailId: `${bucketName}/${key}` as MailId, location: { kind: "object", bucket: bucketName, key } });
   }
   if (content === undefined) return ok(null);
@@ -225,5 +229,8 @@ function decodeEvent(value: unknown): Result<NoticeItem> {
 }
 
 function describe(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).slice(0, 3).join("; ");
+  return error.issues
+    .map((issue) => `${issue.path.join(".")}: ${issue.message}`)
+    .slice(0, 3)
+    .join("; ");
 }

@@ -2,9 +2,7 @@
 // what mail does to us has unions of its own, and bugs are thrown.
 
 /** A decoded value, or the error text in the house form "Cannot <verb> <what> as <rule>: current value is …". */
-export type Result<T, E = string> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: E };
+export type Result<T, E = string> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 
 /** Wraps a value that was decoded. */
 export function ok<T>(value: T): { readonly ok: true; readonly value: T } {

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { type Address, addressKey, parseAddress } from "./address.ts";
 import { hex, utf8 } from "./bytes.ts";
 import type { EpochMs } from "./notice.ts";
-import { type Result, err, ok, quote } from "./result.ts";
+import { err, ok, quote, type Result } from "./result.ts";
 
 /** An out-of-office text and its time. */
 export type ReplyRule = Readonly<{
@@ -69,7 +69,8 @@ function decodeReply(fields: Readonly<Record<string, unknown>>): Result<ReplyRul
   }
   const row = parsed.data;
   const zone = row.ooo_timezone ?? "UTC";
-  if (!isTimeZone(zone)) return err(`Cannot use the out-of-office rule as ooo_timezone must be an IANA name: current value is ${quote(zone)}`);
+  if (!isTimeZone(zone))
+    return err(`Cannot use the out-of-office rule as ooo_timezone must be an IANA name: current value is ${quote(zone)}`);
   const from = parseEdge("ooo_start", row.ooo_start, zone, 0);
   const until = parseEdge("ooo_end", row.ooo_end, zone, 1);
   if (!from.ok) return from;
@@ -88,7 +89,9 @@ export function isActive(rule: ReplyRule, at: EpochMs): boolean {
 function parseEdge(name: string, text: string | null | undefined, zone: string, addDays: 0 | 1): Result<EpochMs | null> {
   const value = text?.trim() ?? "";
   if (value === "") return ok(null);
-  const refused = err(`Cannot use the out-of-office rule as ${name} must be a date or an ISO 8601 instant with offset: current value is ${quote(text)}`);
+  const refused = err(
+    `Cannot use the out-of-office rule as ${name} must be a date or an ISO 8601 instant with offset: current value is ${quote(text)}`,
+  );
   const date = /^(\d{4})-(\d\d)-(\d\d)$/.exec(value);
   if (date) {
     const midnight = Date.UTC(Number(date[1]), Number(date[2]) - 1, Number(date[3]) + addDays);
@@ -136,7 +139,10 @@ function decodeForwards(value: unknown): { addresses: readonly Address[]; errors
   if (value === undefined || value === null) return { addresses: [], errors: [] };
   const list = value instanceof Set ? [...value] : value;
   if (!Array.isArray(list)) {
-    return { addresses: [], errors: [`Cannot use the forwards as they must be a list or set of addresses: current value is ${quote(value)}`] };
+    return {
+      addresses: [],
+      errors: [`Cannot use the forwards as they must be a list or set of addresses: current value is ${quote(value)}`],
+    };
   }
   const errors: string[] = [];
   const targets = new Map<string, Address>();
@@ -145,6 +151,7 @@ function decodeForwards(value: unknown): { addresses: readonly Address[]; errors
     if (parsed.ok) targets.set(addressKey(parsed.value), targets.get(addressKey(parsed.value)) ?? parsed.value);
     else errors.push(`Cannot forward as a target must be an address: current value is ${quote(item)}`);
   }
-  if (list.length > maxForwards) errors.push(`Cannot forward to all targets as ${maxForwards} are allowed: current value is ${list.length}`);
+  if (list.length > maxForwards)
+    errors.push(`Cannot forward to all targets as ${maxForwards} are allowed: current value is ${list.length}`);
   return { addresses: [...targets.values()], errors };
 }

@@ -4,7 +4,7 @@
 
 import { z } from "zod";
 import type { OutboundRow } from "./ports.ts";
-import { type Result, err, ok, quote } from "./result.ts";
+import { err, ok, quote, type Result } from "./result.ts";
 
 /** A bounce or a complaint of one mail that was sent through SES. */
 export type SendingEvent = Readonly<{ kind: "bounce" | "complaint"; row: OutboundRow }>;
@@ -14,7 +14,14 @@ const shape = z.object({
   notificationType: z.string().optional(),
   eventType: z.string().optional(),
   mail: z.object({ messageId: z.string().min(1), source: z.string().default("") }),
-  bounce: z.object({ bounceType: z.string().optional(), bounceSubType: z.string().optional(), bouncedRecipients: recipients, timestamp: z.string().optional() }).optional(),
+  bounce: z
+    .object({
+      bounceType: z.string().optional(),
+      bounceSubType: z.string().optional(),
+      bouncedRecipients: recipients,
+      timestamp: z.string().optional(),
+    })
+    .optional(),
   complaint: z.object({ complainedRecipients: recipients, timestamp: z.string().optional() }).optional(),
 });
 

@@ -1,0 +1,69 @@
+// Database: the one SQLite file of a data folder: queues, users' tables, ledger and outbound table.
+// A commit is on the disk when it returns (WAL with synchronous=FULL), because a 250 of the front door rests on it.
+
+import { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+const version = 1;
+
+// Rows of the users' tables and of the outbound table are JSON: they are decoded in the core, and strictly.
+const schema = `
+  CREATE TABLE queue_entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
+    sent_at INTEGER NOT NULL, visible_at INTEGER NOT NULL, receive_count INTEGER NOT NULL DEFAULT 0, receipt TEXT);
+  CREATE INDEX queue_entries_by_sight ON queue_entries (queue, visible_at);
+  CREATE INDEX queue_entries_by_receipt ON queue_entries (receipt);
+  CREATE TABLE dead_letters (
+    id TEXT PRIMARY KEY, queue TEXT NOT NULL, body TEXT NOT NULL, sent_at INTEGER NOT NULL,
+    receive_count INTEGER NOT NULL, moved_at INTEGER NOT NULL);
+  CREATE TABLE email_rules (email_address TEXT PRIMARY KEY, row TEXT NOT NULL);
+  CREATE TABLE email_blocked_senders (email_address TEXT PRIMARY KEY, row TEXT NOT NULL);
+  CREATE TABLE ses_outbound_messages (message_id TEXT PRIMARY KEY, row TEXT NOT NULL);
+  CREATE TABLE ledger_mails (
+    mail_id TEXT PRIMARY KEY, owner TEXT, until INTEGER NOT NULL, crashes INTEGER NOT NULL DEFAULT 0,
+    closed INTEGER NOT NULL DEFAULT 0, expires INTEGER NOT NULL);
+  CREATE INDEX ledger_mails_by_expiry ON ledger_mails (expires);
+  CREATE TABLE ledger_finals (
+    mail_id TEXT NOT NULL REFERENCES ledger_mails ON DELETE CASCADE, effect_key TEXT NOT NULL, final TEXT NOT NULL,
+    PRIMARY KEY (mail_id, effect_key));
+  CREATE TABLE ledger_replies (
+    recipient TEXT NOT NULL, sender TEXT NOT NULL, text_hash TEXT NOT NULL, mail_id TEXT NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (recipient, sender));
+  CREATE TABLE ledger_secrets (name TEXT PRIMARY KEY, octets BLOB NOT NULL);
+`;
+
+/** Opens the database of a data folder, and makes it where there is none. Throws when it cannot be used. */
+export function openDatabase(folder: string): Database {
+  mkdirSync(folder, { recursive: true });
+  const database = new Database(join(folder, "sesame.sqlite"), { create: true, strict: true });
+  try {
+    // First, since the pragmas below may already have to wait for another process.
+    database.run("PRAGMA busy_timeout = 5000");
+    database.run("PRAGMA journal_mode = WAL");
+    database.run("PRAGMA synchronous = FULL");
+    database.run("PRAGMA foreign_keys = ON");
+    database.transaction(() => upgrade(database)).immediate();
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function upgrade(database: Database): void {
+  const found = database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+  if (found > version) throw new Error(`Cannot open ${database.filename} as its version must be at most ${version}: current value is ${found}`);
+  if (found === version) return;
+  database.run(schema);
+  database.run(`PRAGMA user_version = ${version}`);
+}
+
+/** A row as it was stored. Text that is no JSON stays text: its decoder refuses it, and it alone. */
+export function parseRow(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

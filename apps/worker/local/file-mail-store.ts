@@ -1,0 +1,132 @@
+// File mail store: MailStore as files, `<data>/mail/<bucket>/<key>`, with a sidecar `<file>.json` for attributes and marks.
+// A stored mail is never changed: the mark stands beside it, so a mail may be read while it is marked.
+
+import { open as openFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { headLimit, type MailStore, type ObjectLocation, PortError, type StoredMail } from "@sesame/core";
+import { linkIntoPlace, type Octets, removeDurably, writeDurably } from "./durable-file.ts";
+import { safeName } from "./safe-name.ts";
+import { asPortError, hasCode, portCall } from "./trouble.ts";
+
+const pieceSize = 64 * 1024;
+
+/** Raw mail in the data folder. */
+export class FileMailStore implements MailStore {
+  readonly #folder: string;
+  readonly #temporary: string;
+
+  /** `folder` is the data folder. */
+  constructor({ folder }: Readonly<{ folder: string }>) {
+    this.#folder = join(folder, "mail");
+    this.#temporary = join(folder, "tmp");
+  }
+
+  /** Stores a mail. It is on the disk when this returns. */
+  put(location: ObjectLocation, octets: Octets): Promise<void> {
+    return portCall("MailStore", "put", () => writeDurably(this.#path(location), this.#temporary, octets));
+  }
+
+  /** Stores a synced file as a mail, without copying it where the file system can do that. The file stays. */
+  adopt(location: ObjectLocation, file: string): Promise<void> {
+    return portCall("MailStore", "adopt", () => linkIntoPlace(file, this.#path(location)));
+  }
+
+  open(location: ObjectLocation): Promise<StoredMail | "missing"> {
+    return portCall("MailStore", "open", async () => {
+      const path = this.#path(location);
+      const opened = await readHead(path);
+      if (opened === "missing") return "missing";
+      const { head, size } = opened;
+      const attributes = await readAttributes(sidecarOf(path));
+      return { location, size, attributes, head, rest: () => rest(path, size), whole: () => whole(path, size) };
+    });
+  }
+
+  mark(mail: StoredMail, trail: Readonly<Record<string, string>>): Promise<void> {
+    return portCall("MailStore", "mark", async () => {
+      const sidecar = sidecarOf(this.#path(mail.location));
+      const attributes = { ...mail.attributes, ...(await readAttributes(sidecar)), ...trail };
+      await writeDurably(sidecar, this.#temporary, Buffer.from(`${JSON.stringify(attributes, null, 2)}\n`));
+    });
+  }
+
+  erase(mail: StoredMail): Promise<void> {
+    return portCall("MailStore", "erase", async () => {
+      const path = this.#path(mail.location);
+      await removeDurably(path);
+      await removeDurably(sidecarOf(path)); // after the mail: a mail without its mark would look unprocessed
+    });
+  }
+
+  #path({ bucket, key }: ObjectLocation): string {
+    return join(this.#folder, safeName(bucket), safeName(key));
+  }
+}
+
+function sidecarOf(path: string): string {
+  return `${path}.json`;
+}
+
+async function readHead(path: string): Promise<Readonly<{ head: Uint8Array; size: number }> | "missing"> {
+  try {
+    const file = await openFile(path, "r");
+    try {
+      const { size } = await file.stat();
+      return { size, head: await readFully(file, 0, Math.min(size, headLimit)) };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return "missing";
+    throw error;
+  }
+}
+
+async function* rest(path: string, size: number): AsyncGenerator<Uint8Array> {
+  const file = await openFile(path, "r").catch((error: unknown) => {
+    throw asPortError("MailStore", "rest", error);
+  });
+  try {
+    for (let at = headLimit; at < size; at += pieceSize) yield await readFully(file, at, Math.min(pieceSize, size - at));
+  } catch (error) {
+    throw asPortError("MailStore", "rest", error);
+  } finally {
+    await file.close();
+  }
+}
+
+function whole(path: string, size: number): Promise<Uint8Array> {
+  return portCall("MailStore", "whole", async () => {
+    const octets = await readFile(path);
+    if (octets.length < size) throw shorter("whole", octets.length);
+    return octets.subarray(0, size);
+  });
+}
+
+type Readable = Awaited<ReturnType<typeof openFile>>;
+
+/** Exactly `length` octets from `position`. A file that holds fewer was cut short, and is no mail to deliver. */
+async function readFully(file: Readable, position: number, length: number): Promise<Uint8Array> {
+  const octets = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(octets, filled, length - filled, position + filled);
+    if (bytesRead === 0) throw shorter("rest", position + filled);
+    filled += bytesRead;
+  }
+  return octets;
+}
+
+function shorter(operation: string, length: number): PortError {
+  return new PortError("MailStore", operation, `Cannot read a mail as it is shorter than when it was opened: current value is ${length}`);
+}
+
+async function readAttributes(sidecar: string): Promise<Readonly<Record<string, string>>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(sidecar, "utf8"));
+    return typeof value === "object" && value !== null ? (value as Record<string, string>) : {};
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || error instanceof SyntaxError) return {};
+    throw error;
+  }
+}

@@ -1,0 +1,143 @@
+// SQLite ledger: Ledger in four tables. Every method is one transaction that takes the write lock first, so that two
+// owners contend as they would at a conditional write. It serves one process; giveBack() at start relies on that.
+
+import type { Database } from "bun:sqlite";
+import { randomBytes } from "node:crypto";
+import type { AddressKey, Claim, Clock, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory, ReplyRow } from "@sesame/core";
+import { portCall } from "./trouble.ts";
+
+export type SqliteLedgerOptions = Readonly<{
+  database: Database;
+  /** Who claims; unlike any other owner's name. */
+  owner: string;
+  clock: Clock;
+  /** Days that a mail is remembered after its last change. Default 35. */
+  rememberDays?: number;
+}>;
+
+type MailRow = { owner: string | null; until: number; crashes: number; closed: number };
+type StoredReply = { recipient: AddressKey; text_hash: string; mail_id: MailId; until: EpochMs };
+
+const dayMs = 86_400_000;
+
+/** One owner's ledger in the data folder. */
+export class SqliteLedger implements Ledger {
+  readonly #options: Required<SqliteLedgerOptions>;
+
+  constructor(options: SqliteLedgerOptions) {
+    this.#options = { rememberDays: 35, ...options };
+  }
+
+  /** Lets every open lease expire, so that the next claim counts the crash. Only for the start: nobody else is alive. */
+  giveBack(): void {
+    this.#run("UPDATE ledger_mails SET until = 0 WHERE owner IS NOT NULL AND closed = 0");
+  }
+
+  /** Forgets mails and replies whose time is over. */
+  forget(): void {
+    this.#run("DELETE FROM ledger_mails WHERE expires <= ?", this.#now());
+    this.#run("DELETE FROM ledger_replies WHERE until <= ?", this.#now());
+  }
+
+  claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
+    return this.#transact("claim", () => {
+      const sql = "SELECT owner, until, crashes, closed FROM ledger_mails WHERE mail_id = ?";
+      const row = this.#options.database.query<MailRow, [string]>(sql).get(mailId);
+      if (row?.closed) return { kind: "closed" };
+      const expired = row !== null && row.owner !== null && row.until <= this.#now();
+      const foreign = row !== null && row.owner !== null && row.owner !== this.#options.owner;
+      if (foreign && !expired) return { kind: "busy", until: row.until as EpochMs };
+      return { kind: "held", lease: this.#hold(mailId, leaseSeconds, row?.crashes ?? 0, expired) };
+    });
+  }
+
+  extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost"> {
+    return this.#transact("extend", () => {
+      const sql = "UPDATE ledger_mails SET until = ? WHERE mail_id = ? AND owner = ? AND closed = 0";
+      return this.#run(sql, this.#now() + leaseSeconds * 1000, lease.mailId, lease.owner) > 0 ? "kept" : "lost";
+    });
+  }
+
+  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: "hold" | "release" | "close"): Promise<"recorded" | "fenced"> {
+    return this.#transact("record", () => {
+      const sql = "UPDATE ledger_mails SET owner = iif(?, owner, NULL), closed = ?, expires = ? WHERE mail_id = ? AND owner = ? AND closed = 0";
+      const mine = this.#run(sql, then === "hold" ? 1 : 0, then === "close" ? 1 : 0, this.#expiry(), lease.mailId, lease.owner) > 0;
+      if (!mine) return "fenced";
+      for (const [key, final] of finals) {
+        this.#run("INSERT INTO ledger_finals VALUES (?, ?, ?) ON CONFLICT DO NOTHING", lease.mailId, key, JSON.stringify(final));
+      }
+      return "recorded";
+    });
+  }
+
+  recall(recipients: readonly AddressKey[], sender: AddressKey): Promise<ReadonlyMap<AddressKey, ReplyMemory>> {
+    return portCall("Ledger", "recall", () => {
+      const sql = `SELECT recipient, text_hash, mail_id, until FROM ledger_replies
+        WHERE sender = ? AND until > ? AND recipient IN (SELECT value FROM json_each(?))`;
+      const query = this.#options.database.query<StoredReply, [string, number, string]>(sql);
+      const rows = query.all(sender, this.#now(), JSON.stringify(recipients));
+      return new Map(rows.map((row) => [row.recipient, { textHash: row.text_hash, mailId: row.mail_id, until: row.until }]));
+    });
+  }
+
+  claimReply(row: ReplyRow): Promise<"claimed" | "in-doubt" | "answered"> {
+    return this.#transact("claimReply", () => {
+      const sql = "SELECT recipient, text_hash, mail_id, until FROM ledger_replies WHERE recipient = ? AND sender = ?";
+      const earlier = this.#options.database.query<StoredReply, [string, string]>(sql).get(row.recipient, row.sender);
+      // This very mail comes first: whatever its text is now, an earlier attempt may have sent the reply.
+      if (earlier?.mail_id === row.mailId) return "in-doubt";
+      if (earlier !== null && earlier.until > this.#now() && earlier.text_hash === row.textHash) return "answered";
+      const insert = "INSERT OR REPLACE INTO ledger_replies (recipient, sender, text_hash, mail_id, until) VALUES (?, ?, ?, ?, ?)";
+      this.#run(insert, row.recipient, row.sender, row.textHash, row.mailId, row.until);
+      return "claimed";
+    });
+  }
+
+  releaseReply({ recipient, sender, mailId }: ReplyRow): Promise<void> {
+    return portCall("Ledger", "releaseReply", () => {
+      this.#run("DELETE FROM ledger_replies WHERE recipient = ? AND sender = ? AND mail_id = ?", recipient, sender, mailId);
+    });
+  }
+
+  loopKey(): Promise<Uint8Array> {
+    return this.#transact("loopKey", () => {
+      this.#run("INSERT INTO ledger_secrets VALUES ('loop-key', ?) ON CONFLICT DO NOTHING", randomBytes(32));
+      const query = this.#options.database.query<{ octets: Uint8Array }, []>("SELECT octets FROM ledger_secrets WHERE name = 'loop-key'");
+      const found = query.get();
+      if (found === null) throw new Error("Cannot read the loop key as it was just written");
+      return new Uint8Array(found.octets);
+    });
+  }
+
+  #hold(mailId: MailId, leaseSeconds: number, crashesBefore: number, takenOver: boolean): Lease {
+    const { owner } = this.#options;
+    const until = (this.#now() + leaseSeconds * 1000) as EpochMs;
+    const crashes = crashesBefore + (takenOver ? 1 : 0);
+    const sql = `INSERT INTO ledger_mails (mail_id, owner, until, crashes, expires) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+      SET owner = excluded.owner, until = excluded.until, crashes = excluded.crashes, expires = excluded.expires`;
+    this.#run(sql, mailId, owner, until, crashes, this.#expiry());
+    return { mailId, owner, until, crashes, takenOver, finals: this.#finalsOf(mailId) };
+  }
+
+  #finalsOf(mailId: MailId): ReadonlyMap<EffectKey, Final> {
+    const sql = "SELECT effect_key, final FROM ledger_finals WHERE mail_id = ?";
+    const rows = this.#options.database.query<{ effect_key: EffectKey; final: string }, [string]>(sql).all(mailId);
+    return new Map(rows.map(({ effect_key, final }) => [effect_key, JSON.parse(final) as Final]));
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
+  }
+
+  #expiry(): number {
+    return this.#now() + this.#options.rememberDays * dayMs;
+  }
+
+  #run(sql: string, ...values: readonly (string | number | Uint8Array)[]): number {
+    return this.#options.database.query(sql).run(...values).changes;
+  }
+
+  #transact<T>(operation: string, work: () => T): Promise<T> {
+    return portCall("Ledger", operation, () => this.#options.database.transaction(work).immediate());
+  }
+}

@@ -1,0 +1,237 @@
+// Execute: does what the plan says, and decides nothing that the plan has not decided. Deliveries first, then replies,
+// then forwards; each end is recorded before the next act begins. Deliveries and forwards act and then record (at least
+// once); a reply claims first (at most once). Whatever a port throws while an effect runs becomes a `delayed` verdict.
+
+import { type AddressKey, addressKey } from "./address.ts";
+import type { Deliver, EffectKey, Forward, Reply, Route, When } from "./effect.ts";
+import { renderBlock } from "./header.ts";
+import type { Mail } from "./mail.ts";
+import type { EpochMs, MailId } from "./notice.ts";
+import type { Plan, Serve } from "./plan.ts";
+import {
+  type Clock,
+  type Consignment,
+  type Content,
+  type Courier,
+  type Journal,
+  type Lease,
+  type Ledger,
+  type Outbound,
+  PortError,
+  type ReplyRow,
+  type Stop,
+} from "./ports.ts";
+import { delayed, type Final, isFinal, type Verdict } from "./verdict.ts";
+
+/** What acting needs beside the plan. */
+export type Hands = Readonly<{
+  ledger: Ledger;
+  courier: Courier;
+  outbound: Outbound;
+  journal: Journal;
+  clock: Clock;
+  stop: Stop;
+}>;
+
+/** The octets at hand: the parsed head, and the rest where it did not fit. */
+export type Cargo = Readonly<{ mail: Mail; rest: Content["rest"] }>;
+
+/** What happened. `unrecorded` are the finals of the last act, to be recorded together with the closing. */
+export type Report = Readonly<{
+  verdicts: ReadonlyMap<EffectKey, Verdict>;
+  unrecorded: ReadonlyMap<EffectKey, Final>;
+  /** Another worker owns the mail now; nothing more may be done or said about it. */
+  fenced: boolean;
+}>;
+
+type Carry = Extract<Plan, { readonly kind: "carry" }>;
+
+const maxGroup = 50; // recipients of one transaction
+
+/** Runs all effects that have no final yet. */
+export async function execute(plan: Carry, lease: Lease, cargo: Cargo, hands: Hands): Promise<Report> {
+  const run = new Run(plan.mailId, lease, cargo, hands);
+  const served = plan.courses.filter((course): course is Serve => course.kind === "serve");
+  for (const group of groupDeliveries(served, lease)) await run.deliver(group);
+  for (const course of served) {
+    for (const effect of course.effects) if (effect.kind === "reply") await run.reply(course, effect);
+  }
+  for (const course of served) {
+    for (const effect of course.effects) if (effect.kind === "forward") await run.forward(course, effect);
+  }
+  return run.report();
+}
+
+type Delivery = Readonly<{ course: Serve; effect: Deliver }>;
+
+/** Deliveries of the same octets from the same path go in one transaction. */
+function groupDeliveries(served: readonly Serve[], lease: Lease): readonly (readonly Delivery[])[] {
+  const groups = new Map<string, Delivery[][]>();
+  for (const course of served) {
+    for (const effect of course.effects) {
+      if (effect.kind !== "deliver" || lease.finals.has(effect.key)) continue;
+      const alike = JSON.stringify([effect.from, effect.edits]);
+      const list = groups.get(alike) ?? [];
+      groups.set(alike, list);
+      const last = list.at(-1);
+      if (last && last.length < maxGroup) last.push({ course, effect });
+      else list.push([{ course, effect }]);
+    }
+  }
+  return [...groups.values()].flat();
+}
+
+/** One execution: the verdicts so far, and the finals that wait to be recorded. */
+class Run {
+  readonly #verdicts = new Map<EffectKey, Verdict>();
+  #unrecorded = new Map<EffectKey, Final>();
+  #fenced = false;
+  readonly #mailId: MailId;
+  readonly #lease: Lease;
+  readonly #cargo: Cargo;
+  readonly #hands: Hands;
+
+  constructor(mailId: MailId, lease: Lease, cargo: Cargo, hands: Hands) {
+    this.#mailId = mailId;
+    this.#lease = lease;
+    this.#cargo = cargo;
+    this.#hands = hands;
+    for (const [key, final] of lease.finals) this.#verdicts.set(key, final);
+  }
+
+  report(): Report {
+    return { verdicts: this.#verdicts, unrecorded: this.#unrecorded, fenced: this.#fenced };
+  }
+
+  async deliver(group: readonly Delivery[]): Promise<void> {
+    const verdicts = await this.#sendGroup(group);
+    // One answer refused the whole transaction: each recipient is tried alone before that is final for it.
+    const alone = group.length > 1 ? group.filter(({ effect }) => refusesAll(verdicts.get(effect.key))) : [];
+    const settled = group.filter((delivery) => !alone.includes(delivery));
+    this.#note("deliver", "mailbox", new Map(settled.map(({ effect }) => [effect.key, verdicts.get(effect.key) ?? noAnswer])));
+    for (const delivery of alone) this.#note("deliver", "mailbox", await this.#sendGroup([delivery]));
+  }
+
+  async #sendGroup(group: readonly Delivery[]): Promise<ReadonlyMap<EffectKey, Verdict>> {
+    const [first] = group;
+    if (!first) return new Map();
+    const { mail, rest } = this.#cargo;
+    const pieces = [renderBlock(mail.block, first.effect.edits), mail.head.subarray(mail.bodyStart)];
+    // Above an mbox line, and without a header block, the octets go out exactly as they are stored.
+    const content = contentOf(first.effect.edits.length > 0 ? pieces : [mail.head], rest, mail);
+    const recipients = group.map(({ course, effect }) => ({ address: course.recipient, key: effect.key }));
+    return this.#act("mailbox", { mailId: this.#mailId, from: first.effect.from, recipients, content });
+  }
+
+  async reply(course: Serve, effect: Reply): Promise<void> {
+    if (this.#verdicts.has(effect.key)) return;
+    const waiting = this.#whenSays(course, effect.when);
+    if (waiting !== null) return this.#note("reply", effect.route, new Map([[effect.key, waiting]]));
+    const row: ReplyRow = {
+      recipient: addressKey(course.recipient),
+      sender: addressKey(effect.to) as AddressKey,
+      textHash: effect.textHash,
+      mailId: this.#mailId,
+      until: effect.rememberUntil,
+    };
+    this.#note("reply", effect.route, new Map([[effect.key, await this.#claimAndReply(effect, row)]]));
+  }
+
+  async #claimAndReply(effect: Reply, row: ReplyRow): Promise<Verdict> {
+    if (!(await this.#mayAct())) return stopped;
+    const claim = await this.#guard(() => this.#hands.ledger.claimReply(row));
+    if (typeof claim !== "string") return claim;
+    if (claim === "answered") return { action: "skipped", reason: "already-answered" };
+    if (claim === "in-doubt") return { action: "skipped", reason: "reply-in-doubt" };
+    const sent = await this.#send(effect);
+    if (isFinal(sent)) return sent;
+    // Only where it is certain that nothing left may another attempt send it.
+    if (sent.possibleDuplicate || sent.reason === "port-error") return { action: "skipped", reason: "reply-in-doubt" };
+    const released = await this.#guard(() => this.#hands.ledger.releaseReply(row));
+    return released === undefined ? sent : { action: "skipped", reason: "reply-in-doubt" };
+  }
+
+  async forward(course: Serve, effect: Forward): Promise<void> {
+    if (this.#verdicts.has(effect.key)) return;
+    const verdict = this.#whenSays(course, effect.when) ?? ((await this.#mayAct()) ? await this.#send(effect) : stopped);
+    this.#note("forward", effect.route, new Map([[effect.key, verdict]]));
+  }
+
+  /** `null`: it may run now. */
+  #whenSays(course: Serve, when: When): Verdict | null {
+    const now: EpochMs = this.#hands.clock.now();
+    if (when.notAfter !== null && now >= when.notAfter) return { action: "skipped", reason: "too-late" };
+    const [deliver] = course.effects;
+    const delivery = deliver && this.#verdicts.get(deliver.key);
+    if (!delivery || delivery.action === "delayed") {
+      return when.waitsUntil !== null && now >= when.waitsUntil
+        ? null
+        : delayed("waits-for-delivery", "recipient", "its delivery is not final");
+    }
+    if (when.needs === "delivered") return delivery.action === "delivered" ? null : { action: "skipped", reason: "not-delivered" };
+    const refused = delivery.action === "failed" && (delivery.reason === "content-refused" || delivery.reason === "policy-refused");
+    return refused ? { action: "skipped", reason: "delivery-refused" } : null;
+  }
+
+  async #send(effect: Forward | Reply): Promise<Verdict> {
+    const { mail, rest } = this.#cargo;
+    const own = effect.draft.body !== "original";
+    const body = own ? (effect.draft.body as Uint8Array) : mail.head.subarray(mail.bodyStart);
+    const content = contentOf([effect.draft.head, body], own ? null : rest, mail);
+    const recipients = [{ address: effect.to, key: effect.key }];
+    const verdicts = await this.#act(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content });
+    return verdicts.get(effect.key) ?? noAnswer;
+  }
+
+  /** Takes a consignment to the courier, once what came before is recorded and unless work shall end. */
+  async #act(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
+    const all = (verdict: Verdict) => new Map(consignment.recipients.map(({ key }) => [key, verdict]));
+    if (!(await this.#mayAct())) return all(stopped);
+    const sent = await this.#guard(() => this.#hands.courier.send(route, consignment));
+    return sent instanceof Map ? sent : all(sent as Verdict);
+  }
+
+  /** Records the finals of the act before, so that a crash in the next one does not repeat it. */
+  async #mayAct(): Promise<boolean> {
+    if (this.#fenced || this.#hands.stop.stopped) return false;
+    if (this.#unrecorded.size === 0) return true;
+    const recorded = await this.#guard(() => this.#hands.ledger.record(this.#lease, this.#unrecorded, "hold"));
+    if (recorded === "recorded") this.#unrecorded = new Map();
+    if (recorded === "fenced") this.#fenced = true;
+    return recorded === "recorded";
+  }
+
+  /** The catch site of effects: what a port throws delays, and is named. */
+  async #guard<T>(call: () => Promise<T>): Promise<T | Extract<Verdict, { readonly action: "delayed" }>> {
+    try {
+      return await call();
+    } catch (error) {
+      const { port, operation } = error instanceof PortError ? error : { port: "unknown", operation: "unknown" };
+      const text = error instanceof Error ? error.message : String(error);
+      this.#hands.journal.note({ kind: "port-error", port, operation, text, mailId: this.#mailId });
+      return delayed("port-error", "mail", text);
+    }
+  }
+
+  #note(effect: "deliver" | "reply" | "forward", route: Route, verdicts: ReadonlyMap<EffectKey, Verdict>): void {
+    for (const [key, verdict] of verdicts) {
+      this.#verdicts.set(key, verdict);
+      if (isFinal(verdict)) this.#unrecorded.set(key, verdict);
+      this.#hands.journal.note({ kind: "deed", mailId: this.#mailId, effect, key, route, verdict });
+    }
+  }
+}
+
+const noAnswer: Verdict = delayed("protocol-error", "recipient", "the courier gave no verdict");
+const stopped: Verdict = delayed("stopped", "mail", "not begun");
+
+function refusesAll(verdict: Verdict | undefined): boolean {
+  return verdict?.action === "failed" && verdict.scope === "mail";
+}
+
+function contentOf(pieces: readonly Uint8Array[], rest: Content["rest"], mail: Mail): Content {
+  const held = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const size = rest === null ? held : held + mail.size - mail.head.length;
+  const eightBit = rest === null ? pieces.some((piece) => piece.some((octet) => octet > 127)) : "unknown";
+  return { pieces, rest, size, eightBit };
+}

@@ -1,0 +1,80 @@
+// Settle: the second decision. From the plan and what happened, whether the entry must come back and when, or how the
+// mail ended for good. Takes data and gives data. RFC 3464 §2.3.3 for the action words.
+
+import type { EffectKey } from "./effect.ts";
+import type { Mark, MarkStatus } from "./mark.ts";
+import type { MailId } from "./notice.ts";
+import type { Course, Plan } from "./plan.ts";
+import { derivedId } from "./trace.ts";
+import { type DelayReason, isFinal, type Verdict } from "./verdict.ts";
+
+/** How the work on an entry ends. */
+export type Settlement =
+  | { readonly kind: "retry"; readonly afterSeconds: number; readonly reason: DelayReason }
+  | { readonly kind: "close"; readonly mark: Mark | null; readonly erase: boolean };
+
+/** Whether a mail that every recipient blocked is deleted after its mark. */
+export type BlockedMail = "delete" | "keep";
+
+const [firstDelay, longestDelay] = [30, 3600]; // seconds
+
+/** Decides how it ends. `receiveCount` is how often the entry was received, this time included. */
+export function settle(
+  plan: Plan,
+  mailId: MailId,
+  verdicts: ReadonlyMap<EffectKey, Verdict>,
+  receiveCount: number,
+  blockedMail: BlockedMail,
+): Settlement {
+  if (plan.kind === "discard")
+    return { kind: "close", mark: { status: "rejected", invalidInboxes: [], blockedSender: null }, erase: false };
+  const waiting = firstDelayed(plan.courses, verdicts);
+  if (waiting !== null) return { kind: "retry", afterSeconds: backOff(mailId, receiveCount), reason: waiting };
+  const mark = markOf(plan.courses, verdicts);
+  return { kind: "close", mark, erase: mark.status === "blocked" && blockedMail === "delete" };
+}
+
+/** The reason of the first effect without a final verdict; `null` when all are final. */
+function firstDelayed(courses: readonly Course[], verdicts: ReadonlyMap<EffectKey, Verdict>): DelayReason | null {
+  for (const effect of courses.flatMap((course) => (course.kind === "serve" ? course.effects : []))) {
+    const verdict = verdicts.get(effect.key);
+    if (!verdict) return "stopped";
+    if (!isFinal(verdict)) return verdict.reason;
+  }
+  return null;
+}
+
+/** Doubles from 30 s up to an hour, with up to a fifth of jitter that is derived, so that a retry is repeatable. */
+export function backOff(mailId: MailId, receiveCount: number): number {
+  const base = Math.min(firstDelay * 2 ** Math.min(Math.max(receiveCount - 1, 0), 20), longestDelay);
+  const jitter = Number.parseInt(derivedId("jitter", mailId, String(receiveCount)).slice(0, 4), 16) / 0xffff;
+  return Math.round(base * (0.9 + 0.2 * jitter));
+}
+
+type End = "good" | "invalid" | "failed" | "blocked" | "refused";
+
+function markOf(courses: readonly Course[], verdicts: ReadonlyMap<EffectKey, Verdict>): Mark {
+  const ends = courses.map((course) => endOf(course, verdicts));
+  const invalidInboxes = courses.filter((_, index) => ends[index] === "invalid").map(({ recipient }) => recipient);
+  const block = courses.find((course) => course.kind === "block");
+  return { status: statusOfEnds(ends), invalidInboxes, blockedSender: block?.matched ?? null };
+}
+
+/** A relayed forward counts as a delivery: an address may exist only to pass mail on. */
+function endOf(course: Course, verdicts: ReadonlyMap<EffectKey, Verdict>): End {
+  if (course.kind === "block") return "blocked";
+  if (course.kind === "refuse") return "refused";
+  const reached = course.effects.filter(({ kind }) => kind !== "reply").map(({ key }) => verdicts.get(key));
+  if (reached.some((verdict) => verdict?.action === "delivered" || verdict?.action === "relayed")) return "good";
+  const [delivery] = reached;
+  return delivery?.action === "failed" && delivery.status.startsWith("5.1.") ? "invalid" : "failed";
+}
+
+function statusOfEnds(ends: readonly End[]): MarkStatus {
+  const some = (end: End) => ends.includes(end);
+  const bad = some("failed") || some("invalid") || some("refused");
+  if (some("good")) return bad ? "partial" : "delivered";
+  const others = ends.filter((end) => end !== "blocked");
+  if (ends.length > 0 && others.length === 0) return "blocked";
+  return others.every((end) => end === "invalid") && others.length > 0 ? "all_invalid" : "rejected";
+}

@@ -1,0 +1,82 @@
+// Reply: what a server says, octets to whole replies (RFC 5321 §4.2, §4.5.3.1.5). Strict where nodemailer is not: a code
+// of four digits, different codes in one reply, an empty line or an endless one are no reply, and end the session.
+
+import type { Buffer } from "node:buffer";
+
+/** A reply, its lines joined into one for `parseSmtpReply`. Code 0: it cannot be understood. */
+export type Reply = Readonly<{ code: number; line: string }>;
+
+const shownLimit = 500; // characters of a reply that are kept: replies end in logs
+const lineForm = /^([2-5]\d\d)(?:([ -])(.*))?$/;
+const enhancedForm = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/;
+
+/** Reads the lines of one reply. */
+export function replyOf(lines: readonly string[]): Reply {
+  const parts = lines.map((line) => lineForm.exec(line));
+  const [code, enhanced] = [parts[0]?.[1], enhancedForm.exec(parts[0]?.[3] ?? "")?.[0]];
+  const texts: string[] = [];
+  for (const [index, part] of parts.entries()) {
+    const last = index === parts.length - 1;
+    if (!part || part[1] !== code || (part[2] === "-") === last) return notUnderstood(lines.join(" "));
+    const text = part[3] ?? "";
+    // Each line of a reply repeats its enhanced code (RFC 2034 §4); it is told once.
+    texts.push(index > 0 && enhanced !== undefined && text.startsWith(enhanced) ? text.slice(enhanced.length).trim() : text);
+  }
+  return { code: Number(code), line: printable(`${code} ${texts.join(" ")}`) };
+}
+
+function notUnderstood(text: string): Reply {
+  return { code: 0, line: printable(text) };
+}
+
+function printable(text: string): string {
+  return text.slice(0, shownLimit).replace(/\p{Cc}/gu, " ").trim();
+}
+
+/** Puts replies together from the octets of a socket. */
+export class ReplyReader {
+  readonly #limit: number;
+  #tail = "";
+  #lines: string[] = [];
+  #held = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** The replies that end in this chunk. */
+  read(chunk: Buffer): readonly Reply[] {
+    const lines = (this.#tail + chunk.toString("latin1")).split("\n");
+    this.#tail = lines.pop() ?? "";
+    const replies = lines.flatMap((line) => this.#take(line.endsWith("\r") ? line.slice(0, -1) : line));
+    return this.#tail.length + this.#held > this.#limit ? [...replies, this.#giveUp()] : replies;
+  }
+
+  #take(line: string): Reply[] {
+    this.#lines.push(fromUtf8(line));
+    this.#held += line.length;
+    if (/^\d{3}-/.test(line)) return [];
+    const reply = replyOf(this.#lines);
+    this.#reset();
+    return [reply];
+  }
+
+  #giveUp(): Reply {
+    const reply = notUnderstood(`a reply of more than ${this.#limit} octets: ${(this.#lines[0] ?? this.#tail).slice(0, 80)}`);
+    this.#reset();
+    this.#tail = "";
+    return reply;
+  }
+
+  #reset(): void {
+    this.#lines = [];
+    this.#held = 0;
+  }
+}
+
+/** Replies have no charset (RFC 5321 §4.2.1): UTF-8 where it is UTF-8, else one character for each octet. */
+function fromUtf8(line: string): string {
+  const octets = Uint8Array.from(line, (char) => char.charCodeAt(0));
+  const text = new TextDecoder().decode(octets);
+  return text.includes("\ufffd") ? line : text;
+}
