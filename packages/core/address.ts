@@ -1,3 +1,4 @@
+/// <reference path="./punycode.d.ts" />
 // Address: an addr-spec in its wire spelling, made only by its parsers, compared by its key (RFC 5321 §4.1.2, §4.5.3.1;
 // RFC 5322 §3.4). Reads address lists of header fields forgivingly: groups, comments, quoted strings, bare garbage.
 // It does not check that a domain exists, and it does not decode encoded words (encoded-word.ts does).
@@ -25,9 +26,7 @@ const maxPath = 254; // RFC 5321 §4.5.3.1.3: a path is at most 256 octets, with
 const maxDomain = 255; // RFC 5321 §4.5.3.1.2
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 // RFC 5322 §3.2.3 atext, and the non-ASCII of RFC 6531 §3.3
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the class names what is refused
 const dotAtom = /^[^\s"(),.:;<>@[\\\]\u0000-\u001f\u007f-\u009f]+(?:\.+[^\s"(),.:;<>@[\\\]\u0000-\u001f\u007f-\u009f]+)*\.?$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the class names what is refused
 const quotedLocal = /^"(?:[^"\\\u0000-\u001f\u007f]|\\[\u0020-\u007e])*"$/;
 
 /** Parses an addr-spec, with or without its angle brackets. Refuses what could break out of an SMTP command. */

@@ -4,7 +4,7 @@
 
 import { type Address, parseAddress } from "./address.ts";
 import { latin1 } from "./bytes.ts";
-import { firstValue, type HeaderBlock, splitHeader, valueOf } from "./header.ts";
+import { fieldValue, firstValue, type HeaderBlock, splitHeader } from "./header.ts";
 import type { Mail } from "./mail.ts";
 
 /** The parts of a DSN that Sesame uses. */
@@ -54,7 +54,7 @@ function recipientsIn(body: Uint8Array): readonly Address[] {
     const { block, bodyStart } = splitHeader(rest, true);
     if (block.fields.length === 0) break;
     for (const field of block.fields.filter(({ key }) => key === "final-recipient")) {
-      const parsed = parseAddress(valueOf(field).replace(/^[^;]*;/, ""));
+      const parsed = parseAddress(fieldValue(field).replace(/^[^;]*;/, ""));
       if (parsed.ok) found.push(parsed.value);
     }
     rest = skipEmptyLines(rest.subarray(Math.max(bodyStart, 1)));

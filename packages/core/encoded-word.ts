@@ -36,9 +36,10 @@ export function decodeWords(value: string): string {
 
 /** Decodes octets of a named charset; an unknown name is read as windows-1252, which never fails. */
 export function decodeCharset(label: string, octets: Uint8Array): string {
+  // Some platforms type the label as a union of those they know; any other is refused at run time, which is caught.
   for (const name of [label, "windows-1252"]) {
     try {
-      return new TextDecoder(name).decode(octets);
+      return new TextDecoder(name as "utf-8").decode(octets);
     } catch {
       // RangeError: no such charset here
     }

@@ -7,7 +7,7 @@ import { type Address, domainOf, localPartOf } from "./address.ts";
 import { textOf } from "./bytes.ts";
 import type { Draft } from "./effect.ts";
 import { decodeWords } from "./encoded-word.ts";
-import { type FieldValue, type HeaderField, mailboxValue, safeText, valueOf, valuesOf, writeBlock } from "./header.ts";
+import { type FieldValue, fieldValue, type HeaderField, mailboxValue, safeText, valuesOf, writeBlock } from "./header.ts";
 import { idsOf, type Mail, mailboxesOf, messageIdOf, subjectOf } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
 import { mailDate, references } from "./reply.ts";
@@ -109,7 +109,7 @@ function originalDate(mail: Mail): string | null {
 
 /** A field as it was, written again by the one writer; 8-bit text in it becomes encoded words (RFC 2047 §5). */
 function takeOver(field: HeaderField): readonly Field[] {
-  const value = safeText(valueOf(field), 8000);
+  const value = safeText(fieldValue(field), 8000);
   if (value === "") return [];
   if (/^[ -~]*$/.test(value)) return longestWord(value) <= 900 ? [structured(field.name, value)] : [];
   if (/^(?:to|cc)$/.test(field.key)) return addressField(field);

@@ -125,7 +125,7 @@ export function fieldsOf(block: HeaderBlock, name: string): readonly HeaderField
 }
 
 /** The value of a field: unfolded, line ends and bare CR as spaces, trimmed; encoded words as they stand. */
-export function valueOf(field: HeaderField): string {
+export function fieldValue(field: HeaderField): string {
   const text = textOf(field.raw.subarray(field.raw.indexOf(colon) + 1));
   return text
     .replace(/\r?\n(?=[ \t])/g, "")
@@ -135,13 +135,13 @@ export function valueOf(field: HeaderField): string {
 
 /** The values of all fields of a name. */
 export function valuesOf(block: HeaderBlock, name: string): readonly string[] {
-  return fieldsOf(block, name).map(valueOf);
+  return fieldsOf(block, name).map(fieldValue);
 }
 
 /** The value of the first field of a name, or `null`. */
 export function firstValue(block: HeaderBlock, name: string): string | null {
   const [field] = fieldsOf(block, name);
-  return field ? valueOf(field) : null;
+  return field ? fieldValue(field) : null;
 }
 
 /** Renders a block after edits, separator included; fields that no edit names keep their octets. */
@@ -190,7 +190,6 @@ export function renderField(name: string, value: FieldValue): Result<string> {
   if (!/^[!-9;-~]{1,76}$/.test(name))
     return err(`Cannot write a header field as its name must be printable ASCII without a colon: current value is ${quote(name)}`);
   const { kind, text } = value;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the class names what is refused
   if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text))
     return err(`Cannot write the field ${name} as a value may hold no control character: current value is ${quote(text)}`);
   if (kind === "structured" && !/^[\t -~]*$/.test(text))

@@ -1,6 +1,7 @@
 // The core of Sesame: what shall be done with a mail, and why. Exported in the order of the mail's journey.
 
 export * from "./result.ts";
+export { base64, concat, fromBase64 } from "./bytes.ts";
 export * from "./notice.ts";
 export * from "./sending-event.ts";
 export * from "./address.ts";

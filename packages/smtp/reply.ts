@@ -7,7 +7,7 @@ import type { Buffer } from "node:buffer";
 export type Reply = Readonly<{ code: number; line: string }>;
 
 const shownLimit = 500; // characters of a reply that are kept: replies end in logs
-const lineForm = /^([2-5]\d\d)(?:([ -])(.*))?$/;
+const lineForm = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
 const enhancedForm = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/;
 
 /** Reads the lines of one reply. */

@@ -1,0 +1,71 @@
+// Outbox courier: the routes "ses" and "internal" into a folder, `<data>/outbox/<name>.eml` with `<name>.json` beside it.
+// Nothing leaves this machine. Internal mail for a served domain also goes into the Maildir of its target, as it would
+// through the mail server. Names come from mail and effect, so a repeated send is the same file.
+
+import { createHash } from "node:crypto";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { type Address, type Consignment, type Courier, type Domain, domainOf, type EffectKey, PortError, type Route, type Verdict } from "@sesame/core";
+import { moveIntoPlace, writeDurably } from "./durable-file.ts";
+import { consignmentName, type MaildirCourier, writeContent } from "./maildir-courier.ts";
+import { hasCode, portCall } from "./trouble.ts";
+
+export type OutboxCourierOptions = Readonly<{
+  /** The data folder. */
+  folder: string;
+  domains: readonly Domain[];
+  maildir: MaildirCourier;
+}>;
+
+/** Mail that would leave through SES or the mail server, kept to be looked at. */
+export class OutboxCourier implements Courier {
+  readonly #options: OutboxCourierOptions;
+
+  constructor(options: OutboxCourierOptions) {
+    this.#options = options;
+  }
+
+  send(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
+    return portCall("Courier", "send", async () => {
+      if (route === "mailbox") throw new PortError("Courier", "send", 'Cannot take a mail to the outbox as its route must be ses or internal: current value is "mailbox"');
+      const verdicts = new Map<EffectKey, Verdict>();
+      for (const recipient of consignment.recipients) verdicts.set(recipient.key, await this.#relay(route, consignment, recipient));
+      return verdicts;
+    });
+  }
+
+  async #relay(route: "ses" | "internal", consignment: Consignment, { address, key }: Consignment["recipients"][number]): Promise<Verdict> {
+    const name = consignmentName(consignment, key);
+    const { folder, domains, maildir } = this.#options;
+    const stored = route === "internal" && domains.includes(domainOf(address)) ? await maildir.deliver(address, name, consignment.content) : null;
+    const sesId = route === "ses" ? sesIdOf(name) : null;
+    const path = join(folder, "outbox", name);
+    // The description is written last, so where it stands the mail does too.
+    if (!(await exists(`${path}.json`))) {
+      await moveIntoPlace(await writeContent(join(folder, "tmp"), consignment.content), `${path}.eml`);
+      await writeDurably(`${path}.json`, join(folder, "tmp"), describe(route, consignment, address, key, sesId));
+    }
+    return { action: "relayed", detail: sesId ?? stored ?? `in the outbox as ${name}` };
+  }
+}
+
+function describe(route: Route, { from, mailId }: Consignment, to: Address, key: EffectKey, sesId: string | null): Uint8Array {
+  return Buffer.from(`${JSON.stringify({ route, from, to, mailId, key, sesId }, null, 2)}\n`);
+}
+
+/** An id in the look of SES's own, equal in every attempt. */
+function sesIdOf(name: string): string {
+  const hash = createHash("sha256").update(name).digest("hex");
+  const parts = [hash.slice(4, 16), hash.slice(16, 24), hash.slice(24, 28), hash.slice(28, 32), hash.slice(32, 36), hash.slice(36, 48)];
+  return `0100${parts[0]}-${parts.slice(1).join("-")}-000000`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
