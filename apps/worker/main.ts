@@ -1,10 +1,41 @@
 // The sesame command line: reads the arguments and hands over to a command.
 
+import { resolve } from "node:path";
+import type { RuleBook, RuleTable } from "@sesame/core";
 import { Command } from "commander";
 import { explainBatch, explainOne } from "./commands/explain.ts";
+import { runLocal } from "./commands/local.ts";
+import { editTable, patternRow, type RuleOptions, ruleRow, type Verb } from "./commands/rules.ts";
+import { type SendOptions, send } from "./commands/send.ts";
+import { openDatabase } from "./local/database.ts";
+import { SqliteRuleBook } from "./local/sqlite-rule-book.ts";
 import { version } from "./version.ts";
 
+const defaultData = "sesame-data";
 const program = new Command("sesame").description("Brings the mail that Amazon SES receives to your own mail server").version(version);
+
+program
+  .command("local")
+  .description("the whole system in one process, no account needed")
+  .option("--data <folder>", "where everything is kept", defaultData)
+  .option("--port <port>", "SMTP port of the front door", "2500")
+  .action(async (options: { data: string; port: string }) => {
+    process.exitCode = await runLocal({ data: options.data, port: Number(options.port) });
+  });
+
+program
+  .command("send")
+  .description("hand a mail to the front door")
+  .argument("[file]", "raw mail, as a file; else one is made")
+  .option("--from <address>", "sender; <> for none")
+  .option("--to <address...>", "recipients; else those of To and Cc")
+  .option("--subject <text>")
+  .option("--text <text>")
+  .option("--host <host>", "where the front door is", "127.0.0.1")
+  .option("--port <port>", "its port", "2500")
+  .action(async (file: string | undefined, options: Omit<SendOptions, "port"> & { port: string }) => {
+    process.exitCode = await send(file, { ...options, port: Number(options.port) });
+  });
 
 program
   .command("explain")
@@ -19,6 +50,53 @@ program
       process.exitCode = await explainOne(mail, options.facts, { json: options.json === true }, process.stdout);
     else program.error("Cannot explain as a mail and --facts are needed, or --batch: current value is neither", { exitCode: 2 });
   });
+
+type DataOption = Readonly<{ data: string }>;
+
+/** The verbs that rules and blocklists share. */
+function tableCommand(name: string, table: RuleTable, description: string): Command {
+  const command = program.command(name).description(description);
+  const option = (verb: Command) => verb.option("--data <folder>", "data folder of sesame local", defaultData);
+  option(command.command("list").description("all rows")).action((options: DataOption) => edit(options, table, { kind: "list" }));
+  for (const kind of ["show", "remove"] as const) {
+    option(command.command(kind).argument("<address>")).action((address: string, options: DataOption) =>
+      edit(options, table, { kind, address }),
+    );
+  }
+  return command;
+}
+
+async function edit({ data }: DataOption, table: RuleTable, verb: Verb): Promise<void> {
+  const database = openDatabase(resolve(data));
+  const book: RuleBook = new SqliteRuleBook({ database });
+  process.exitCode = await editTable(book, table, verb);
+  database.close();
+}
+
+tableCommand("rules", "rules", "out-of-office replies and forwards")
+  .command("set")
+  .argument("<address>", "an address, or *@domain")
+  .option("--data <folder>", "data folder of sesame local", defaultData)
+  .option("--ooo <text>", "reply with this text")
+  .option("--html", "the text is HTML")
+  .option("--ooo-subject <text>")
+  .option("--start <instant>", "first day or instant")
+  .option("--end <instant>", "last day, or first instant no more")
+  .option("--timezone <name>", "of --start and --end")
+  .option("--forward <address...>", "send each mail on to these")
+  .option("--off", "switch the reply off")
+  .action((address: string, options: DataOption & RuleOptions) =>
+    edit(options, "rules", { kind: "set", address, row: (stored) => ruleRow(stored, options) }),
+  );
+
+tableCommand("block", "blocked", "patterns of senders that a recipient refuses")
+  .command("set")
+  .argument("<address>", "an address, or *@domain")
+  .argument("<pattern...>", "fnmatch patterns, such as *@spam.test")
+  .option("--data <folder>", "data folder of sesame local", defaultData)
+  .action((address: string, patterns: string[], options: DataOption) =>
+    edit(options, "blocked", { kind: "set", address, row: () => patternRow(patterns) }),
+  );
 
 try {
   await program.parseAsync();

@@ -16,7 +16,7 @@ import {
   type Journal,
   type Lease,
   type Ledger,
-  type Outbound,
+  type OutboundRow,
   PortError,
   type ReplyRow,
   type Stop,
@@ -27,7 +27,6 @@ import { delayed, type Final, isFinal, type Verdict } from "./verdict.ts";
 export type Hands = Readonly<{
   ledger: Ledger;
   courier: Courier;
-  outbound: Outbound;
   journal: Journal;
   clock: Clock;
   stop: Stop;
@@ -40,6 +39,8 @@ export type Cargo = Readonly<{ mail: Mail; rest: Content["rest"] }>;
 export type Report = Readonly<{
   verdicts: ReadonlyMap<EffectKey, Verdict>;
   unrecorded: ReadonlyMap<EffectKey, Final>;
+  /** What left through SES, for the outbound table: written once its final is recorded. */
+  outbound: readonly OutboundRow[];
   /** Another worker owns the mail now; nothing more may be done or said about it. */
   fenced: boolean;
 }>;
@@ -85,6 +86,7 @@ function groupDeliveries(served: readonly Serve[], lease: Lease): readonly (read
 class Run {
   readonly #verdicts = new Map<EffectKey, Verdict>();
   #unrecorded = new Map<EffectKey, Final>();
+  readonly #outbound: OutboundRow[] = [];
   #fenced = false;
   readonly #mailId: MailId;
   readonly #lease: Lease;
@@ -100,7 +102,7 @@ class Run {
   }
 
   report(): Report {
-    return { verdicts: this.#verdicts, unrecorded: this.#unrecorded, fenced: this.#fenced };
+    return { verdicts: this.#verdicts, unrecorded: this.#unrecorded, outbound: this.#outbound, fenced: this.#fenced };
   }
 
   async deliver(group: readonly Delivery[]): Promise<void> {
@@ -180,7 +182,9 @@ class Run {
     const content = contentOf([effect.draft.head, body], own ? null : rest, mail);
     const recipients = [{ address: effect.to, key: effect.key }];
     const verdicts = await this.#act(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content });
-    return verdicts.get(effect.key) ?? noAnswer;
+    const verdict = verdicts.get(effect.key) ?? noAnswer;
+    if (verdict.action === "relayed" && effect.route === "ses") this.#outbound.push(outboundRow(effect, verdict.detail));
+    return verdict;
   }
 
   /** Takes a consignment to the courier, once what came before is recorded and unless work shall end. */
@@ -220,6 +224,11 @@ class Run {
       this.#hands.journal.note({ kind: "deed", mailId: this.#mailId, effect, key, route, verdict });
     }
   }
+}
+
+/** `sesId` is what SES called the mail; the row is how its bounce will be known as one of ours. */
+function outboundRow({ kind, from, to }: Forward | Reply, sesId: string): OutboundRow {
+  return { MessageId: sesId, original_source: from ?? "", bouncedRecipients: [to], kind };
 }
 
 const noAnswer: Verdict = delayed("protocol-error", "recipient", "the courier gave no verdict");

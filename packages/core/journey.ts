@@ -12,7 +12,17 @@ import { openMail } from "./mail.ts";
 import { markTrail } from "./mark.ts";
 import { decodeEntry, type MailId, type Notice, type NoticeItem } from "./notice.ts";
 import { type Facts, type Policy, plan } from "./plan.ts";
-import { type Directory, headLimit, type Lease, type MailStore, PortError, type QueueEntry, type StoredMail } from "./ports.ts";
+import {
+  type Directory,
+  headLimit,
+  type Lease,
+  type MailStore,
+  type Outbound,
+  type OutboundRow,
+  PortError,
+  type QueueEntry,
+  type StoredMail,
+} from "./ports.ts";
 import { decodeRules } from "./rule.ts";
 import type { SendingEvent } from "./sending-event.ts";
 import { type BlockedMail, backOff, type Settlement, settle } from "./settle.ts";
@@ -21,6 +31,7 @@ import { type BlockedMail, backOff, type Settlement, settle } from "./settle.ts"
 export type Way = Hands &
   Readonly<{
     store: MailStore;
+    outbound: Outbound;
     directory: Directory;
     domains: readonly Domain[];
     policy: Policy;
@@ -153,6 +164,7 @@ async function travelMail(notice: Notice, entry: QueueEntry, way: Way): Promise<
   const settlement = settle(decided, mailId, report.verdicts, entry.receiveCount, way.blockedMail);
   const recorded = await way.ledger.record(lease, report.unrecorded, settlement.kind === "close" ? "close" : "release");
   if (recorded === "fenced") return fenced(mailId, way);
+  for (const row of report.outbound) await noteOutbound(row, mailId, way);
   if (settlement.kind === "close") await leaveTrail(notice, stored, settlement, way);
   stage("close");
   const { receivedAt, sesId } = notice;
@@ -173,7 +185,7 @@ async function travelMail(notice: Notice, entry: QueueEntry, way: Way): Promise<
 }
 
 const noRows = { rules: new Map<string, unknown>(), blocked: new Map<string, unknown>() };
-const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(), fenced: false };
+const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(), outbound: [], fenced: false };
 
 /** Waits for all questions; when one fails, a claim that succeeded is given back, or its lease would count as a crash. */
 async function allOrFirstError<C extends { kind: string; lease?: Lease }, R, S, K>(
@@ -212,6 +224,21 @@ function open({ location, mailId }: Notice, way: Way): Promise<StoredMail | "mis
 function fenced(mailId: MailId, way: Way): EntryOutcome {
   way.journal.note({ kind: "fenced", mailId });
   return { kind: "leave" };
+}
+
+/** Best effort: without its row a bounce of ours is still known by the mark in it. */
+async function noteOutbound(row: OutboundRow, mailId: MailId, way: Way): Promise<void> {
+  try {
+    await way.outbound.note(row);
+  } catch (error) {
+    way.journal.note({
+      kind: "port-error",
+      port: "Outbound",
+      operation: "note",
+      text: error instanceof Error ? error.message : String(error),
+      mailId,
+    });
+  }
 }
 
 /** The audit trail never decides: when it cannot be written, the mail stays delivered and the entry is done. */

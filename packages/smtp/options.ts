@@ -60,7 +60,9 @@ export function defaultEhloName(machine: string = hostname()): string {
 /** Servers refuse a bare host name, such as the id of a container (RFC 5321 §4.1.1.1, §4.1.3). */
 export function isEhloName(name: string): boolean {
   if (/^\[[0-9A-Za-z.:-]+\]$/.test(name)) return true;
-  return /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(name) && isIP(name) === 0;
+  return (
+    /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(name) && isIP(name) === 0
+  );
 }
 
 export const smtpDefaults: SmtpOptions = {
@@ -87,7 +89,9 @@ export const smtpDefaults: SmtpOptions = {
 export function smtpOptions(given: Partial<SmtpOptions> = {}): SmtpOptions {
   const options = { ...smtpDefaults, ...given };
   if (!isEhloName(options.name)) {
-    throw new TypeError(`Cannot greet a server as the name must be fully qualified or an address literal: current value is ${quote(options.name)}`);
+    throw new TypeError(
+      `Cannot greet a server as the name must be fully qualified or an address literal: current value is ${quote(options.name)}`,
+    );
   }
   if (options.poolSize < 1) throw new TypeError(`Cannot pool sessions as there must be at least 1: current value is ${options.poolSize}`);
   return options;

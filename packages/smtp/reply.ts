@@ -30,7 +30,10 @@ function notUnderstood(text: string): Reply {
 }
 
 function printable(text: string): string {
-  return text.slice(0, shownLimit).replace(/\p{Cc}/gu, " ").trim();
+  return text
+    .slice(0, shownLimit)
+    .replace(/\p{Cc}/gu, " ")
+    .trim();
 }
 
 /** Puts replies together from the octets of a socket. */

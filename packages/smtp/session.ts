@@ -74,12 +74,14 @@ export class SmtpSession {
     const log = new ExchangeLog(this.#protocol, envelope.recipients.length);
     this.#transactions++;
     const source = openSource(content, {
-      mayStart: () => log.phase === "body",
+      mayStart: () => this.#mayStart(log),
       waits: (side) => this.#waitForChunk(side),
       ended: () => this.#dotGoesOut(log),
     });
     const message = { from: envelope.from, to: [...envelope.recipients], size: content.size, use8BitMime: content.eightBit !== false };
-    const ending = await this.#run(log, this.#options.commandTimeoutMs, "answer to MAIL", (done) => this.#connection.send(message, source, done));
+    const ending = await this.#run(log, this.#options.commandTimeoutMs, "answer to MAIL", (done) =>
+      this.#connection.send(message, source, done),
+    );
     source.destroy();
     const exchange = log.close(ending);
     this.#needsReset = !exchange.answers.some((answer) => answer.code < 400);
@@ -105,7 +107,12 @@ export class SmtpSession {
   }
 
   /** Does one thing at a time: nodemailer hangs on two sends at once. */
-  async #run(log: ExchangeLog | null, timeoutMs: number, awaited: string, begin: (done: (error: Error | null) => void) => void): Promise<Ending> {
+  async #run(
+    log: ExchangeLog | null,
+    timeoutMs: number,
+    awaited: string,
+    begin: (done: (error: Error | null) => void) => void,
+  ): Promise<Ending> {
     if (this.#work) throw new TypeError("Cannot use a session as it is in use: current value is busy");
     if (this.#death) return this.#death;
     const ending = await new Promise<Ending>((settle) => {
@@ -170,6 +177,13 @@ export class SmtpSession {
     if (this.#death) return;
     this.#waitsForStore = side === "store";
     this.#deadline.arm(this.#options.chunkTimeoutMs, side === "store" ? "octets of the mail from its store" : "room for more of the mail");
+  }
+
+  /** Whether the server asked for the mail by the answers that we heard; nodemailer may have counted others. */
+  #mayStart(log: ExchangeLog): boolean {
+    if (log.phase === "body") return true;
+    this.#die({ kind: "confused", detail: "the answers do not fit the commands" });
+    return false;
   }
 
   #dotGoesOut(log: ExchangeLog): void {

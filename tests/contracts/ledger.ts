@@ -130,7 +130,12 @@ const recordCases: Cases<LedgerHarness> = {
     expect(await one.record(lease, finals([toAlice, delivered]), "hold")).toBe("recorded");
     expect((await open("two").claim(mail, 60)).kind).toBe("busy");
     expect(await one.record(lease, finals([toBob, failed]), "hold")).toBe("recorded");
-    expect(new Map((await hold(one)).finals)).toEqual(new Map([[toAlice, delivered], [toBob, failed]]));
+    expect(new Map((await hold(one)).finals)).toEqual(
+      new Map([
+        [toAlice, delivered],
+        [toBob, failed],
+      ]),
+    );
   },
   "record() gives the lease back when it releases, and that is no crash": async ({ open, advance }) => {
     const one = open("one");
@@ -152,7 +157,12 @@ const recordCases: Cases<LedgerHarness> = {
     const lease = await hold(one);
     await one.record(lease, finals([toAlice, delivered]), "hold");
     expect(await one.record(lease, finals([toAlice, failed], [toBob, failed]), "hold")).toBe("recorded");
-    expect(new Map((await hold(one)).finals)).toEqual(new Map([[toAlice, delivered], [toBob, failed]]));
+    expect(new Map((await hold(one)).finals)).toEqual(
+      new Map([
+        [toAlice, delivered],
+        [toBob, failed],
+      ]),
+    );
   },
   "record() keeps every kind of final as it is": async ({ open }) => {
     const one = open("one");

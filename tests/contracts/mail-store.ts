@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { headLimit, type MailStore, type ObjectLocation, type StoredMail } from "@sesame/core";
-import { drain, octets, pattern } from "./samples.ts";
+import { drain, octets, pattern, same } from "./samples.ts";
 import { type Cases, type Harness, runSuite, type SuiteOptions } from "./suite.ts";
 
 export type MailStoreHarness = Harness &
@@ -39,12 +39,6 @@ async function holds(harness: MailStoreHarness, whole: Uint8Array): Promise<void
   same(await mail.whole(), whole);
 }
 
-/** Compares octets without printing megabytes of them. */
-function same(actual: Uint8Array, expected: Uint8Array): void {
-  expect(actual.length).toBe(expected.length);
-  expect(Buffer.compare(actual, expected)).toBe(0);
-}
-
 const cases: Cases<MailStoreHarness> = {
   "open() says missing when there is no such object": async ({ store, bucket }) => {
     expect(await store.open(at(bucket))).toBe("missing");
@@ -75,15 +69,15 @@ const cases: Cases<MailStoreHarness> = {
     await put(at(bucket), pattern(headLimit + 200_000), {});
     const mail = await open(store, at(bucket));
     await put(at(bucket), pattern(headLimit + 100_000), {});
-    expect(drain(mail.rest())).rejects.toThrow();
-    expect(mail.whole()).rejects.toThrow();
+    await expect(drain(mail.rest())).rejects.toThrow();
+    await expect(mail.whole()).rejects.toThrow();
   },
   "rest() and whole() fail when the object is gone": async ({ store, bucket, put }) => {
     await put(at(bucket), pattern(headLimit + 200_000), {});
     const mail = await open(store, at(bucket));
     await store.erase(mail);
-    expect(drain(mail.rest())).rejects.toThrow();
-    expect(mail.whole()).rejects.toThrow();
+    await expect(drain(mail.rest())).rejects.toThrow();
+    await expect(mail.whole()).rejects.toThrow();
   },
   "mark() adds to the attributes and keeps the others": async ({ store, bucket, put, attributesOf }) => {
     await put(at(bucket), octets("x"), { origin: "test" });

@@ -1,5 +1,6 @@
 // Samples: the few values that contract cases are written with, parsed as the core parses them.
 
+import { expect } from "bun:test";
 import { type Address, type AddressKey, addressKey, type EffectKey, type Final, keyOf, type MailId, parseAddress } from "@sesame/core";
 
 /** An address that is known to be one. */
@@ -36,13 +37,30 @@ export function pattern(size: number): Uint8Array {
   return whole;
 }
 
+/** Octets after one another. */
+export function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat([...parts]));
+}
+
+/** Compares octets without printing megabytes of them. */
+export function same(actual: Uint8Array | undefined, expected: Uint8Array): void {
+  expect(actual?.length).toBe(expected.length);
+  expect(Buffer.compare(actual ?? new Uint8Array(), expected)).toBe(0);
+}
+
 /** All octets of a stream. */
 export async function drain(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of stream) pieces.push(piece.slice());
-  return new Uint8Array(Buffer.concat(pieces));
+  return joined(...pieces);
 }
 
 export const delivered: Final = { action: "delivered", detail: "250 2.0.0 Ok" };
 export const relayed: Final = { action: "relayed", detail: "0100-000000" };
-export const failed: Final = { action: "failed", status: "5.1.1", reason: "no-such-mailbox", scope: "recipient", detail: "550 5.1.1 unknown" };
+export const failed: Final = {
+  action: "failed",
+  status: "5.1.1",
+  reason: "no-such-mailbox",
+  scope: "recipient",
+  detail: "550 5.1.1 unknown",
+};

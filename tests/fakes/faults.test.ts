@@ -35,7 +35,7 @@ describe("FaultInjector", () => {
   test("wrap() throws before the call takes effect when told so, and only once", async () => {
     const { box, wrapped } = faulty({ kind: "throw-before" });
     await wrapped.add(1);
-    expect(wrapped.add(1)).rejects.toBeInstanceOf(PortError);
+    await expect(wrapped.add(1)).rejects.toBeInstanceOf(PortError);
     expect(await wrapped.add(1)).toBe(2);
     expect(box.value).toBe(2);
   });
@@ -47,7 +47,10 @@ describe("FaultInjector", () => {
   });
 
   test("wrap() lets nothing happen after the process died, until it is revived", async () => {
-    for (const [kind, value] of [["die-before", 1], ["die-after", 2]] as const) {
+    for (const [kind, value] of [
+      ["die-before", 1],
+      ["die-after", 2],
+    ] as const) {
       const { injector, box, wrapped } = faulty({ kind });
       await wrapped.add(1);
       await expect(wrapped.add(1)).rejects.toBeInstanceOf(Crash);

@@ -67,6 +67,7 @@ export async function octetsOf(content: Content): Promise<Uint8Array> {
   const pieces = [...content.pieces];
   if (content.rest) for await (const piece of content.rest()) pieces.push(piece);
   const octets = new Uint8Array(Buffer.concat(pieces));
-  if (octets.length !== content.size) throw new Error(`Cannot send content as its size must be ${content.size}: current value is ${octets.length}`);
+  if (octets.length !== content.size)
+    throw new Error(`Cannot send content as its size must be ${content.size}: current value is ${octets.length}`);
   return octets;
 }

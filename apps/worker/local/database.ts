@@ -53,7 +53,8 @@ export function openDatabase(folder: string): Database {
 
 function upgrade(database: Database): void {
   const found = database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
-  if (found > version) throw new Error(`Cannot open ${database.filename} as its version must be at most ${version}: current value is ${found}`);
+  if (found > version)
+    throw new Error(`Cannot open ${database.filename} as its version must be at most ${version}: current value is ${found}`);
   if (found === version) return;
   database.run(schema);
   database.run(`PRAGMA user_version = ${version}`);

@@ -85,6 +85,11 @@ export async function writeDurably(path: string, temporaryFolder: string, octets
   await moveIntoPlace(await writeTemporary(temporaryFolder, octets), path);
 }
 
+/** Removes what a process that died left in the data folder's `tmp`. Only for the start, before anything is written. */
+export async function emptyTemporary(dataFolder: string): Promise<void> {
+  await rm(join(dataFolder, "tmp"), { recursive: true, force: true });
+}
+
 /** Removes a file and syncs its folder. Removing what is gone is no error. */
 export async function removeDurably(path: string): Promise<void> {
   await rm(path, { force: true });

@@ -37,7 +37,7 @@ function keepDotsAfterBareLf(parser: Connection["_parser"]): void {
       }
       [beforeLast, last] = [last, octet];
     }
-    write(from === 0 ? chunk : Buffer.concat([...pieces, chunk.subarray(from)]), encoding, next);
+    write(pieces.length === 0 ? chunk : Buffer.concat([...pieces, chunk.subarray(from)]), encoding, next);
   };
 }
 

@@ -51,11 +51,14 @@ export class FileMailStore implements MailStore {
   }
 
   erase(mail: StoredMail): Promise<void> {
-    return portCall("MailStore", "erase", async () => {
-      const path = this.#path(mail.location);
-      await removeDurably(path);
-      await removeDurably(sidecarOf(path)); // after the mail: a mail without its mark would look unprocessed
-    });
+    return portCall("MailStore", "erase", () => this.discard(mail.location));
+  }
+
+  /** Deletes what is stored at a place, opened or not. */
+  async discard(location: ObjectLocation): Promise<void> {
+    const path = this.#path(location);
+    await removeDurably(path);
+    await removeDurably(sidecarOf(path)); // after the mail: a mail without its mark would look unprocessed
   }
 
   #path({ bucket, key }: ObjectLocation): string {

@@ -43,7 +43,8 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<Result<F
     const server = makeServer(options);
     const got = await listen(server, port);
     if (typeof got === "number") return ok({ port: got, close: () => close(server) });
-    if (!hasCode(got, "EADDRINUSE")) return err(`Cannot open port ${port} on ${host} as the system refuses it: current value is "${got.message}"`);
+    if (!hasCode(got, "EADDRINUSE"))
+      return err(`Cannot open port ${port} on ${host} as the system refuses it: current value is "${got.message}"`);
   }
   return err(`Cannot open the front door on ${host} as a port must be free: current value is ${first} to ${last}, all taken`);
 }
@@ -83,10 +84,13 @@ function makeServer(options: FrontDoorOptions): SMTPServer {
     onMailFrom: ({ address }, _session, callback) => callback(refuseSender(address)),
     onRcptTo: ({ address }, _session, callback) => callback(refuseRecipient(address, domains)),
     onData: (stream, session, callback) => {
-      receive(options, maxSize, stream, session).then(({ sesId }) => callback(null, `OK ${sesId}`), (error: Error) => {
-        onTrouble(error);
-        callback(error instanceof Refusal ? error : new Refusal(451, "4.3.0 Cannot store the mail now, try again later"));
-      });
+      receive(options, maxSize, stream, session).then(
+        ({ sesId }) => callback(null, `OK ${sesId}`),
+        (error: Error) => {
+          onTrouble(error);
+          callback(error instanceof Refusal ? error : new Refusal(451, "4.3.0 Cannot store the mail now, try again later"));
+        },
+      );
     },
   };
   const server = new SMTPServer(settings);
@@ -114,7 +118,12 @@ function refuseRecipient(text: string, domains: ReadonlySet<Domain>): Refusal | 
   return domains.has(domainOf(parsed.value)) ? null : new Refusal(550, "5.7.1 Relaying is denied: the domain is not served here");
 }
 
-async function receive(options: FrontDoorOptions, maxSize: number, stream: SMTPServerDataStream, session: SMTPServerSession): Promise<Intaken> {
+async function receive(
+  options: FrontDoorOptions,
+  maxSize: number,
+  stream: SMTPServerDataStream,
+  session: SMTPServerSession,
+): Promise<Intaken> {
   const spooled = await spool(options.folder, stream, maxSize);
   if (spooled === "too-big") throw new Refusal(552, `5.3.4 The mail is larger than ${maxSize} octets`);
   try {

@@ -78,13 +78,9 @@ async function pour(stream: AsyncIterable<Uint8Array>, handle: FileHandle, limit
 export async function take(options: IntakeOptions, envelope: Envelope, spooled: Spooled): Promise<Intaken> {
   const { database, store, queues, clock } = options;
   const [sesId, receivedAt] = [newSesId(), clock.now()];
-  const groups = [...Map.groupBy(envelope.recipients, domainOf)].map(([domain, recipients]) => {
-    const location: ObjectLocation = { kind: "object", bucket: bucketOf(domain), key: sesId };
-    return { domain, recipients, location };
-  });
-  for (const { location } of groups) await store.adopt(location, spooled.file);
-  // Objects first: an entry never announces a mail that is not there. The entries of all domains are one transaction, or
-  // else a client that hears 451 and sends again would reach some recipients twice.
+  const groups = groupByDomain(envelope.recipients, sesId);
+  // The entries of all domains are one transaction, or else a client that hears 451 and sends again would reach some
+  // recipients twice.
   const announce = database.transaction(() => {
     for (const { domain, recipients, location } of groups) {
       const queue = queues.get(domain);
@@ -92,8 +88,26 @@ export async function take(options: IntakeOptions, envelope: Envelope, spooled: 
       queue.put(writeNotice({ sesId, location, source: envelope.source, recipients, head: spooled.head, receivedAt }));
     }
   });
-  announce.immediate();
+  try {
+    // Objects first: an entry never announces a mail that is not there.
+    for (const { location } of groups) await store.adopt(location, spooled.file);
+    announce.immediate();
+  } catch (error) {
+    for (const { location } of groups) await store.discard(location).catch(() => {}); // the first error is the one to tell
+    throw error;
+  }
   return { sesId, size: spooled.size, sha256: spooled.sha256, locations: groups.map(({ location }) => location) };
+}
+
+type Group = Readonly<{ domain: Domain; recipients: readonly Address[]; location: ObjectLocation }>;
+
+function groupByDomain(recipients: readonly Address[], key: string): readonly Group[] {
+  const domains = [...new Set(recipients.map(domainOf))];
+  return domains.map((domain) => ({
+    domain,
+    recipients: recipients.filter((recipient) => domainOf(recipient) === domain),
+    location: { kind: "object", bucket: bucketOf(domain), key },
+  }));
 }
 
 /** An id in the look of SES's own: 40 characters of `[a-z0-9]`. */

@@ -5,7 +5,17 @@
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Address, addressKey, type Consignment, type Content, type Courier, type EffectKey, PortError, type Route, type Verdict } from "@sesame/core";
+import {
+  type Address,
+  addressKey,
+  type Consignment,
+  type Content,
+  type Courier,
+  type EffectKey,
+  PortError,
+  type Route,
+  type Verdict,
+} from "@sesame/core";
 import { ensureFolder, moveIntoPlace, writeTemporary } from "./durable-file.ts";
 import { safeName } from "./safe-name.ts";
 import { hasCode, portCall } from "./trouble.ts";
@@ -28,7 +38,8 @@ export class MaildirCourier implements Courier {
 
   send(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
     return portCall("Courier", "send", async () => {
-      if (route !== "mailbox") throw new PortError("Courier", "send", `Cannot take a mail to a Maildir as its route must be mailbox: current value is "${route}"`);
+      if (route !== "mailbox")
+        throw new PortError("Courier", "send", `Cannot take a mail to a Maildir as its route must be mailbox: current value is "${route}"`);
       const verdicts = new Map<EffectKey, Verdict>();
       for (const { address, key } of consignment.recipients) {
         const detail = await this.deliver(address, consignmentName(consignment, key), consignment.content);

@@ -5,7 +5,17 @@
 import { createHash } from "node:crypto";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { type Address, type Consignment, type Courier, type Domain, domainOf, type EffectKey, PortError, type Route, type Verdict } from "@sesame/core";
+import {
+  type Address,
+  type Consignment,
+  type Courier,
+  type Domain,
+  domainOf,
+  type EffectKey,
+  PortError,
+  type Route,
+  type Verdict,
+} from "@sesame/core";
 import { moveIntoPlace, writeDurably } from "./durable-file.ts";
 import { consignmentName, type MaildirCourier, writeContent } from "./maildir-courier.ts";
 import { hasCode, portCall } from "./trouble.ts";
@@ -27,7 +37,12 @@ export class OutboxCourier implements Courier {
 
   send(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
     return portCall("Courier", "send", async () => {
-      if (route === "mailbox") throw new PortError("Courier", "send", 'Cannot take a mail to the outbox as its route must be ses or internal: current value is "mailbox"');
+      if (route === "mailbox")
+        throw new PortError(
+          "Courier",
+          "send",
+          'Cannot take a mail to the outbox as its route must be ses or internal: current value is "mailbox"',
+        );
       const verdicts = new Map<EffectKey, Verdict>();
       for (const recipient of consignment.recipients) verdicts.set(recipient.key, await this.#relay(route, consignment, recipient));
       return verdicts;
@@ -37,7 +52,8 @@ export class OutboxCourier implements Courier {
   async #relay(route: "ses" | "internal", consignment: Consignment, { address, key }: Consignment["recipients"][number]): Promise<Verdict> {
     const name = consignmentName(consignment, key);
     const { folder, domains, maildir } = this.#options;
-    const stored = route === "internal" && domains.includes(domainOf(address)) ? await maildir.deliver(address, name, consignment.content) : null;
+    const stored =
+      route === "internal" && domains.includes(domainOf(address)) ? await maildir.deliver(address, name, consignment.content) : null;
     const sesId = route === "ses" ? sesIdOf(name) : null;
     const path = join(folder, "outbox", name);
     // The description is written last, so where it stands the mail does too.

@@ -3,7 +3,16 @@
 // the same code as production. No check is made here, hence every verdict is a plain PASS.
 
 import { randomUUID } from "node:crypto";
-import { fieldsOf, firstValue, type HeaderBlock, type ObjectLocation, parseMailboxes, splitHeader, valueOf, valuesOf } from "@sesame/core";
+import {
+  fieldsOf,
+  fieldValue,
+  firstValue,
+  type HeaderBlock,
+  type ObjectLocation,
+  parseMailboxes,
+  splitHeader,
+  valuesOf,
+} from "@sesame/core";
 
 /** A mail that was received and stored. */
 export type ReceivedMail = Readonly<{
@@ -40,8 +49,13 @@ export function writeNotice(mail: ReceivedMail): string {
 function mailPart({ sesId, source, head }: ReceivedMail, timestamp: string): unknown {
   const { block, bodyStart } = splitHeader(head, true);
   const headersTruncated = bodyStart > maxHeaders;
-  const destination = ["to", "cc"].flatMap((name) => valuesOf(block, name)).flatMap(parseMailboxes).map((mailbox) => mailbox.address);
-  const headers = headersTruncated ? [] : block.fields.filter(({ name }) => name !== "").map((field) => ({ name: field.name, value: valueOf(field) }));
+  const destination = ["to", "cc"]
+    .flatMap((name) => valuesOf(block, name))
+    .flatMap(parseMailboxes)
+    .map((mailbox) => mailbox.address);
+  const headers = headersTruncated
+    ? []
+    : block.fields.filter(({ name }) => name !== "").map((field) => ({ name: field.name, value: fieldValue(field) }));
   // The null reverse-path has not been seen in a notice of SES; the empty text is the nearest to what `source` is.
   return { timestamp, source, messageId: sesId, destination, headersTruncated, headers, commonHeaders: commonHeaders(block, source) };
 }

@@ -60,7 +60,8 @@ export class SqliteLedger implements Ledger {
 
   record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: "hold" | "release" | "close"): Promise<"recorded" | "fenced"> {
     return this.#transact("record", () => {
-      const sql = "UPDATE ledger_mails SET owner = iif(?, owner, NULL), closed = ?, expires = ? WHERE mail_id = ? AND owner = ? AND closed = 0";
+      const sql =
+        "UPDATE ledger_mails SET owner = iif(?, owner, NULL), closed = ?, expires = ? WHERE mail_id = ? AND owner = ? AND closed = 0";
       const mine = this.#run(sql, then === "hold" ? 1 : 0, then === "close" ? 1 : 0, this.#expiry(), lease.mailId, lease.owner) > 0;
       if (!mine) return "fenced";
       for (const [key, final] of finals) {

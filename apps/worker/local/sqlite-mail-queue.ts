@@ -48,7 +48,9 @@ export class SqliteMailQueue implements MailQueue {
   /** Shows all entries that a process held when it ended. Only for the start, before anything is received. */
   giveBack(): void {
     const { database, name } = this.#options;
-    database.query("UPDATE queue_entries SET visible_at = ?, receipt = NULL WHERE queue = ? AND receipt IS NOT NULL").run(this.#now(), name);
+    database
+      .query("UPDATE queue_entries SET visible_at = ?, receipt = NULL WHERE queue = ? AND receipt IS NOT NULL")
+      .run(this.#now(), name);
   }
 
   receive(limit: number, stop: Stop): Promise<readonly QueueEntry[]> {
@@ -117,14 +119,19 @@ export class SqliteMailQueue implements MailQueue {
         WHERE seq IN (SELECT seq FROM queue_entries WHERE queue = ? AND visible_at <= ? ORDER BY seq LIMIT ?) RETURNING *`;
       return database.query<Row, [number, string, number, number]>(sql).all(now + visibilitySeconds * 1000, name, now, limit);
     });
-    return take.immediate().sort((a, b) => a.seq - b.seq).map(entryOf);
+    return take
+      .immediate()
+      .sort((a, b) => a.seq - b.seq)
+      .map(entryOf);
   }
 
   #redrive(now: number, maxReceiveCount: number): void {
     const { database, name } = this.#options;
     const spent = "queue = ?1 AND visible_at <= ?2 AND receive_count >= ?3";
     const columns = "id, queue, body, sent_at, receive_count";
-    database.query(`INSERT INTO dead_letters (${columns}, moved_at) SELECT ${columns}, ?2 FROM queue_entries WHERE ${spent}`).run(name, now, maxReceiveCount);
+    database
+      .query(`INSERT INTO dead_letters (${columns}, moved_at) SELECT ${columns}, ?2 FROM queue_entries WHERE ${spent}`)
+      .run(name, now, maxReceiveCount);
     database.query(`DELETE FROM queue_entries WHERE ${spent}`).run(name, now, maxReceiveCount);
   }
 

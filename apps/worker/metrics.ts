@@ -1,0 +1,130 @@
+// Metrics: journal events as Prometheus counters. Labels come from closed sets only; an address is never one.
+
+import type { Journal, JournalEvent, Plan } from "@sesame/core";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** The registry and what the pollers set themselves. */
+export type Metrics = Readonly<{
+  registry: Registry;
+  inFlight: Gauge;
+  lastPoll: Gauge;
+  queueSize: Gauge;
+  pollErrors: Counter;
+  journal(domain: string): Journal;
+}>;
+
+/** Makes the metrics of one process. */
+export function makeMetrics(version: string): Metrics {
+  const registry = new Registry();
+  const counter = (name: string, help: string, labelNames: string[]) =>
+    new Counter({ name: `sesame_${name}`, help, labelNames, registers: [registry] });
+  const gauge = (name: string, help: string, labelNames: string[]) =>
+    new Gauge({ name: `sesame_${name}`, help, labelNames, registers: [registry] });
+  const histogram = (name: string, help: string, labelNames: string[]) =>
+    new Histogram({ name: `sesame_${name}`, help, labelNames, registers: [registry], buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600] });
+  const set = {
+    mails: counter("mails_total", "Mails by their end", ["domain", "outcome"]),
+    bounces: counter("bounces_total", "SES bounces by what was shown", ["domain", "result"]),
+    replies: counter("autoreplies_total", "Automatic replies by result", ["domain", "result"]),
+    forwards: counter("forwards_total", "Forwards by route and result", ["domain", "route", "result"]),
+    blocked: counter("blocked_total", "Recipients whose blocklist refused a mail", ["domain"]),
+    deliveries: counter("deliveries_total", "Deliveries by action", ["domain", "action"]),
+    duplicates: counter("possible_duplicates_total", "Acts whose end is in doubt", ["domain"]),
+    retries: counter("retries_total", "Mails given back to the queue", ["domain", "reason"]),
+    portErrors: counter("port_errors_total", "Calls of a port that failed", ["port", "operation"]),
+    ruleInvalid: counter("rule_invalid_total", "Rules that were switched off", ["table"]),
+    done: counter("redelivered_done_total", "Entries of mails that were closed before", ["domain"]),
+    seconds: histogram("processing_seconds", "Time from receive to settlement", ["domain"]),
+    stages: histogram("stage_seconds", "Time in each stage", ["stage"]),
+    age: histogram("queue_age_seconds", "Age of a mail when its work ends", ["domain"]),
+  };
+  gauge("build_info", "The running version", ["version"]).set({ version }, 1);
+  return {
+    registry,
+    inFlight: gauge("in_flight", "Mails in work", ["domain"]),
+    lastPoll: gauge("last_poll_timestamp_seconds", "When a poll last answered", ["domain"]),
+    queueSize: gauge("queue_size", "Entries in the queue", ["domain", "state"]),
+    pollErrors: counter("poll_errors_total", "Polls that failed", ["domain"]),
+    journal: (domain) => ({ note: (event) => count(set, domain, event) }),
+  };
+}
+
+type Set = Readonly<
+  Record<
+    | "mails"
+    | "bounces"
+    | "replies"
+    | "forwards"
+    | "blocked"
+    | "deliveries"
+    | "duplicates"
+    | "retries"
+    | "portErrors"
+    | "ruleInvalid"
+    | "done",
+    Counter
+  >
+> &
+  Readonly<Record<"seconds" | "stages" | "age", Histogram>>;
+
+function count(set: Set, domain: string, event: JournalEvent): void {
+  switch (event.kind) {
+    case "already-closed":
+      set.done.inc({ domain });
+      break;
+    case "taken-over":
+      set.duplicates.inc({ domain });
+      break;
+    case "bounce":
+      set.bounces.inc({ domain, result: event.result });
+      break;
+    case "port-error":
+      set.portErrors.inc({ port: event.port, operation: event.operation });
+      break;
+    case "audit-failed":
+      set.portErrors.inc({ port: "MailStore", operation: event.operation });
+      break;
+    case "stage":
+      set.stages.observe({ stage: event.stage }, event.seconds);
+      break;
+    case "deed":
+      countDeed(set, domain, event);
+      break;
+    case "mail":
+      countMail(set, domain, event);
+      break;
+    default:
+  }
+}
+
+function countDeed(set: Set, domain: string, { effect, route, verdict }: Extract<JournalEvent, { readonly kind: "deed" }>): void {
+  const result = verdict.action === "skipped" ? verdict.reason : verdict.action;
+  if (effect === "deliver") set.deliveries.inc({ domain, action: verdict.action });
+  if (effect === "reply") set.replies.inc({ domain, result });
+  if (effect === "forward") set.forwards.inc({ domain, route, result });
+  if (verdict.action === "delayed" && verdict.possibleDuplicate) set.duplicates.inc({ domain });
+}
+
+function countMail(set: Set, domain: string, event: Extract<JournalEvent, { readonly kind: "mail" }>): void {
+  const { settlement, plan, seconds } = event;
+  set.seconds.observe({ domain }, seconds);
+  if (settlement.kind === "retry") {
+    set.retries.inc({ domain, reason: settlement.reason });
+    return;
+  }
+  set.mails.inc({ domain, outcome: settlement.mark?.status ?? "closed" });
+  countCourses(set, domain, plan);
+}
+
+function countCourses(set: Set, domain: string, plan: Plan): void {
+  for (const course of plan.kind === "carry" ? plan.courses : []) {
+    if (course.kind === "block") set.blocked.inc({ domain });
+    for (const warning of course.kind === "refuse" ? [] : course.warnings) {
+      if (warning.kind === "rule-invalid") set.ruleInvalid.inc({ table: warning.table });
+    }
+    for (const { kind, reason } of course.kind === "serve" ? course.withheld : []) {
+      if (kind === "reply") set.replies.inc({ domain, result: reason });
+      else set.forwards.inc({ domain, route: "none", result: reason });
+    }
+  }
+}

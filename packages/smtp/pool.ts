@@ -1,0 +1,147 @@
+// Pool: the sessions to one host and port. Opens them when they are needed and at most so many, serves who waits in
+// order, probes what was idle, and keeps no session that broke, refused RSET or grew old.
+// It knows nothing of mails; courier.ts does.
+
+import type { Timers } from "./deadline.ts";
+import type { Opening, OpeningFailure } from "./opening.ts";
+import type { SmtpOptions } from "./options.ts";
+import type { SmtpSession } from "./session.ts";
+
+/** What came of waiting for a session. */
+export type Acquired = Opening | { readonly kind: "closed" };
+
+export type PoolGauge = Readonly<{ idle: number; busy: number }>;
+
+type Idle = Readonly<{ session: SmtpSession; since: number }>;
+type Waiter = (acquired: Acquired) => void;
+
+export class SessionPool {
+  readonly #open: () => Promise<Opening>;
+  readonly #options: SmtpOptions;
+  readonly #timers: Timers;
+  #idle: Idle[] = []; // the one used last stands last and is used first, so that a surplus grows old
+  #taken = 0; // sessions being opened, used or reset
+  #waiters: Waiter[] = [];
+  #closed = false;
+  #stopSweep: (() => void) | null = null;
+
+  constructor(open: () => Promise<Opening>, options: SmtpOptions, timers: Timers) {
+    this.#open = open;
+    this.#options = options;
+    this.#timers = timers;
+  }
+
+  /** Idle and busy sessions; one that is being opened is busy. */
+  get gauge(): PoolGauge {
+    return { idle: this.#living().length, busy: this.#taken };
+  }
+
+  /** Waits for a session. Whoever gets one gives it back with `release` or `renew`. */
+  acquire(): Promise<Acquired> {
+    if (this.#closed) return Promise.resolve({ kind: "closed" });
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.#pump();
+    });
+  }
+
+  /** Takes a session back. What it owes the server (RSET, QUIT) is done before its place is free. */
+  release(session: SmtpSession): void {
+    void this.#settle(session).then(() => this.#pump());
+  }
+
+  /**
+   * Exchanges a session that proved stale for a fresh one, in the same place. The idle ones go too: if the server was
+   * restarted, they are as dead.
+   */
+  async renew(stale: SmtpSession): Promise<Opening> {
+    stale.close();
+    void this.#dropIdle(() => true);
+    const opening = await this.#open();
+    if (opening.kind === "failed") {
+      this.#taken--;
+      this.#pump();
+    }
+    return opening;
+  }
+
+  /** Says goodbye on every idle session, and on busy ones when they come back. Who waits is told. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopSweep?.();
+    for (const waiter of this.#waiters.splice(0)) waiter({ kind: "closed" });
+    await this.#dropIdle(() => true);
+  }
+
+  /** Serves waiters as long as there are sessions, or places for them. */
+  #pump(): void {
+    while (this.#waiters.length > 0) {
+      this.#idle = this.#living();
+      const idle = this.#idle.pop();
+      if (!idle && this.#taken >= this.#options.poolSize) return;
+      const waiter = this.#waiters.shift();
+      this.#taken++;
+      if (waiter) void this.#serve(waiter, idle);
+    }
+  }
+
+  async #serve(waiter: Waiter, idle: Idle | undefined): Promise<void> {
+    const opening: Opening = idle && (await this.#isFit(idle)) ? { kind: "open", session: idle.session } : await this.#open();
+    if (opening.kind === "failed") return this.#refuse(waiter, opening.failure);
+    if (!this.#closed) return waiter(opening);
+    this.release(opening.session);
+    waiter({ kind: "closed" });
+  }
+
+  /** Servers count RSET without a mail as junk (Postfix: smtpd_junk_command_limit), so only long idle sessions are probed. */
+  async #isFit({ session, since }: Idle): Promise<boolean> {
+    const idleMs = this.#timers.now() - since;
+    if (idleMs > this.#options.idleLimitMs) await session.quit();
+    else if (idleMs > this.#options.probeAfterMs) await session.reset(this.#options.probeTimeoutMs);
+    return !session.dead;
+  }
+
+  /**
+   * No session could be opened. While others work, the server is there and has enough of us: the waiter keeps its place
+   * and gets the next one that is free. Else all who wait hear the same, so that a dead host stalls nobody twice.
+   */
+  #refuse(waiter: Waiter, failure: OpeningFailure): void {
+    this.#taken--;
+    const [working, idle] = [this.#taken > 0, this.#living().length > 0];
+    if (working || idle) this.#waiters.unshift(waiter);
+    if (idle) this.#pump();
+    if (working || idle) return;
+    for (const each of [waiter, ...this.#waiters.splice(0)]) each({ kind: "failed", failure });
+  }
+
+  async #settle(session: SmtpSession): Promise<void> {
+    if (!session.dead && session.needsReset && !(await session.reset())) session.close();
+    const isOld = session.transactions >= this.#options.maxTransactions;
+    if (!session.dead && (isOld || this.#closed)) await session.quit();
+    this.#taken--;
+    if (session.dead) return;
+    this.#idle.push({ session, since: this.#timers.now() });
+    this.#sweepLater();
+  }
+
+  #living(): Idle[] {
+    return this.#idle.filter(({ session }) => !session.dead);
+  }
+
+  #sweepLater(): void {
+    const oldest = this.#idle[0];
+    if (!oldest || this.#stopSweep) return;
+    const dueMs = Math.max(0, oldest.since + this.#options.idleLimitMs - this.#timers.now());
+    this.#stopSweep = this.#timers.after(dueMs, () => {
+      this.#stopSweep = null;
+      void this.#dropIdle(({ since }) => this.#timers.now() - since >= this.#options.idleLimitMs);
+      this.#sweepLater();
+    });
+  }
+
+  #dropIdle(which: (idle: Idle) => boolean): Promise<unknown> {
+    const dropped = this.#living().filter(which);
+    this.#idle = this.#living().filter((idle) => !which(idle));
+    return Promise.all(dropped.map(({ session }) => session.quit()));
+  }
+}

@@ -1,0 +1,214 @@
+// Files of the data folder: names that stay names, mails that are whole or absent, repeats that are the same file.
+
+import { describe, expect, test } from "bun:test";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Consignment, type Content, type Domain, PortError } from "@sesame/core";
+import { emptyTemporary } from "../../apps/worker/local/durable-file.ts";
+import { FileMailStore } from "../../apps/worker/local/file-mail-store.ts";
+import { MaildirCourier } from "../../apps/worker/local/maildir-courier.ts";
+import { OutboxCourier } from "../../apps/worker/local/outbox-courier.ts";
+import { safeName } from "../../apps/worker/local/safe-name.ts";
+import { address, deliverKey, mailId, octets, same } from "../contracts/samples.ts";
+import { inDataFolder } from "./data-folder.ts";
+
+const mail = octets("Subject: x\r\n\r\nbody\r\n");
+const content: Content = { pieces: [mail], rest: null, size: mail.length, eightBit: false };
+
+function consignment(to: string, more: Partial<Consignment> = {}): Consignment {
+  const recipients = [{ address: address(to), key: deliverKey(to) }];
+  return { mailId: mailId("example-com-emails/a"), from: null, recipients, content, ...more };
+}
+
+async function tree(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+describe("safeName()", () => {
+  const good = (text: string, name: string) =>
+    test(`safeName() gives ${name} when the text is ${JSON.stringify(text)}`, () => expect(safeName(text)).toBe(name));
+
+  good("alice", "alice");
+  good("A.b_c-9", "A.b_c-9");
+  good("..", "%2E%2E"); // the parent folder
+  good(".", "%2E");
+  good("", "~");
+  good("../../etc/passwd", "..%2F..%2Fetc%2Fpasswd");
+  good("a/b", "a%2Fb"); // one name, no folder
+  good("a%2Fb", "a%252Fb"); // and not the same one
+  good("ü", "%C3%BC");
+  good("a\0b\\c:d", "a%00b%5Cc%3Ad");
+  good("x.json", "x%2Ejson"); // a sidecar's name
+  good("~", "%7E"); // marks what was too long
+
+  test("safeName() keeps long texts apart and their names short", () => {
+    const names = ["a", "b"].map((end) => safeName("ü".repeat(500) + end));
+    expect(new Set(names).size).toBe(2);
+    for (const name of names) expect(name.length).toBeLessThan(200);
+  });
+});
+
+describe("FileMailStore", () => {
+  const at = (key: string) => ({ kind: "object", bucket: "example-com-emails", key }) as const;
+
+  test("put() leaves one file, and mark() one beside it", () =>
+    inDataFolder(async (folder) => {
+      const store = new FileMailStore({ folder });
+      await store.put(at("a"), mail);
+      const opened = await store.open(at("a"));
+      if (opened !== "missing") await store.mark(opened, { processed: "true" });
+      expect(await tree(folder)).toEqual(["mail/example-com-emails/a", "mail/example-com-emails/a.json"]);
+      same(await readFile(join(folder, "mail/example-com-emails/a")), mail);
+    }));
+
+  test("put() leaves nothing when its stream breaks off", () =>
+    inDataFolder(async (folder) => {
+      const broken = async function* (): AsyncGenerator<Uint8Array> {
+        yield mail;
+        throw new Error("broke off");
+      };
+      const store = new FileMailStore({ folder });
+      await expect(store.put(at("a"), broken())).rejects.toBeInstanceOf(PortError);
+      expect(await tree(folder)).toEqual([]);
+      expect(await store.open(at("a"))).toBe("missing");
+    }));
+
+  test("open() is not misled by a mark of another key", () =>
+    inDataFolder(async (folder) => {
+      const store = new FileMailStore({ folder });
+      for (const key of ["a", "a.json"]) await store.put(at(key), octets(key));
+      const opened = await store.open(at("a"));
+      if (opened !== "missing") await store.mark(opened, { processed: "true" });
+      const other = await store.open(at("a.json"));
+      expect(other === "missing" ? null : [Buffer.from(other.head).toString(), other.attributes]).toEqual(["a.json", {}]);
+    }));
+
+  test("emptyTemporary() removes what a dead process left", () =>
+    inDataFolder(async (folder) => {
+      await mkdir(join(folder, "tmp"));
+      await writeFile(join(folder, "tmp", "half"), "half a mail");
+      await emptyTemporary(folder);
+      expect(await tree(folder)).toEqual([]);
+    }));
+});
+
+describe("MaildirCourier", () => {
+  const home = "maildir/example.com/alice";
+
+  test("send() puts a mail into new/ and leaves nothing in tmp/", () =>
+    inDataFolder(async (folder) => {
+      const courier = new MaildirCourier({ folder });
+      const verdicts = await courier.send("mailbox", consignment("Alice@Example.com"));
+      expect([...verdicts.values()]).toMatchObject([{ action: "delivered" }]);
+      const files = await tree(folder);
+      expect(files.length).toBe(1);
+      expect(files[0]).toStartWith(`${home}/new/`);
+      expect((await readdir(join(folder, home))).sort()).toEqual(["cur", "new", "tmp"]);
+    }));
+
+  test("send() is the same file when it is repeated, in new/ and in cur/ with flags", () =>
+    inDataFolder(async (folder) => {
+      const courier = new MaildirCourier({ folder });
+      const send = () => courier.send("mailbox", consignment("alice@example.com"));
+      await send();
+      const once = await tree(folder);
+      await send();
+      expect(await tree(folder)).toEqual(once);
+      const [name = ""] = await readdir(join(folder, home, "new"));
+      await rename(join(folder, home, "new", name), join(folder, home, "cur", `${name}:2,RS`));
+      const verdicts = await send();
+      expect([...verdicts.values()]).toMatchObject([{ action: "delivered" }]);
+      expect(await tree(folder)).toEqual([`${home}/cur/${name}:2,RS`]);
+    }));
+
+  test("send() makes another file when the mail or the effect is another", () =>
+    inDataFolder(async (folder) => {
+      const courier = new MaildirCourier({ folder });
+      await courier.send("mailbox", consignment("alice@example.com"));
+      await courier.send("mailbox", consignment("alice@example.com", { mailId: mailId("example-com-emails/b") }));
+      expect((await tree(folder)).length).toBe(2);
+    }));
+
+  test("folderOf() stays in the data folder when the address is hostile", () =>
+    inDataFolder(async (folder) => {
+      const courier = new MaildirCourier({ folder });
+      for (const text of ['"../../x"@example.com', '"a/../../b"@example.com', '".."@example.com', "a+b/c@example.com"]) {
+        await courier.send("mailbox", consignment(text));
+        expect(courier.folderOf(address(text))).toStartWith(join(folder, "maildir", "example.com") + "/");
+      }
+      for (const file of await tree(folder)) expect(file).toMatch(/^maildir\/example\.com\/[^/]+\/new\/[^/]+$/);
+    }));
+
+  test("send() throws and leaves nothing when the content has another size", () =>
+    inDataFolder(async (folder) => {
+      const courier = new MaildirCourier({ folder });
+      const short = { ...content, size: mail.length + 1 };
+      await expect(courier.send("mailbox", consignment("alice@example.com", { content: short }))).rejects.toBeInstanceOf(PortError);
+      expect(await tree(folder)).toEqual([]);
+    }));
+
+  test("send() throws a PortError when the disk refuses", () =>
+    inDataFolder(async (folder) => {
+      await writeFile(join(folder, "maildir"), "in the way");
+      await expect(new MaildirCourier({ folder }).send("mailbox", consignment("alice@example.com"))).rejects.toBeInstanceOf(PortError);
+    }));
+
+  test("send() throws when the route is another", () =>
+    inDataFolder(async (folder) => {
+      await expect(new MaildirCourier({ folder }).send("ses", consignment("alice@example.com"))).rejects.toBeInstanceOf(PortError);
+    }));
+});
+
+describe("OutboxCourier", () => {
+  const make = (folder: string) =>
+    new OutboxCourier({ folder, domains: ["example.com" as Domain], maildir: new MaildirCourier({ folder }) });
+
+  test("send() keeps a mail for SES with its description, once", () =>
+    inDataFolder(async (folder) => {
+      const courier = make(folder);
+      const first = await courier.send("ses", consignment("bob@remote.test"));
+      const again = await courier.send("ses", consignment("bob@remote.test"));
+      expect([...again]).toEqual([...first]);
+      const [eml = "", json = "", ...more] = await tree(folder);
+      expect(more).toEqual([]);
+      same(await readFile(join(folder, eml)), mail);
+      const sheet = JSON.parse(await readFile(join(folder, json), "utf8"));
+      expect(sheet).toMatchObject({
+        route: "ses",
+        from: null,
+        to: "bob@remote.test",
+        mailId: "example-com-emails/a",
+        key: "deliver bob@remote.test",
+      });
+      expect(sheet.sesId).toMatch(/^0100[0-9a-f]{12}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-000000$/);
+      expect([...first.values()]).toEqual([{ action: "relayed", detail: sheet.sesId }]);
+    }));
+
+  test("send() delivers internal mail when the target's domain is served", () =>
+    inDataFolder(async (folder) => {
+      await make(folder).send("internal", consignment("alice@example.com"));
+      const files = await tree(folder);
+      expect(files.map((file) => file.split("/")[0])).toEqual(["maildir", "outbox", "outbox"]);
+    }));
+
+  test("send() only keeps internal mail when the target's domain is not served", () =>
+    inDataFolder(async (folder) => {
+      await make(folder).send("internal", consignment("alice@elsewhere.test"));
+      expect((await tree(folder)).map((file) => file.split("/")[0])).toEqual(["outbox", "outbox"]);
+    }));
+
+  test("send() writes the mail again when an earlier attempt died before the description", () =>
+    inDataFolder(async (folder) => {
+      const courier = make(folder);
+      await courier.send("ses", consignment("bob@remote.test"));
+      const [eml = "", json = ""] = await tree(folder);
+      await rename(join(folder, json), join(folder, "aside"));
+      await writeFile(join(folder, eml), "half");
+      await courier.send("ses", consignment("bob@remote.test"));
+      same(await readFile(join(folder, eml)), mail);
+    }));
+});

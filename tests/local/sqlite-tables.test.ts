@@ -1,0 +1,78 @@
+// The database file itself, and the users' tables together: what the command line writes, the worker sees.
+
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { openDatabase } from "../../apps/worker/local/database.ts";
+import { SqliteDirectory } from "../../apps/worker/local/sqlite-directory.ts";
+import { SqliteOutbound } from "../../apps/worker/local/sqlite-outbound.ts";
+import { SqliteRuleBook } from "../../apps/worker/local/sqlite-rule-book.ts";
+import { inDataFolder } from "./data-folder.ts";
+
+describe("openDatabase()", () => {
+  test("openDatabase() keeps what was written when it is opened again", () =>
+    inDataFolder(async (folder) => {
+      const first = openDatabase(folder);
+      await new SqliteRuleBook({ database: first }).set("rules", "a@example.com", { ooo_active: true });
+      first.close();
+      const second = openDatabase(folder);
+      expect(await new SqliteRuleBook({ database: second }).show("rules", "a@example.com")).toEqual({ ooo_active: true });
+      second.close();
+    }));
+
+  test("openDatabase() syncs each commit", () =>
+    inDataFolder(async (folder) => {
+      const database = openDatabase(folder);
+      expect(database.query("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
+      expect(database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+      database.close();
+    }));
+
+  test("openDatabase() refuses a file of a newer version", () =>
+    inDataFolder(async (folder) => {
+      const newer = new Database(join(folder, "sesame.sqlite"), { create: true });
+      newer.run("PRAGMA user_version = 99");
+      newer.close();
+      expect(() => openDatabase(folder)).toThrow("its version must be at most 1: current value is 99");
+    }));
+});
+
+describe("SqliteDirectory", () => {
+  test("look() sees at once what another process writes", () =>
+    inDataFolder(async (folder) => {
+      const [worker, command] = [openDatabase(folder), openDatabase(folder)];
+      const directory = new SqliteDirectory({ database: worker });
+      const asked = { rules: [], blocked: ["a@example.com"] };
+      expect((await directory.look(asked)).blocked.size).toBe(0);
+      await new SqliteRuleBook({ database: command }).set("blocked", "a@example.com", { blocked_patterns: ["*@spam.test"] });
+      expect((await directory.look(asked)).blocked.get("a@example.com")).toEqual(["*@spam.test"]);
+      for (const database of [worker, command]) database.close();
+    }));
+
+  test("look() gives a row that is no JSON as text, and the others as they are", () =>
+    inDataFolder(async (folder) => {
+      const database = openDatabase(folder);
+      database.run("INSERT INTO email_rules VALUES ('a@example.com', '{broken'), ('b@example.com', '{}')");
+      const { rules } = await new SqliteDirectory({ database }).look({ rules: ["a@example.com", "b@example.com"], blocked: [] });
+      expect(rules).toEqual(
+        new Map<string, unknown>([
+          ["a@example.com", "{broken"],
+          ["b@example.com", {}],
+        ]),
+      );
+      database.close();
+    }));
+});
+
+describe("SqliteOutbound", () => {
+  test("note() gathers the recipients of several bounces of one mail", () =>
+    inDataFolder(async (folder) => {
+      const database = openDatabase(folder);
+      const outbound = new SqliteOutbound({ database });
+      for (const recipient of ["a@remote.test", "b@remote.test", "a@remote.test"]) {
+        await outbound.note({ MessageId: "id", original_source: "x@example.com", bouncedRecipients: [recipient] });
+      }
+      expect(await outbound.find(["id"])).toMatchObject({ bouncedRecipients: ["a@remote.test", "b@remote.test"] });
+      database.close();
+    }));
+});

@@ -1,0 +1,161 @@
+// Sink server: an SMTP or LMTP server on a loopback port that takes every mail and keeps it, as its own side of the wire
+// saw it. For what a script cannot say: many sessions, large mails, slow readers.
+
+import { createServer, type Socket } from "node:net";
+import { portOf } from "./scripted-server.ts";
+
+export type SinkMail = { from: string; recipients: string[]; data: Buffer };
+
+export type SinkOptions = {
+  protocol?: "smtp" | "lmtp";
+  /** Answers to EHLO after the first line. */
+  extensions?: readonly string[];
+  /** False: the octets are counted and forgotten. */
+  keep?: boolean;
+  /** Called for each line of a command; an answer replaces the usual one. */
+  answer?: (line: string, connection: number) => string | null;
+  /** Called for each chunk. */
+  onData?: (socket: Socket, chunk: Buffer) => void;
+};
+
+export type SinkServer = {
+  port: number;
+  mails: SinkMail[];
+  /** Commands of all connections, each with the number of its connection. */
+  commands: string[];
+  octets: () => number;
+  open: () => number;
+  connections: () => number;
+  /** Drops all connections, as a server that is restarted does. */
+  drop: () => void;
+  close: () => void;
+};
+
+export async function sinkServer(options: SinkOptions = {}): Promise<SinkServer> {
+  const state = { mails: [] as SinkMail[], commands: [] as string[], octets: 0, connections: 0 };
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    const talk = new Talk(socket, state.connections++, options, state);
+    socket.on("data", (chunk: Buffer) => {
+      state.octets += chunk.length;
+      options.onData?.(socket, chunk);
+      talk.take(chunk);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+    socket.write("220 sink\r\n");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port: portOf(server),
+    mails: state.mails,
+    commands: state.commands,
+    octets: () => state.octets,
+    open: () => sockets.size,
+    connections: () => state.connections,
+    drop,
+    close: () => {
+      drop();
+      server.close();
+    },
+  };
+}
+
+class Talk {
+  readonly #socket: Socket;
+  readonly #number: number;
+  readonly #options: SinkOptions;
+  readonly #state: { mails: SinkMail[]; commands: string[] };
+  #chunks: Buffer[] = [];
+  #tail = Buffer.alloc(0);
+  #inData = false;
+  #mail: SinkMail = { from: "", recipients: [], data: Buffer.alloc(0) };
+
+  constructor(socket: Socket, number: number, options: SinkOptions, state: { mails: SinkMail[]; commands: string[] }) {
+    this.#socket = socket;
+    this.#number = number;
+    this.#options = options;
+    this.#state = state;
+  }
+
+  take(chunk: Buffer): void {
+    let left = Buffer.concat([this.#tail, chunk]);
+    this.#tail = Buffer.alloc(0);
+    while (left.length > 0) {
+      const next = this.#inData ? this.#takeData(left) : this.#takeLine(left);
+      if (next === null) return;
+      left = next;
+    }
+  }
+
+  #takeLine(left: Buffer): Buffer<ArrayBuffer> | null {
+    const end = left.indexOf("\r\n");
+    if (end < 0) {
+      this.#tail = Buffer.from(left);
+      return null;
+    }
+    this.#command(left.subarray(0, end).toString("latin1"));
+    return Buffer.from(left.subarray(end + 2));
+  }
+
+  #takeData(left: Buffer): Buffer<ArrayBuffer> | null {
+    const end = left.indexOf("\r\n.\r\n");
+    if (end < 0) {
+      const keep = Math.min(4, left.length);
+      if (this.#options.keep !== false) this.#chunks.push(Buffer.from(left.subarray(0, left.length - keep)));
+      this.#tail = Buffer.from(left.subarray(left.length - keep));
+      return null;
+    }
+    this.#chunks.push(Buffer.from(left.subarray(0, end + 2)));
+    this.#finish();
+    return Buffer.from(left.subarray(end + 5));
+  }
+
+  #finish(): void {
+    const wire = Buffer.concat(this.#chunks).toString("latin1");
+    this.#mail.data = Buffer.from(wire.replace(/(^|\r\n)\./g, "$1"), "latin1");
+    this.#state.mails.push(this.#mail);
+    const answers = this.#options.protocol === "lmtp" ? this.#mail.recipients.length : 1;
+    for (let at = 0; at < answers; at++) this.#say(this.#options.answer?.(".", this.#number) ?? "250 2.0.0 taken");
+    this.#chunks = [];
+    this.#inData = false;
+  }
+
+  #command(line: string): void {
+    this.#state.commands.push(`${this.#number} ${line}`);
+    const own = this.#options.answer?.(line, this.#number);
+    if (own !== null && own !== undefined) return this.#say(own);
+    const path = /<(.*)>/.exec(line)?.[1] ?? "";
+    if (/^(EHLO|LHLO)/.test(line)) this.#say(["sink", ...(this.#options.extensions ?? ["PIPELINING", "8BITMIME"])].map((each, index, all) => `250${index < all.length - 1 ? "-" : " "}${each}`).join("\r\n"));
+    else if (/^MAIL/.test(line)) this.#begin(path);
+    else if (/^RCPT/.test(line)) this.#recipient(path);
+    else if (line === "DATA") this.#data();
+    else if (line === "QUIT") this.#socket.end("221 bye\r\n");
+    else this.#say("250 ok");
+  }
+
+  #begin(from: string): void {
+    this.#mail = { from, recipients: [], data: Buffer.alloc(0) };
+    this.#say("250 ok");
+  }
+
+  #recipient(path: string): void {
+    this.#mail.recipients.push(path);
+    this.#say("250 ok");
+  }
+
+  #data(): void {
+    this.#inData = true;
+    this.#tail = Buffer.alloc(0);
+    // The first line of a mail has no line end before it.
+    this.#say("354 go");
+  }
+
+  #say(text: string): void {
+    this.#socket.write(`${text}\r\n`);
+  }
+}
