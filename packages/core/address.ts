@@ -87,6 +87,16 @@ export function withoutTag(key: AddressKey): AddressKey {
   return plus > 0 && plus < at ? (`${key.slice(0, plus)}${key.slice(at)}` as AddressKey) : key;
 }
 
+/** The spelling for a header or for SES, which take 7-bit only: the domain as A-labels. `null` where the local part is not ASCII. */
+export function asciiAddress(address: Address): Address | null {
+  const local = address.slice(0, address.lastIndexOf("@"));
+  return /^[ -~]+$/.test(local) ? (`${local}@${isAscii(address) ? address.slice(local.length + 1) : domainOf(address)}` as Address) : null;
+}
+
+function isAscii(text: string): boolean {
+  return /^[ -~]*$/.test(text);
+}
+
 /** Whether two addresses are one. */
 export function sameAddress(a: Address, b: Address): boolean {
   return addressKey(a) === addressKey(b);

@@ -4,7 +4,7 @@
 // SES Developer Guide, "Amazon SES notifications through email"; RFC 3464; RFC 5321 §4.5.5 (the null path is kept).
 
 import { z } from "zod";
-import { type Address, addressKey, parseAddress } from "./address.ts";
+import { type Address, addressKey, asciiAddress, parseAddress } from "./address.ts";
 import type { Dsn } from "./dsn.ts";
 import { firstValue, type HeaderEdit, safeText, valuesOf } from "./header.ts";
 import { idsOf, type Mail, mailboxesOf } from "./mail.ts";
@@ -51,7 +51,8 @@ export function decodeOutbound(row: unknown): BounceRecord | null {
   if (!parsed.success) return null;
   const recipients = [...(parsed.data.bouncedRecipients ?? [])].flatMap((text) => {
     const address = parseAddress(text);
-    return address.ok ? [address.value] : [];
+    const ascii = address.ok ? asciiAddress(address.value) : null; // it will stand in a header
+    return ascii === null ? [] : [ascii];
   });
   return { source: parsed.data.original_source, recipients, kind: parsed.data.kind ?? null };
 }
@@ -59,7 +60,11 @@ export function decodeOutbound(row: unknown): BounceRecord | null {
 /** Who is shown as the sender: the DSN's Final-Recipient if the row names it, else the row's first. */
 export function failedAddress(record: BounceRecord, dsn: Dsn): Address | null {
   const known = new Set(record.recipients.map(addressKey));
-  return dsn.finalRecipients.find((address) => known.has(addressKey(address))) ?? record.recipients[0] ?? null;
+  return (
+    dsn.finalRecipients.find((address) => known.has(addressKey(address)) && asciiAddress(address) === address) ??
+    record.recipients[0] ??
+    null
+  );
 }
 
 /** The edits that show `failed` as the sender. */

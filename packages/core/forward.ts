@@ -3,7 +3,7 @@
 // occur once taken once (SES refuses a second one: SES Developer Guide, "Header fields in Amazon SES"). No inbound
 // X-SES- field passes, since SES obeys some of them. Whether and whither to forward is decided in plan.ts.
 
-import { type Address, domainOf, localPartOf } from "./address.ts";
+import { type Address, asciiAddress, domainOf, localPartOf, type Mailbox } from "./address.ts";
 import { textOf } from "./bytes.ts";
 import type { Draft } from "./effect.ts";
 import { decodeWords } from "./encoded-word.ts";
@@ -51,7 +51,7 @@ const takenOnce = [
 export function composeForward({ mail, mailId, receivedAt, recipient, target, loopKey }: ForwardOccasion): Draft {
   const authors = mailboxesOf(mail, "From");
   const replyTo = mailboxesOf(mail, "Reply-To");
-  const answerTo = replyTo.length > 0 ? replyTo : authors;
+  const answerTo = asciiBoxes(replyTo.length > 0 ? replyTo : authors);
   const original = messageIdOf(mail);
   const fields: Field[] = [
     ...mail.block.fields.filter(({ key }) => key === "received").flatMap(takeOver), // the hop count (RFC 5321 §6.3)
@@ -78,6 +78,14 @@ export function composeForward({ mail, mailId, receivedAt, recipient, target, lo
     ...takenOnce.flatMap((name) => mail.block.fields.filter(({ key }) => key === name.toLowerCase()).slice(0, 1)).flatMap(takeOver),
   ];
   return { head: writeBlock(fields), body: "original" };
+}
+
+/** Mailboxes that a 7-bit header can name. */
+function asciiBoxes(boxes: readonly Mailbox[]): readonly Mailbox[] {
+  return boxes.flatMap(({ name, address }) => {
+    const ascii = asciiAddress(address);
+    return ascii === null ? [] : [{ name, address: ascii }];
+  });
 }
 
 function structured(name: string, text: string): Field {
@@ -126,7 +134,7 @@ function addressField(field: HeaderField): readonly Field[] {
     { size: 0, head: field.raw, block: { fields: [field], separator: field.raw.subarray(0, 0) }, bodyStart: 0, defects: [] },
     name,
   );
-  const ascii = boxes.filter(({ address }) => /^[!-~]+$/.test(address));
+  const ascii = asciiBoxes(boxes);
   return ascii.length > 0 ? [structured(name, ascii.map((box) => mailboxValue(box.name, box.address)).join(", "))] : [];
 }
 

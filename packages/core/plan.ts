@@ -6,6 +6,7 @@ import {
   type Address,
   type AddressKey,
   addressKey,
+  asciiAddress,
   type Domain,
   domainOf,
   parseAddress,
@@ -75,6 +76,7 @@ export type WithheldReason =
   | "to-sender" // the target sent the mail
   | "too-many-hops"
   | "header-unreadable"
+  | "address-unsupported" // a local part outside ASCII: neither SES nor a header takes it (RFC 6531)
   | "sender-unreadable";
 
 export type Withheld = Readonly<{ kind: "reply" | "forward"; to?: Address; reason: WithheldReason }>;
@@ -217,7 +219,8 @@ async function planReply(recipient: Address, rules: Rules, facts: Facts, policy:
   const sender = about.reversePath;
   const automatic = automaticReason(mail, sender, recipient);
   if (automatic !== null || sender === null) return withheld(automatic ?? "null-reverse-path");
-  if (!/^[!-~]+$/.test(sender)) return withheld("sender-unreadable"); // neither SES nor a header takes it
+  const [self, to] = [asciiAddress(recipient), asciiAddress(sender)];
+  if (self === null || to === null) return withheld("address-unsupported");
   const memory = facts.answered.get(addressKey(recipient));
   // The memory of this very mail does not withhold: the executor tells whether that attempt is in doubt.
   if (memory && memory.mailId !== mailId && memory.until > receivedAt && memory.textHash === rule.textHash)
@@ -227,10 +230,10 @@ async function planReply(recipient: Address, rules: Rules, facts: Facts, policy:
     kind: "reply",
     key: keyOf("reply", recipient),
     when: { needs: "delivered", waitsUntil: null, notAfter: (receivedAt + day) as EpochMs },
-    from: route === "ses" ? recipient : null, // RFC 5230 §5.1: null; SES refuses the null path
-    to: sender,
+    from: route === "ses" ? self : null, // RFC 5230 §5.1: null; SES refuses the null path
+    to,
     route,
-    draft: await composeReply({ mail, mailId, receivedAt, recipient, sender, rule, loopKey }),
+    draft: await composeReply({ mail, mailId, receivedAt, recipient: self, sender: to, rule, loopKey }),
     textHash: rule.textHash,
     rememberUntil: (receivedAt + policy.replyEveryDays * day) as EpochMs,
   };
@@ -238,17 +241,19 @@ async function planReply(recipient: Address, rules: Rules, facts: Facts, policy:
 
 function planForward(recipient: Address, target: Address, rules: Rules, facts: Facts, about: About): Forward | Withheld {
   const { mail, mailId, receivedAt, loopKey } = facts;
+  const [self, to] = [asciiAddress(recipient), asciiAddress(target)];
   const reason = forwardStop(recipient, target, rules, facts, about);
   if (reason !== null) return { kind: "forward", to: target, reason };
+  if (self === null || to === null) return { kind: "forward", to: target, reason: "address-unsupported" };
   const route = routeTo(target, facts.domains);
   return {
     kind: "forward",
     key: keyOf("forward", recipient, target),
     when: { needs: "final", waitsUntil: (receivedAt + hour) as EpochMs, notAfter: null },
-    from: route === "internal" && about.reversePath === null ? null : recipient,
-    to: target,
+    from: route === "internal" && about.reversePath === null ? null : self,
+    to,
     route,
-    draft: composeForward({ mail, mailId, receivedAt, recipient, target, loopKey }),
+    draft: composeForward({ mail, mailId, receivedAt, recipient: self, target: to, loopKey }),
   };
 }
 

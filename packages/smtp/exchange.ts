@@ -65,8 +65,7 @@ export class ExchangeLog {
   hear(reply: Reply): Ending | null {
     if (reply.code === 0) return { kind: "confused", detail: `not a reply: ${reply.line}` };
     const misfit = this.#file(reply, this.phase);
-    if (reply.code === 421) return { kind: "closing", reply, detail: reply.line };
-    return misfit === null ? null : { kind: "confused", detail: `${misfit}: ${reply.line}` };
+    return reply.code === 421 ? { kind: "closing", reply, detail: reply.line } : misfit;
   }
 
   /** The mail is read to its end, and the final dot follows. */
@@ -95,45 +94,49 @@ export class ExchangeLog {
     if (this.#data?.code !== 354) return 0;
     const accepted = this.#accepted();
     if (accepted > 0) return this.#protocol === "smtp" ? 1 : accepted;
-    // A server that takes DATA for nobody gets an empty mail (RFC 2920 §3.1); LMTP would then answer nothing at all.
+    // A server that takes DATA for nobody gets an empty mail, and answers it (RFC 2920 §3.1).
     return this.#protocol === "smtp" ? 1 : 0;
   }
 
-  /** Returns what is wrong with a reply in this phase. */
-  #file(reply: Reply, phase: Phase): string | null {
+  #file(reply: Reply, phase: Phase): Ending | null {
     switch (phase) {
       case "mail":
         this.#mail = reply;
-        return is3yz(reply) ? "misplaced answer to MAIL" : null;
+        return is3yz(reply) ? confused("misplaced answer to MAIL", reply) : null;
       case "rcpt":
         this.#rcpt.push(reply);
-        return is3yz(reply) ? "misplaced answer to RCPT" : null;
+        return is3yz(reply) ? confused("misplaced answer to RCPT", reply) : null;
       case "data":
         return this.#fileData(reply);
       case "body":
         return this.#fileEarly(reply);
       case "dot":
         this.#answers.push(reply);
-        return is3yz(reply) ? "misplaced answer after the final dot" : null;
+        return is3yz(reply) ? confused("misplaced answer after the final dot", reply) : null;
       case "over":
-        return "one answer too many";
+        return confused("one answer too many", reply);
       default:
         return phase satisfies never;
     }
   }
 
   /** 354 and nothing else lets the mail go: after a 250 its lines would be commands (RFC 5321 §4.3.2). */
-  #fileData(reply: Reply): string | null {
+  #fileData(reply: Reply): Ending | null {
     this.#data = reply;
-    if (reply.code === 354 && this.#accepted() === 0 && this.#protocol === "lmtp") return "DATA accepted for nobody";
-    return reply.code < 400 && reply.code !== 354 ? "misplaced answer to DATA" : null;
+    if (reply.code !== 354) return reply.code < 400 ? confused("misplaced answer to DATA", reply) : null;
+    // An LMTP server must refuse this (RFC 2033 §4.2), and would answer an empty mail with nothing at all.
+    return this.#accepted() === 0 && this.#protocol === "lmtp" ? { kind: "lost", detail: "left as DATA was taken for nobody" } : null;
   }
 
   /** An answer before the final dot. A refusal is believed where it is for all; nothing good can be meant by a 250. */
-  #fileEarly(reply: Reply): string {
+  #fileEarly(reply: Reply): Ending {
     if (this.#protocol === "smtp" && reply.code >= 400) this.#answers.push(reply);
-    return "answer before the final dot";
+    return confused("answer before the final dot", reply);
   }
+}
+
+function confused(misfit: string, reply: Reply): Ending {
+  return { kind: "confused", detail: `${misfit}: ${reply.line}` };
 }
 
 function is3yz(reply: Reply): boolean {

@@ -77,6 +77,17 @@ describe("FileMailStore", () => {
       expect(await store.open(at("a"))).toBe("missing");
     }));
 
+  test("mark() throws and writes nothing when the mail is gone", () =>
+    inDataFolder(async (folder) => {
+      const store = new FileMailStore({ folder });
+      await store.put(at("a"), mail);
+      const opened = await store.open(at("a"));
+      if (opened === "missing") throw new Error("missing");
+      await store.erase(opened);
+      await expect(store.mark(opened, { processed: "true" })).rejects.toBeInstanceOf(PortError);
+      expect(await tree(folder)).toEqual([]);
+    }));
+
   test("open() is not misled by a mark of another key", () =>
     inDataFolder(async (folder) => {
       const store = new FileMailStore({ folder });
@@ -125,6 +136,22 @@ describe("MaildirCourier", () => {
       expect(await tree(folder)).toEqual([`${home}/cur/${name}:2,RS`]);
     }));
 
+  test("send() shows nothing in new/ while the mail is not whole", () =>
+    inDataFolder(async (folder) => {
+      const seen: string[][] = [];
+      const rest = async function* (): AsyncGenerator<Uint8Array> {
+        for (const piece of [mail, mail]) {
+          yield piece;
+          seen.push([...(await tree(folder))]);
+        }
+      };
+      const long = { ...content, rest, size: mail.length * 3 };
+      await new MaildirCourier({ folder }).send("mailbox", consignment("alice@example.com", { content: long }));
+      expect(seen.length).toBe(2);
+      for (const files of seen) for (const file of files) expect(file).toStartWith(`${home}/tmp/`);
+      expect((await tree(folder))[0]).toStartWith(`${home}/new/`);
+    }));
+
   test("send() makes another file when the mail or the effect is another", () =>
     inDataFolder(async (folder) => {
       const courier = new MaildirCourier({ folder });
@@ -138,7 +165,7 @@ describe("MaildirCourier", () => {
       const courier = new MaildirCourier({ folder });
       for (const text of ['"../../x"@example.com', '"a/../../b"@example.com', '".."@example.com', "a+b/c@example.com"]) {
         await courier.send("mailbox", consignment(text));
-        expect(courier.folderOf(address(text))).toStartWith(join(folder, "maildir", "example.com") + "/");
+        expect(courier.folderOf(address(text))).toStartWith(`${join(folder, "maildir", "example.com")}/`);
       }
       for (const file of await tree(folder)) expect(file).toMatch(/^maildir\/example\.com\/[^/]+\/new\/[^/]+$/);
     }));

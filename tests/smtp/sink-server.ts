@@ -130,7 +130,12 @@ class Talk {
     const own = this.#options.answer?.(line, this.#number);
     if (own !== null && own !== undefined) return this.#say(own);
     const path = /<(.*)>/.exec(line)?.[1] ?? "";
-    if (/^(EHLO|LHLO)/.test(line)) this.#say(["sink", ...(this.#options.extensions ?? ["PIPELINING", "8BITMIME"])].map((each, index, all) => `250${index < all.length - 1 ? "-" : " "}${each}`).join("\r\n"));
+    if (/^(EHLO|LHLO)/.test(line))
+      this.#say(
+        ["sink", ...(this.#options.extensions ?? ["PIPELINING", "8BITMIME"])]
+          .map((each, index, all) => `250${index < all.length - 1 ? "-" : " "}${each}`)
+          .join("\r\n"),
+      );
     else if (/^MAIL/.test(line)) this.#begin(path);
     else if (/^RCPT/.test(line)) this.#recipient(path);
     else if (line === "DATA") this.#data();

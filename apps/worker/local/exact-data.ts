@@ -9,6 +9,7 @@ export type Connection = {
 };
 
 const [lf, cr, dot] = [10, 13, 46];
+const dataStart = { position: 0, beforeLast: cr, last: lf }; // mail data begin after the CRLF of a command
 
 /** Mends one connection, before its first command. */
 export function makeExact(connection: Connection): void {
@@ -17,25 +18,25 @@ export function makeExact(connection: Connection): void {
 }
 
 /**
- * smtp-server takes a dot away after any LF; a line of mail data begins after CRLF only (RFC 5321 §2.3.8, §4.5.2). A
- * second dot, which it then takes away, keeps `LF ..` as it was sent.
+ * smtp-server takes a dot away after any LF but one that comes first; a line of mail data begins after CRLF only (RFC 5321
+ * §2.3.8, §4.5.2). A second dot, which it then takes away, keeps `LF ..` as it was sent.
  */
 function keepDotsAfterBareLf(parser: Connection["_parser"]): void {
   const write = parser._write.bind(parser);
-  let [last, beforeLast] = [lf, cr]; // mail data begin after the CRLF of a command
+  let data = dataStart;
   parser._write = (chunk, encoding, next) => {
     if (!parser._dataMode) {
-      [last, beforeLast] = [lf, cr];
+      data = dataStart;
       return write(chunk, encoding, next);
     }
     const pieces: Uint8Array[] = [];
     let from = 0;
     for (const [at, octet] of chunk.entries()) {
-      if (octet === dot && last === lf && beforeLast !== cr) {
+      if (octet === dot && data.last === lf && data.beforeLast !== cr && data.position > 1) {
         pieces.push(chunk.subarray(from, at), Uint8Array.of(dot));
         from = at;
       }
-      [beforeLast, last] = [last, octet];
+      data = { position: data.position + 1, beforeLast: data.last, last: octet };
     }
     write(pieces.length === 0 ? chunk : Buffer.concat([...pieces, chunk.subarray(from)]), encoding, next);
   };

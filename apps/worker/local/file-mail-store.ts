@@ -1,7 +1,7 @@
 // File mail store: MailStore as files, `<data>/mail/<bucket>/<key>`, with a sidecar `<file>.json` for attributes and marks.
 // A stored mail is never changed: the mark stands beside it, so a mail may be read while it is marked.
 
-import { open as openFile, readFile } from "node:fs/promises";
+import { access, open as openFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { headLimit, type MailStore, type ObjectLocation, PortError, type StoredMail } from "@sesame/core";
 import { linkIntoPlace, type Octets, removeDurably, writeDurably } from "./durable-file.ts";
@@ -44,7 +44,9 @@ export class FileMailStore implements MailStore {
 
   mark(mail: StoredMail, trail: Readonly<Record<string, string>>): Promise<void> {
     return portCall("MailStore", "mark", async () => {
-      const sidecar = sidecarOf(this.#path(mail.location));
+      const path = this.#path(mail.location);
+      await access(path); // a mark beside nothing would wait for another mail of that key
+      const sidecar = sidecarOf(path);
       const attributes = { ...mail.attributes, ...(await readAttributes(sidecar)), ...trail };
       await writeDurably(sidecar, this.#temporary, Buffer.from(`${JSON.stringify(attributes, null, 2)}\n`));
     });

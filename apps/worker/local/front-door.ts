@@ -84,13 +84,18 @@ function makeServer(options: FrontDoorOptions): SMTPServer {
     onMailFrom: ({ address }, _session, callback) => callback(refuseSender(address)),
     onRcptTo: ({ address }, _session, callback) => callback(refuseRecipient(address, domains)),
     onData: (stream, session, callback) => {
-      receive(options, maxSize, stream, session).then(
-        ({ sesId }) => callback(null, `OK ${sesId}`),
-        (error: Error) => {
-          onTrouble(error);
-          callback(error instanceof Refusal ? error : new Refusal(451, "4.3.0 Cannot store the mail now, try again later"));
-        },
-      );
+      receive(options, maxSize, stream, session)
+        .then(
+          (intaken) => {
+            callback(null, `OK ${intaken.sesId}`);
+            options.onMail?.(intaken);
+          },
+          (error: Error) => {
+            callback(error instanceof Refusal ? error : new Refusal(451, "4.3.0 Cannot store the mail now, try again later"));
+            onTrouble(error);
+          },
+        )
+        .catch(onTrouble);
     },
   };
   const server = new SMTPServer(settings);
@@ -129,9 +134,7 @@ async function receive(
   try {
     const { mailFrom, rcptTo } = session.envelope;
     const source = mailFrom === false ? "" : wireSpelling(mailFrom.address);
-    const intaken = await take(options, { source, recipients: rcptTo.map(({ address }) => wireSpelling(address) as Address) }, spooled);
-    options.onMail?.(intaken);
-    return intaken;
+    return await take(options, { source, recipients: rcptTo.map(({ address }) => wireSpelling(address) as Address) }, spooled);
   } finally {
     await rm(spooled.file, { force: true });
   }

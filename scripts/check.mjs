@@ -1,0 +1,70 @@
+// The one gate: tests, format, lint, dead code, types, the other runtimes, the executable. Prints what failed and ends
+// with a line "N passed, N failed" in which each test and each step counts one.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const quick = process.argv.includes("--quick");
+let [passed, failed] = [0, 0];
+
+function step(name, command, args, options = {}) {
+  const began = Date.now();
+  const run = spawnSync(command, args, { encoding: "utf8", ...options });
+  const ok = run.status === 0 && (options.expect === undefined || options.expect.test(run.stdout));
+  ok ? passed++ : failed++;
+  console.log(`${ok ? "ok    " : "FAILED"} ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+  if (!ok) console.log(`${run.stdout ?? ""}${run.stderr ?? ""}${run.error ?? ""}`.slice(-20_000));
+  return ok;
+}
+
+function tests() {
+  const report = resolve("dist/tests.xml");
+  mkdirSync("dist", { recursive: true });
+  rmSync(report, { force: true });
+  const ran = step("npm test", "npm", ["test", "--", "--reporter=junit", `--reporter-outfile=${report}`]);
+  try {
+    const [, total, bad, skipped] = /<testsuites[^>]*tests="(\d+)"[^>]*failures="(\d+)"(?:[^>]*skipped="(\d+)")?/.exec(
+      readFileSync(report, "utf8"),
+    );
+    passed += Number(total) - Number(bad) - Number(skipped ?? 0);
+    failed += Number(bad);
+    if (Number(total) === 0 && ran) failed++; // a run of no tests proves nothing
+  } catch {
+    failed++;
+    console.log("FAILED no test report was written");
+  }
+}
+
+const bun = (...args) => ["node", ["scripts/bun.mjs", ...args]];
+tests();
+step("format and lint", "npx", ["biome", "ci", "."]);
+step("types: core, with nothing of a platform", "npx", ["tsc", "-p", "packages/core"]);
+step("types: smtp", "npx", ["tsc", "-p", "packages/smtp"]);
+step("types: all", "npx", ["tsc", "-p", "."]);
+step("dead code", "npx", ["knip"]);
+step("core under Deno", "node", ["scripts/deno.mjs", "test", "--no-check", "-A", "tests/runtime/smoke.deno.ts"]);
+step("core built as ESM", ...bun("build", "packages/core/mod.ts", "--target=node", "--format=esm", "--outfile=dist/core.mjs"));
+step("core under Node", "node", ["--test", "tests/runtime/smoke.node.mjs"]);
+if (!quick) executable();
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);
+
+function executable() {
+  if (!step("compile", ...bun("scripts/compile.mjs"))) return;
+  const folder = mkdtempSync(join(tmpdir(), "sesame-smoke-"));
+  const env = { PATH: "/nowhere" };
+  writeFileSync(join(folder, "mail.eml"), "From: bob@remote.test\r\nTo: alice@example.com\r\nSubject: Hi\r\n\r\nHello\r\n");
+  writeFileSync(
+    join(folder, "facts.json"),
+    JSON.stringify({ domains: ["example.com"], envelope: { from: "bob@remote.test", recipients: ["alice@example.com"] } }),
+  );
+  const sesame = resolve("dist/sesame");
+  step("executable: --version", sesame, ["--version"], { cwd: folder, env, expect: /^\d+\.\d+\.\d+\s*$/ });
+  step("executable: explain", sesame, ["explain", "mail.eml", "--facts", "facts.json"], {
+    cwd: folder,
+    env,
+    expect: /deliver\s+from <bob@remote\.test>/,
+  });
+  rmSync(folder, { recursive: true, force: true });
+}

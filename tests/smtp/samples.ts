@@ -1,0 +1,46 @@
+// Samples: the mails and couriers of the SMTP tests, with deadlines short enough that nothing waits for long.
+
+import type { Address, Consignment, Content, EffectKey, MailId, ReversePath, Verdict } from "@sesame/core";
+import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
+
+export const testOptions: Partial<SmtpOptions> = { name: "worker.test", tls: "off", quitTimeoutMs: 200 };
+
+/** Octets of a text, one for each character. */
+export function octets(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "latin1"));
+}
+
+export function contentOf(text: string, more: Partial<Content> = {}): Content {
+  const bytes = octets(text);
+  return { pieces: [bytes], rest: null, size: bytes.length, eightBit: false, ...more };
+}
+
+/** A consignment for the recipients, whatever they look like: a hostile one need not be parsed. */
+export function consignment(recipients: readonly string[], more: Partial<{ from: string | null; content: Content }> = {}): Consignment {
+  return {
+    mailId: "bucket/mail" as MailId,
+    from: (more.from === undefined ? "carol@remote.test" : more.from) as ReversePath,
+    recipients: recipients.map((address, index) => ({ address: address as Address, key: `deliver ${index}` as EffectKey })),
+    content: more.content ?? contentOf("Subject: hi\r\n\r\nhello\r\n"),
+  };
+}
+
+export function courierTo(port: number, protocol: "smtp" | "lmtp", options: Partial<SmtpOptions> = {}): SmtpCourier {
+  const target = { host: "127.0.0.1", port, protocol };
+  return new SmtpCourier({ mailbox: target, internal: target }, { ...testOptions, ...options });
+}
+
+/** The verdicts in the order of the recipients. */
+export function inOrder(verdicts: ReadonlyMap<EffectKey, Verdict>): Verdict[] {
+  return [...verdicts.entries()]
+    .sort(([one], [other]) => Number(one.split(" ")[1]) - Number(other.split(" ")[1]))
+    .map(([, verdict]) => verdict);
+}
+
+/** A verdict in a few words: `delivered`, `failed no-such-mailbox recipient 5.1.1`, `delayed in-doubt mail twice?`. */
+export function words(verdict: Verdict | undefined): string {
+  if (!verdict) return "none";
+  if (verdict.action === "failed") return `failed ${verdict.reason} ${verdict.scope} ${verdict.status}`;
+  if (verdict.action === "delayed") return `delayed ${verdict.reason} ${verdict.scope}${verdict.possibleDuplicate ? " twice?" : ""}`;
+  return verdict.action;
+}
