@@ -10,7 +10,7 @@ import { inquire } from "./inquiry.ts";
 import type { Stage } from "./journal.ts";
 import { openMail } from "./mail.ts";
 import { markTrail } from "./mark.ts";
-import { decodeEntry, type MailId, type Notice, type NoticeItem } from "./notice.ts";
+import { decodeEntry, type EpochMs, type MailId, type Notice, type NoticeItem } from "./notice.ts";
 import { type Facts, type Policy, plan } from "./plan.ts";
 import {
   type Directory,
@@ -42,6 +42,8 @@ export type Way = Hands &
     worker: string;
     /** Whether this bucket and key may be read; a notice is only a text that somebody put into a queue. */
     mayOpen(bucket: string, key: string): boolean;
+    /** Mails that this process works on: the ledger lets one owner claim twice, and two entries may announce one mail. */
+    inWork: Set<MailId>;
     /** Told when a lease is held, so that it can be extended together with the entry. */
     onLease(lease: Lease): void;
   }>;
@@ -54,6 +56,7 @@ export type EntryOutcome =
 
 const bounceWaitSeconds = 30; // the event that fills the outbound table may be slower than the bounce mail
 const poisonCrashes = 3;
+const sameMailWaitSeconds = 5;
 
 /** Takes one entry all the way. What a port throws here is thrown on: the entry stays queued. */
 export async function travel(entry: QueueEntry, way: Way): Promise<EntryOutcome> {
@@ -82,7 +85,7 @@ async function travelItem(item: NoticeItem, entry: QueueEntry, way: Way): Promis
     case "event":
       return noteEvent(item.event, way);
     case "mail":
-      return travelMail(item.notice, entry, way);
+      return travelOnce(item.notice, entry, way);
     default:
       return item satisfies never;
   }
@@ -92,6 +95,22 @@ async function noteEvent({ kind, row }: SendingEvent, way: Way): Promise<EntryOu
   await way.outbound.note(row);
   way.journal.note({ kind: "event-noted", event: kind, sesId: row.MessageId });
   return { kind: "ack" };
+}
+
+/** Another entry of the same mail waits for the first; the ledger then says that it is done. */
+async function travelOnce(notice: Notice, entry: QueueEntry, way: Way): Promise<EntryOutcome> {
+  const { mailId } = notice;
+  if (way.inWork.has(mailId)) {
+    const until = (way.clock.now() + sameMailWaitSeconds * 1000) as EpochMs;
+    way.journal.note({ kind: "busy-elsewhere", mailId, until });
+    return { kind: "retry", afterSeconds: sameMailWaitSeconds };
+  }
+  way.inWork.add(mailId);
+  try {
+    return await travelMail(notice, entry, way);
+  } finally {
+    way.inWork.delete(mailId);
+  }
 }
 
 /** The journey itself. */

@@ -17,8 +17,8 @@ export type Ending =
   /** The mail could not be read to its end; the server is not to blame. */
   | { readonly kind: "source"; readonly detail: string };
 
-/** What is due next from the server. "body": nothing, the mail is on its way. */
-export type Phase = "mail" | "rcpt" | "data" | "body" | "dot" | "over";
+/** What is due next from the server. "body": nothing, the mail is on its way. "nobody": the answer to an empty mail. */
+export type Phase = "mail" | "rcpt" | "data" | "body" | "nobody" | "dot" | "over";
 
 export type Exchange = Readonly<{
   protocol: "smtp" | "lmtp";
@@ -58,7 +58,8 @@ export class ExchangeLog {
     if (this.#rcpt.length < this.#recipientCount) return "rcpt";
     if (this.#data === null) return "data";
     if (this.#answers.length >= this.#answersDue()) return "over";
-    return this.#dotSent || this.#accepted() === 0 ? "dot" : "body";
+    if (this.#accepted() === 0) return "nobody";
+    return this.#dotSent ? "dot" : "body";
   }
 
   /** Files a reply under the command that it answers. Returns why the session must end, or `null`. */
@@ -110,6 +111,9 @@ export class ExchangeLog {
         return this.#fileData(reply);
       case "body":
         return this.#fileEarly(reply);
+      case "nobody":
+        this.#answers.push(reply);
+        return null;
       case "dot":
         this.#answers.push(reply);
         return is3yz(reply) ? confused("misplaced answer after the final dot", reply) : null;

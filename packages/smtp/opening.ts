@@ -42,7 +42,6 @@ class Attempt {
   readonly #connection: SMTPConnection;
   readonly #deadline: Deadline;
   #settle: (failure: OpeningFailure | null) => void = () => {};
-  #stage: OpeningFailure["stage"] = "connection";
   #command = "";
   #extensions: readonly string[] = [];
   #over = false;
@@ -87,7 +86,6 @@ class Attempt {
   }
 
   async #login(credentials: { user: string; password: string }): Promise<OpeningFailure | null> {
-    this.#stage = "login";
     if (!this.#connection.allowsAuth) return { stage: "login", reply: null, detail: "the server offers no AUTH on this connection" };
     return this.#step((done) => this.#connection.login({ user: credentials.user, pass: credentials.password }, done));
   }
@@ -95,8 +93,8 @@ class Attempt {
   #fail(error: NodemailerFault): void {
     const reply = error.response ? replyOf(error.response.split(/\r?\n/)) : null;
     // nodemailer: `upgrading` stays set when the handshake failed; a refused STARTTLS has the code ETLS.
-    const stage = this.#connection.upgrading || error.code === "ETLS" ? "tls" : this.#stage;
-    this.#settle({ stage, reply, detail: error.message });
+    const isTls = this.#connection.upgrading || error.code === "ETLS";
+    this.#settle({ stage: isTls ? "tls" : error.code === "EAUTH" ? "login" : "connection", reply, detail: error.message });
     this.#connection.close();
   }
 

@@ -168,7 +168,7 @@ export class SmtpSession {
     const { commandTimeoutMs, dataTimeoutMs, dotTimeoutMs } = this.#options;
     const phase = log.phase;
     if (phase === "mail" || phase === "rcpt") this.#deadline.arm(commandTimeoutMs, "answer to RCPT");
-    else if (phase === "data") this.#deadline.arm(dataTimeoutMs, "answer to DATA");
+    else if (phase === "data" || phase === "nobody") this.#deadline.arm(dataTimeoutMs, "answer to DATA");
     else if (phase === "dot") this.#deadline.arm(dotTimeoutMs, "answer to the final dot");
     else if (phase === "body") this.#waitForChunk("server");
   }
@@ -189,7 +189,6 @@ export class SmtpSession {
   #dotGoesOut(log: ExchangeLog): void {
     if (this.#death) return;
     log.dot();
-    this.#waitsForStore = false;
     this.#waitFor(log);
   }
 }

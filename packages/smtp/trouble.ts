@@ -88,7 +88,8 @@ function detailOf(ending: Ending): string {
 
 function refused(reply: Reply, phase: SmtpPhase, scope: "mail" | "recipient"): Verdict {
   const parsed = parseSmtpReply(reply.line);
-  return parsed ? verdictOfReply(parsed, phase, scope) : delayed("protocol-error", "host", reply.line, { status: "4.5.0" });
+  if (parsed) return verdictOfReply(parsed, phase, scope);
+  return delayed("protocol-error", phase === "session" || phase === "mail" ? "host" : "mail", reply.line, { status: "4.5.0" });
 }
 
 /** No session: always the host's trouble, and never a mail's (a 554 greeting or a 535 is our configuration). */

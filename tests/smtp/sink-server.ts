@@ -10,6 +10,8 @@ export type SinkOptions = {
   protocol?: "smtp" | "lmtp";
   /** Answers to EHLO after the first line. */
   extensions?: readonly string[];
+  /** The greeting of a connection. */
+  greeting?: (connection: number) => string;
   /** False: the octets are counted and forgotten. */
   keep?: boolean;
   /** Called for each line of a command; an answer replaces the usual one. */
@@ -26,6 +28,8 @@ export type SinkServer = {
   octets: () => number;
   open: () => number;
   connections: () => number;
+  /** Says a line on every connection without being asked. */
+  say: (line: string) => void;
   /** Drops all connections, as a server that is restarted does. */
   drop: () => void;
   close: () => void;
@@ -36,6 +40,7 @@ export async function sinkServer(options: SinkOptions = {}): Promise<SinkServer>
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
+    const greeting = options.greeting?.(state.connections) ?? "220 sink";
     const talk = new Talk(socket, state.connections++, options, state);
     socket.on("data", (chunk: Buffer) => {
       state.octets += chunk.length;
@@ -44,7 +49,7 @@ export async function sinkServer(options: SinkOptions = {}): Promise<SinkServer>
     });
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
-    socket.write("220 sink\r\n");
+    socket.write(`${greeting}\r\n`);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const drop = () => {
@@ -57,6 +62,9 @@ export async function sinkServer(options: SinkOptions = {}): Promise<SinkServer>
     octets: () => state.octets,
     open: () => sockets.size,
     connections: () => state.connections,
+    say: (line) => {
+      for (const socket of sockets) socket.write(`${line}\r\n`);
+    },
     drop,
     close: () => {
       drop();
@@ -103,6 +111,10 @@ class Talk {
   }
 
   #takeData(left: Buffer): Buffer<ArrayBuffer> | null {
+    if (this.#chunks.length === 0 && left.toString("latin1") === ".\r\n") {
+      this.#finish(); // for nobody
+      return null;
+    }
     const end = left.indexOf("\r\n.\r\n");
     if (end < 0) {
       const keep = Math.min(4, left.length);
@@ -127,10 +139,10 @@ class Talk {
 
   #command(line: string): void {
     this.#state.commands.push(`${this.#number} ${line}`);
-    const own = this.#options.answer?.(line, this.#number);
-    if (own !== null && own !== undefined) return this.#say(own);
+    const own = this.#options.answer?.(line, this.#number) ?? null;
     const path = /<(.*)>/.exec(line)?.[1] ?? "";
-    if (/^(EHLO|LHLO)/.test(line))
+    if (own !== null) this.#say(own);
+    else if (/^(EHLO|LHLO)/.test(line))
       this.#say(
         ["sink", ...(this.#options.extensions ?? ["PIPELINING", "8BITMIME"])]
           .map((each, index, all) => `250${index < all.length - 1 ? "-" : " "}${each}`)
@@ -155,8 +167,6 @@ class Talk {
 
   #data(): void {
     this.#inData = true;
-    this.#tail = Buffer.alloc(0);
-    // The first line of a mail has no line end before it.
     this.#say("354 go");
   }
 

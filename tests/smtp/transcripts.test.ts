@@ -187,6 +187,8 @@ describe("SmtpCourier.send() by SMTP", () => {
 
 describe("SmtpCourier.send() with hostile addresses", () => {
   const hostile = [
+    " a@b.test",
+    "a@b.test ",
     "a@b>\r\nDATA",
     "a@b\r\nRCPT TO:<x@y>",
     "a\0@b.test",
@@ -335,7 +337,7 @@ describe("SmtpCourier.send() when the session breaks", () => {
     ],
     ["DATA is answered 250", `${envelope}\n C: DATA\n S: 250 ok`, "delayed protocol-error mail"],
     ["the dot is answered before it", `${envelope}\n C: DATA\n S: 354 go\n S: 250 taken`, "delayed protocol-error mail"],
-    ["the dot is answered 354", `${data}\n S: 354 more`, "delayed protocol-error host twice?"],
+    ["the dot is answered 354", `${data}\n S: 354 more`, "delayed protocol-error mail twice?"],
     ["the dot is answered with garbage", `${data}\n S: banana`, "delayed protocol-error mail twice?"],
     ["it drops at MAIL", `${hello}\n C: MAIL FROM:<carol@remote.test>\n X: close`, "delayed session-lost host"],
     [
@@ -371,6 +373,13 @@ describe("SmtpCourier.send() when the session breaks", () => {
       expect(await play({ script })).toEqual([expected]);
     });
   }
+
+  test("send() sends no mail when a surplus answer to EHLO shifts the others", async () => {
+    const script = `${envelope.replace("S: 250 mx.test", "S: 250 mx.test\n S: 250 surplus")}
+      C: DATA
+      X: mute`;
+    expect(await play({ script })).toEqual(["delayed protocol-error mail"]);
+  });
 
   const silences: [string, string, string][] = [
     ["no greeting comes", "X: mute", "delayed unreachable host"],

@@ -3,11 +3,13 @@
 // listens on the loopback only.
 
 import { join, resolve } from "node:path";
-import { type Clock, type Courier, type EpochMs, err, type Journal, ok, type Result, type Route } from "@sesame/core";
+import { type Clock, type Courier, type EpochMs, err, type Journal, type MailId, ok, type Result, type Route } from "@sesame/core";
+import { SmtpCourier } from "@sesame/smtp";
 import { type Config, decodeConfig } from "../config.ts";
 import { healthApp, metricsApp, serve } from "../http.ts";
 import { type DataLock, lockData } from "../local/data-lock.ts";
 import { openDatabase } from "../local/database.ts";
+import { emptyTemporary } from "../local/durable-file.ts";
 import { FileMailStore } from "../local/file-mail-store.ts";
 import { openFrontDoor } from "../local/front-door.ts";
 import { bucketOf } from "../local/intake.ts";
@@ -67,6 +69,7 @@ function signalled(): Promise<void> {
 type Started = Readonly<{ smtpPort: number; healthPort: number; metricsPort: number; stop(): Promise<void> }>;
 
 async function startLocal(config: Config, folder: string, port: number): Promise<Result<Started>> {
+  await emptyTemporary(folder);
   const database = openDatabase(folder);
   const store = new FileMailStore({ folder });
   const ledger = new SqliteLedger({ database, owner: crypto.randomUUID(), clock, rememberDays: config.LEDGER_DAYS });
@@ -79,7 +82,9 @@ async function startLocal(config: Config, folder: string, port: number): Promise
 
   const maildir = new MaildirCourier({ folder });
   const outbox = new OutboxCourier({ folder, domains: config.domains, maildir });
-  const courier: Courier = { send: (route: Route, consignment) => (route === "mailbox" ? maildir : outbox).send(route, consignment) };
+  const server = mailServer(config);
+  const couriers: Readonly<Record<Route, Courier>> = { mailbox: server ?? maildir, internal: server ?? outbox, ses: outbox };
+  const courier: Courier = { send: (route, consignment) => couriers[route].send(route, consignment) };
   const buckets = config.domains.map(bucketOf);
   const way = {
     store,
@@ -92,6 +97,7 @@ async function startLocal(config: Config, folder: string, port: number): Promise
     policy: config.policy,
     blockedMail: config.BLOCKED_MAIL,
     leaseSeconds: config.VISIBILITY_SECONDS,
+    inWork: new Set<MailId>(),
     mayOpen: (bucket: string) => buckets.includes(bucket),
   };
   const logger = makeLogger(config.LOG_LEVEL);
@@ -147,6 +153,7 @@ async function startLocal(config: Config, folder: string, port: number): Promise
     if (door.ok) await door.value.close();
     stop.stopped = true;
     await Promise.all(loops);
+    await server?.close();
     await Promise.all([health?.stop(), numbers?.stop()]);
     database.close();
   };
@@ -159,6 +166,21 @@ async function startLocal(config: Config, folder: string, port: number): Promise
     );
   }
   return ok({ smtpPort: door.value.port, healthPort: health.port, metricsPort: numbers.port, stop: shutDown });
+}
+
+/** The real mail server, where one is configured. */
+function mailServer(config: Config): SmtpCourier | null {
+  const { SMTP_HOST: host, DELIVERY: protocol, SMTP_TLS: tls, SMTP_USER: user, SMTP_PASSWORD: password } = config;
+  if (host === undefined) return null;
+  const port = config.SMTP_PORT ?? (protocol === "lmtp" ? 24 : 25);
+  const targets = { mailbox: { host, port, protocol }, internal: { host, port: config.INTERNAL_SMTP_PORT, protocol: "smtp" as const } };
+  const credentials = user !== undefined && password !== undefined ? { user, password } : null;
+  return new SmtpCourier(targets, {
+    tls,
+    credentials,
+    poolSize: config.SMTP_POOL_SIZE,
+    ...(config.SMTP_NAME !== undefined && { name: config.SMTP_NAME }),
+  });
 }
 
 type Gauge = ReturnType<typeof makeMetrics>["lastPoll"];
@@ -180,7 +202,7 @@ function welcome(started: Started, folder: string, config: Config): string {
   return `Sesame ${version} serves ${config.domains.join(", ")}
 
   mail comes in    smtp://127.0.0.1:${smtpPort}
-  mailboxes        ${join(folder, "maildir")}
+  mailboxes        ${config.SMTP_HOST ?? join(folder, "maildir")}
   outbox           ${join(folder, "outbox")}
   raw mail         ${join(folder, "mail")}
   queue and rules  ${join(folder, "sesame.sqlite")}

@@ -1,0 +1,151 @@
+import { expect, test } from "bun:test";
+import { type Address, delayed, type Verdict } from "@sesame/core";
+import { FaultInjector, faultAt } from "../fakes/faults.ts";
+import { location, mailId, TestWay } from "./way.ts";
+
+const mail =
+  "From: Bob <bob@remote.test>\r\nTo: alice@example.com, carol@example.com\r\nSubject: Hi\r\nMessage-ID: <1@remote.test>\r\n\r\nHello\r\n";
+const alice = "alice@example.com" as Address;
+const carol = "carol@example.com" as Address;
+const bob = "bob@remote.test" as Address;
+const away = { ooo_active: true, ooo_message: "I am away" };
+const noMailbox: Verdict = { action: "failed", status: "5.1.1", reason: "no-such-mailbox", scope: "recipient", detail: "550 5.1.1" };
+
+test("travel() delivers every octet, marks the mail and acknowledges", async () => {
+  const way = new TestWay(mail);
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.courier.mailsFor(alice).map((octets) => new TextDecoder().decode(octets))).toEqual([mail]);
+  expect(way.store.attributesOf(location)).toMatchObject({ processed: "true", status: "delivered", processed_by: "worker-example.com" });
+});
+
+test("travel() sends equal mails in one transaction and retries only the recipient that was delayed", async () => {
+  const way = new TestWay(mail, { recipients: [alice, carol, "gone@example.com"] });
+  way.courier.script("mailbox", carol, delayed("try-later", "recipient", "450"), { action: "delivered", detail: "250" });
+  way.courier.script("mailbox", "gone@example.com" as Address, noMailbox);
+  expect((await way.receive()).kind).toBe("retry");
+  expect(way.courier.sends).toBe(1);
+  await way.untilDone();
+  expect([way.courier.mailsFor(alice).length, way.courier.mailsFor(carol).length, way.courier.sends]).toEqual([1, 1, 2]);
+  expect(way.store.attributesOf(location)).toMatchObject({ status: "partial", invalid_inboxes: "gone@example.com" });
+});
+
+test("travel() tries each recipient alone when one answer refused a whole transaction", async () => {
+  const way = new TestWay(mail, { recipients: [alice, carol] });
+  const refused: Verdict = { action: "failed", status: "5.7.1", reason: "policy-refused", scope: "mail", detail: "550 5.7.1" };
+  way.courier.script("mailbox", alice, refused, { action: "delivered", detail: "250" });
+  way.courier.script("mailbox", carol, refused);
+  expect((await way.receive()).kind).toBe("ack");
+  expect([way.courier.sends, way.courier.mailsFor(alice).length]).toEqual([3, 1]);
+});
+
+test("travel() erases a mail that every recipient blocks, after its mark", async () => {
+  const way = new TestWay(mail);
+  way.directory.block("*@example.com", ["*@remote.test"]);
+  expect((await way.receive()).kind).toBe("ack");
+  expect([way.courier.sends, way.store.octetsOf(location)]).toEqual([0, undefined]);
+});
+
+test("travel() replies only after a delivery, and once for a sender", async () => {
+  const way = new TestWay(mail);
+  way.directory.rule(alice, { ...away, forwards: ["x@other.test"] });
+  way.courier.script("mailbox", alice, delayed("try-later", "recipient", "451"), { action: "delivered", detail: "250" });
+  way.courier.script("ses", bob, { action: "relayed", detail: "ses-id-1" });
+  way.courier.script("ses", "x@other.test" as Address, { action: "relayed", detail: "ses-id-2" });
+  await way.receive();
+  expect(way.courier.sent.map(({ route }) => route)).toEqual(["mailbox"]);
+  await way.untilDone();
+  expect(way.courier.sent.map(({ route, recipients }) => `${route} ${recipients[0]?.address}`)).toEqual([
+    "mailbox alice@example.com",
+    "mailbox alice@example.com",
+    "ses bob@remote.test",
+    "ses x@other.test",
+  ]);
+  expect([...way.outbound.rows.keys()]).toEqual(["ses-id-1", "ses-id-2"]);
+});
+
+test("travel() forwards an address that has no mailbox, and lets a forward wait an hour at the most", async () => {
+  const only = new TestWay(mail);
+  only.directory.rule(alice, { forwards: ["x@other.test"] });
+  only.courier.script("mailbox", alice, noMailbox);
+  await only.untilDone();
+  expect(only.store.attributesOf(location)).toMatchObject({ status: "delivered" });
+  const down = new TestWay(mail);
+  down.directory.rule(alice, { forwards: ["x@other.test"] });
+  down.courier.script("mailbox", alice, delayed("unreachable", "host", "refused"));
+  await down.receive();
+  expect(down.courier.mailsFor("x@other.test" as Address).length).toBe(0);
+  down.clock.advance(3601);
+  await down.receive();
+  expect(down.courier.mailsFor("x@other.test" as Address).length).toBe(1);
+});
+
+test("travel() keeps in the queue what cannot be decoded, is missing or may not be opened", async () => {
+  const way = new TestWay(mail);
+  way.faults = new FaultInjector([faultAt("MailStore.open#1", { kind: "answer", value: "missing" })]);
+  expect((await way.receive()).kind).toBe("retry");
+  expect(way.journal.events.some(({ kind }) => kind === "object-missing")).toBe(true);
+});
+
+test("travel() acknowledges a mail that is closed without touching anything", async () => {
+  const way = new TestWay(mail);
+  await way.receive();
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.courier.sends).toBe(1);
+  expect(way.journal.events.at(-1)).toEqual({ kind: "already-closed", mailId });
+});
+
+test("travel() waits once for the event of an SES bounce, then delivers it as it is", async () => {
+  const bounce =
+    "Received: from a (a1.smtp-out.amazonses.com [1.2.3.4]) by x; Mon, 05 Jan 2026 12:00:00 +0000\r\nFrom: MAILER-DAEMON@amazonses.com\r\nTo: alice@example.com\r\n\r\nfailed\r\n";
+  const way = new TestWay(bounce, { source: "" });
+  expect(await way.receive()).toEqual({ kind: "retry", afterSeconds: 30 });
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.courier.mailsFor(alice).map((octets) => new TextDecoder().decode(octets))).toEqual([bounce]);
+});
+
+/** A journey with everything in it: two recipients, one of them slow, a reply, two forwards. */
+function rich(): TestWay {
+  const way = new TestWay(mail, { recipients: [alice, carol] });
+  way.directory.rule(alice, { ...away, forwards: ["x@other.test", "y@another.test"] });
+  way.courier.script("mailbox", carol, delayed("try-later", "recipient", "450"), { action: "delivered", detail: "250" });
+  return way;
+}
+
+test("travel() loses nothing and repeats no reply whatever port call dies or fails, before or after it took effect", async () => {
+  const clean = rich();
+  await clean.untilDone();
+  for (const kind of ["die-before", "die-after", "throw-before", "throw-after"] as const) {
+    for (const point of clean.faults.points) {
+      const way = rich();
+      way.faults = new FaultInjector([faultAt(point, { kind })]);
+      await way.untilDone();
+      const copies = [alice, carol, "x@other.test", "y@another.test"].map((to) => way.courier.mailsFor(to as Address).length);
+      expect([point, kind, copies.every((count) => count === 1 || count === 2)]).toEqual([point, kind, true]);
+      expect([point, kind, way.courier.mailsFor(bob).length <= 1]).toEqual([point, kind, true]);
+      // The first attempt of the delivery reached alice alone, so at most one act of all may have been done twice.
+      expect([point, kind, copies.filter((count) => count === 2).length <= 1]).toEqual([point, kind, true]);
+      const marked = way.store.attributesOf(location)?.["status"];
+      if (!/MailStore\.mark|record/.test(point)) expect([point, kind, marked]).toEqual([point, kind, "delivered"]);
+    }
+  }
+});
+
+test("travel() sets a mail aside that crashed its worker three times", async () => {
+  const way = new TestWay(mail);
+  for (let i = 0; i < 3; i++) {
+    way.faults = new FaultInjector([faultAt("Courier.send#1", { kind: "die-before" })]);
+    await way.receive().catch(() => {});
+    way.clock.advance(121);
+  }
+  way.faults = new FaultInjector();
+  expect((await way.receive()).kind).toBe("retry");
+  expect(way.journal.events.some(({ kind }) => kind === "set-aside")).toBe(true);
+  expect(way.courier.sends).toBe(0);
+});
+
+test("travel() reads no more of a 25 MB mail than its head, and plans it at the cost of a small one", async () => {
+  const large = new TestWay(new TextEncoder().encode(`${mail}${"x".repeat(25_000_000)}`));
+  large.directory.block("*@example.com", ["*@remote.test"]);
+  await large.receive();
+  expect([large.store.restOpens, large.store.octetsRead <= 256 * 1024]).toEqual([0, true]);
+});

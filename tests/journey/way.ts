@@ -1,0 +1,92 @@
+// A whole way on fakes: one queue, one mail in the store, and everything that a test wants to look at afterwards.
+
+import {
+  type Domain,
+  decodeEntry,
+  defaultPolicy,
+  type EntryOutcome,
+  type MailId,
+  type ObjectLocation,
+  type QueueEntry,
+  travel,
+  type Way,
+} from "@sesame/core";
+import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
+import { FakeClock } from "../fakes/fake-clock.ts";
+import { FaultInjector } from "../fakes/faults.ts";
+import { MemoryCourier } from "../fakes/memory-courier.ts";
+import { MemoryDirectory } from "../fakes/memory-directory.ts";
+import { MemoryJournal } from "../fakes/memory-journal.ts";
+import { MemoryLedger } from "../fakes/memory-ledger.ts";
+import { MemoryMailStore } from "../fakes/memory-mail-store.ts";
+import { MemoryOutbound } from "../fakes/memory-outbound.ts";
+
+export const location: ObjectLocation = { kind: "object", bucket: "example-com-emails", key: "k1" };
+export const mailId: MailId = "example-com-emails/k1" as MailId;
+
+/** Fakes, a mail, and `receive` as the poller would drive it. */
+export class TestWay {
+  readonly clock: FakeClock = new FakeClock("2026-01-05T12:00:00Z");
+  readonly store: MemoryMailStore = new MemoryMailStore();
+  readonly directory: MemoryDirectory = new MemoryDirectory();
+  readonly ledger: MemoryLedger = new MemoryLedger({ clock: this.clock });
+  readonly outbound: MemoryOutbound = new MemoryOutbound();
+  readonly courier: MemoryCourier = new MemoryCourier();
+  readonly journal: MemoryJournal = new MemoryJournal();
+  faults: FaultInjector = new FaultInjector();
+  readonly #body: string;
+  #receives = 0;
+
+  constructor(mail: string | Uint8Array, options: Readonly<{ source?: string; recipients?: readonly string[] }> = {}) {
+    const octets = typeof mail === "string" ? new TextEncoder().encode(mail) : mail;
+    const { source = "bob@remote.test", recipients = ["alice@example.com"] } = options;
+    this.store.put(location, octets);
+    this.#body = writeNotice({ sesId: "k1", location, source, recipients, head: octets.subarray(0, 2000), receivedAt: this.clock.now() });
+    if (!decodeEntry(this.#body).ok) throw new Error("the notice is wrong");
+  }
+
+  /** One receive of the entry; what the poller catches is thrown. */
+  async receive(): Promise<EntryOutcome> {
+    this.#receives++;
+    const entry: QueueEntry = {
+      id: "e1",
+      receiptHandle: String(this.#receives),
+      receiveCount: this.#receives,
+      sentAt: this.clock.now(),
+      body: this.#body,
+    };
+    return travel(entry, this.#way());
+  }
+
+  /** Receives until it is acknowledged, as a queue would bring it back; gives the number of receives. */
+  async untilDone(most = 20): Promise<number> {
+    for (let i = 0; i < most; i++) {
+      const outcome = await this.receive().catch((): EntryOutcome => ({ kind: "retry", afterSeconds: 60 }));
+      if (outcome.kind === "ack") return this.#receives;
+      if (this.faults.dead) this.faults.revive();
+      this.clock.advance(outcome.kind === "retry" ? Math.max(outcome.afterSeconds, 121) : 121);
+    }
+    throw new Error("it never ends");
+  }
+
+  #way(): Way {
+    return {
+      store: this.faults.wrap("MailStore", this.store),
+      directory: this.faults.wrap("Directory", this.directory),
+      ledger: this.faults.wrap("Ledger", this.ledger),
+      outbound: this.faults.wrap("Outbound", this.outbound),
+      courier: this.faults.wrap("Courier", this.courier),
+      journal: this.journal,
+      clock: this.clock,
+      stop: { stopped: false },
+      domains: ["example.com" as Domain, "another.test" as Domain],
+      policy: defaultPolicy,
+      blockedMail: "delete",
+      leaseSeconds: 120,
+      worker: "worker-example.com",
+      mayOpen: (bucket) => bucket === "example-com-emails",
+      inWork: new Set(),
+      onLease: () => {},
+    };
+  }
+}

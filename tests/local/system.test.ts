@@ -1,0 +1,191 @@
+// The local system as a user runs it: a process of its own, mail over SMTP, mailboxes looked at from outside.
+
+import { afterEach, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { simpleParser } from "mailparser";
+import { SmtpClient } from "./smtp-client.ts";
+
+const main = join(import.meta.dir, "../../apps/worker/main.ts");
+const corpus = join(import.meta.dir, "../../../shared/corpus");
+const folders: string[] = [];
+const running: Bun.Subprocess[] = [];
+afterEach(async () => {
+  for (const process of running.splice(0)) process.kill("SIGKILL");
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function dataFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "sesame-system-"));
+  folders.push(folder);
+  return folder;
+}
+
+type System = { port: number; process: Bun.Subprocess<"ignore", "pipe", "pipe">; kill(signal: NodeJS.Signals): Promise<number> };
+
+/** Starts `sesame local` and reads its port from what it prints. */
+async function start(data: string): Promise<System> {
+  const env = { ...process.env, HEALTH_PORT: "0", METRICS_PORT: "0", WAIT_SECONDS: "1", SMTP_HOST: "" };
+  const child = Bun.spawn([process.execPath, main, "local", "--data", data, "--port", "0"], {
+    env,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  running.push(child);
+  const reader = child.stdout.getReader();
+  let text = "";
+  while (!/smtp:\/\/127\.0\.0\.1:(\d+)/.test(text)) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`it ended: ${text}${await new Response(child.stderr).text()}`);
+    text += new TextDecoder().decode(value);
+  }
+  void drain(reader);
+  const port = Number(/smtp:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
+  return {
+    port,
+    process: child,
+    kill: (signal) => {
+      child.kill(signal);
+      return child.exited;
+    },
+  };
+}
+
+async function drain(reader: { read(): Promise<{ done: boolean }> }): Promise<void> {
+  while (!(await reader.read()).done);
+}
+
+const run = (...args: string[]) => Bun.spawnSync([process.execPath, main, ...args]);
+const inbox = (data: string, user: string) => join(data, "maildir/example.com", user, "new");
+const files = (folder: string) => (existsSync(folder) ? readdirSync(folder).map((name) => readFileSync(join(folder, name))) : []);
+
+/** Looks until it is so; the process under test has its own time, which no fake clock reaches. */
+async function until<T>(look: () => T, good: (value: T) => boolean, ms = 15_000): Promise<T> {
+  for (const began = performance.now(); ; await Bun.sleep(20)) {
+    const value = look();
+    if (good(value) || performance.now() - began > ms) return value;
+  }
+}
+
+/** Hands in raw octets, dots doubled, and gives the answer to the final dot. */
+async function hand(client: SmtpClient, to: string, octets: Uint8Array): Promise<string> {
+  await client.say("MAIL FROM:<bob@remote.test>");
+  await client.say(`RCPT TO:<${to}>`);
+  await client.say("DATA");
+  client.write(
+    Buffer.from(
+      Buffer.from(octets)
+        .toString("latin1")
+        .replace(/(^|\r\n)\./g, "$1.."),
+      "latin1",
+    ),
+  );
+  return client.say(Buffer.from(octets.slice(-2)).toString("latin1") === "\r\n" ? "." : "\r\n.");
+}
+
+test("sesame local delivers a mail with an attachment to the octet, and answers it by a rule set on the command line", async () => {
+  const data = dataFolder();
+  const system = await start(data);
+  const rule = run("rules", "set", "alice@example.com", "--data", data, "--ooo", "Bin weg – bis Montag", "--ooo-subject", "Abwesend");
+  expect(rule.exitCode).toBe(0);
+  const mail = readFileSync(join(import.meta.dir, "../golden/06-forward-internal-and-external-8-bit-with-attachment/mail.eml"));
+  const octets = mail.subarray(mail.indexOf("\r\n") + 2); // without Return-Path, which a delivery takes off
+  const file = join(data, "mail.eml");
+  await Bun.write(file, octets);
+  const sent = run("send", file, "--port", String(system.port), "--from", "bob@remote.test", "--to", "alice@example.com");
+  expect(sent.stdout.toString()).toStartWith("250 ");
+  const [delivered] = await until(
+    () => files(inbox(data, "alice")),
+    (found) => found.length === 1,
+  );
+  expect(delivered?.equals(octets)).toBe(true);
+  const outbox = join(data, "outbox");
+  const replies = await until(
+    () => (existsSync(outbox) ? readdirSync(outbox).filter((name) => name.endsWith(".eml")) : []),
+    (found) => found.length === 1,
+  );
+  const reply = await simpleParser(readFileSync(join(outbox, replies[0] ?? "")));
+  expect([reply.subject, reply.text?.split("\n")[0], reply.headers.get("auto-submitted")]).toEqual([
+    "Abwesend",
+    "Bin weg – bis Montag",
+    "auto-replied (vacation)",
+  ]);
+  expect(await system.kill("SIGTERM")).toBe(0);
+}, 30_000);
+
+test("sesame local refuses a data folder that another process uses, and unreadable configuration, with exit 2", async () => {
+  const data = dataFolder();
+  await start(data);
+  const second = run("local", "--data", data, "--port", "0");
+  expect([second.exitCode, second.stderr.toString()]).toEqual([2, expect.stringMatching(/^Cannot lock /)]);
+  const env = { ...process.env, DOMAINS: "-bad-", CONCURRENCY: "many", DELIVERY: "pigeon" };
+  const wrong = Bun.spawnSync([process.execPath, main, "local", "--data", dataFolder()], { env });
+  expect(wrong.exitCode).toBe(2);
+  for (const name of ["DOMAINS", "CONCURRENCY", "DELIVERY"]) expect(wrong.stderr.toString()).toContain(`Cannot use ${name} as `);
+}, 30_000);
+
+const samples = existsSync(corpus)
+  ? ["mime", "ses-bounces"].flatMap((name) => readdirSync(join(corpus, name)).map((file) => join(corpus, name, file)))
+  : [];
+test.skipIf(samples.length === 0)(
+  `sesame local delivers all ${samples.length} files of the corpus to the octet${samples.length === 0 ? " (SKIPPED: ../shared/corpus is missing)" : ""}`,
+  async () => {
+    const data = dataFolder();
+    const system = await start(data);
+    const client = await SmtpClient.open(system.port);
+    const sent = new Map<string, Buffer>();
+    for (const [index, path] of samples.entries()) {
+      const octets = readFileSync(path);
+      expect(await hand(client, `u${index}@example.com`, octets)).toStartWith("250 ");
+      const ends = octets.subarray(-2).toString("latin1") === "\r\n" ? octets : Buffer.concat([octets, Buffer.from("\r\n")]);
+      sent.set(`u${index}`, /^Return-Path:/i.test(ends.toString("latin1")) ? ends.subarray(ends.indexOf("\n") + 1) : ends);
+    }
+    for (const [user, octets] of sent) {
+      // An SES bounce without a row waits 30 s for its event; nothing more is to be seen of it here.
+      if (/^From: .*mailer-daemon@.*amazonses\.com/im.test(octets.toString("latin1")) && !existsSync(inbox(data, user))) continue;
+      const [delivered] = await until(
+        () => files(inbox(data, user)),
+        (found) => found.length === 1,
+      );
+      expect([user, delivered?.equals(octets)]).toEqual([user, true]);
+    }
+  },
+  60_000,
+);
+
+test("sesame local loses no mail that was answered with 250 when it is killed at 20 random moments under load", async () => {
+  const data = dataFolder();
+  const answered = new Set<string>();
+  let serial = 0;
+  for (let round = 0; round < 20; round++) {
+    const system = await start(data);
+    let alive = true;
+    const load = Array.from({ length: 4 }, async () => {
+      try {
+        const client = await SmtpClient.open(system.port);
+        while (alive) {
+          const id = `m${++serial}.`;
+          const octets = Buffer.from(`From: bob@remote.test\r\nTo: alice@example.com\r\nSubject: ${id}\r\n\r\n${"x".repeat(500)}\r\n`);
+          if ((await hand(client, "alice@example.com", octets)).startsWith("250 ")) answered.add(id);
+        }
+      } catch {
+        // the server died under this client, which is the point
+      }
+    });
+    await Bun.sleep(20 + Math.random() * 250);
+    alive = round % 2 === 0 ? alive : false;
+    await system.kill("SIGKILL");
+    alive = false;
+    await Promise.allSettled(load);
+  }
+  expect(answered.size).toBeGreaterThan(20);
+  await start(data);
+  const found = await until(
+    () => new Set(files(inbox(data, "alice")).map((octets) => /Subject: (\S+)/.exec(octets.toString())?.[1] ?? "")),
+    (subjects) => [...answered].every((id) => subjects.has(id)),
+    40_000,
+  );
+  expect([...answered].filter((id) => !found.has(id))).toEqual([]);
+}, 120_000);

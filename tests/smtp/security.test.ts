@@ -1,0 +1,168 @@
+// Security: STARTTLS in its three modes, and AUTH. What needs a certificate is skipped aloud where openssl is not there.
+
+import { describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TLSSocket } from "node:tls";
+import type { SmtpOptions } from "@sesame/smtp";
+import { consignment, courierTo, inOrder, words } from "./samples.ts";
+import { portOf, scriptedServer } from "./scripted-server.ts";
+
+async function play(options: Partial<SmtpOptions>, ...scripts: string[]): Promise<string | undefined> {
+  const server = await scriptedServer(...scripts);
+  const courier = courierTo(server.port, "smtp", options);
+  const verdicts = await courier.send("mailbox", consignment(["alice@example.com"]));
+  await courier.close();
+  await server.played();
+  return inOrder(verdicts).map(words)[0];
+}
+
+const offers = (extensions: string) => `
+  S: 220 mx.test
+  C: EHLO worker.test
+  S: 250-mx.test
+  S: 250 ${extensions}`;
+const mail = `
+  C: MAIL FROM:<carol@remote.test>
+  S: 250 ok
+  C: RCPT TO:<alice@example.com>
+  S: 250 ok
+  C: DATA
+  S: 354 go
+  C: Subject: hi
+  C:
+  C: hello
+  C: .
+  S: 250 ok
+  C: QUIT
+  S: 221 bye`;
+
+describe("SmtpCourier with STARTTLS", () => {
+  test('send() ignores STARTTLS when tls is "off"', async () => {
+    expect(await play({ tls: "off" }, `${offers("STARTTLS")}${mail}`)).toBe("delivered");
+  });
+
+  test("send() stays in plaintext when STARTTLS is opportunistic and not offered", async () => {
+    expect(await play({ tls: "opportunistic" }, `${offers("HELP")}${mail}`)).toBe("delivered");
+  });
+
+  test("send() stays in plaintext when STARTTLS is opportunistic and refused", async () => {
+    expect(await play({ tls: "opportunistic" }, `${offers("STARTTLS")}\n C: STARTTLS\n S: 454 4.7.0 not now${mail}`)).toBe("delivered");
+  });
+
+  test("send() takes a fresh connection in plaintext when an opportunistic handshake fails", async () => {
+    const failing = `${offers("STARTTLS")}\n C: STARTTLS\n S: 220 go\n X: close`;
+    expect(await play({ tls: "opportunistic" }, failing, `${offers("STARTTLS")}${mail}`)).toBe("delivered");
+  });
+
+  test("send() sends no password in plaintext when a handshake fails", async () => {
+    const failing = `${offers("STARTTLS")}\n C: STARTTLS\n S: 220 go\n X: close`;
+    expect(await play({ tls: "opportunistic", credentials: { user: "u", password: "p" } }, failing)).toBe("delayed unreachable host");
+    const refusing = `${offers("STARTTLS")}\n C: STARTTLS\n S: 454 4.7.0 not now`;
+    expect(await play({ tls: "opportunistic", credentials: { user: "u", password: "p" } }, refusing)).toBe("delayed refused-us host");
+  });
+
+  test("send() is delayed when TLS is required and not to be had", async () => {
+    expect(await play({ tls: "required" }, `${offers("HELP")}\n C: STARTTLS\n S: 502 5.5.1 what?`)).toBe("delayed refused-us host");
+    expect(await play({ tls: "required" }, `${offers("STARTTLS")}\n C: STARTTLS\n S: 454 4.7.0 not now`)).toBe("delayed try-later host");
+    expect(await play({ tls: "required" }, `${offers("STARTTLS")}\n C: STARTTLS\n S: 220 go\n X: close`)).toBe("delayed unreachable host");
+    expect(await play({ tls: "required" }, "S: 220 mx\n C: EHLO worker.test\n S: 502 what?")).toBe("delayed refused-us host");
+  });
+});
+
+describe("SmtpCourier with AUTH", () => {
+  const credentials = { user: "user", password: "secret" };
+  const login = `${offers("AUTH PLAIN LOGIN")}\n C: AUTH PLAIN AHVzZXIAc2VjcmV0`;
+  const cases: [string, string, string][] = [
+    ["is taken", `${login}\n S: 235 2.7.0 welcome${mail}`, "delivered"],
+    ["is refused", `${login}\n S: 535 5.7.8 no`, "delayed refused-us host"],
+    ["is put off", `${login}\n S: 454 4.7.0 later`, "delayed try-later host"],
+    ["is answered 421", `${login}\n S: 421 4.7.0 bye`, "delayed try-later host"],
+    ["is dropped", `${login}\n X: close`, "delayed unreachable host"],
+    ["is not offered", offers("HELP"), "delayed refused-us host"],
+  ];
+  for (const [when, script, expected] of cases) {
+    test(`send() is ${expected} when AUTH ${when}`, async () => {
+      expect(await play({ credentials }, script)).toBe(expected);
+    });
+  }
+
+  test("send() is delayed when AUTH is not answered", async () => {
+    expect(await play({ credentials, commandTimeoutMs: 40 }, `${login}\n X: mute`)).toBe("delayed unreachable host");
+  });
+});
+
+type Certificate = { key: Buffer; cert: Buffer };
+
+function selfSigned(): Certificate | null {
+  const folder = mkdtempSync(join(tmpdir(), "sesame-tls-"));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
+  const made = spawnSync("openssl", ["req", "-x509", ...curve, "-keyout", key, "-out", cert]);
+  const certificate = made.status === 0 ? { key: readFileSync(key), cert: readFileSync(cert) } : null;
+  rmSync(folder, { recursive: true });
+  return certificate;
+}
+
+/** Takes one command at a time, in plaintext and after STARTTLS. */
+function converse(socket: Socket | TLSSocket, certificate: Certificate, said: string[]): void {
+  socket.on("error", () => {});
+  socket.on("data", (chunk: Buffer) => {
+    for (const line of chunk.toString("latin1").split("\r\n").slice(0, -1)) answer(socket, line, certificate, said);
+  });
+}
+
+function answer(socket: Socket | TLSSocket, line: string, certificate: Certificate, said: string[]): void {
+  const isSecure = socket instanceof TLSSocket;
+  said.push(`${isSecure ? "tls" : "plain"} ${line}`);
+  if (line.startsWith("EHLO")) socket.write(isSecure ? "250-mx\r\n250 SIZE 5000\r\n" : "250-mx\r\n250 STARTTLS\r\n");
+  else if (line === "STARTTLS") {
+    // What follows the answer in plaintext must be forgotten (RFC 3207 §6).
+    socket.write("220 go\r\n250 injected", () => {});
+    socket.removeAllListeners("data");
+    converse(new TLSSocket(socket, { isServer: true, ...certificate }), certificate, said);
+  } else if (line === "DATA") socket.write("354 go\r\n");
+  else if (line === "." || /^(MAIL|RCPT)/.test(line)) socket.write("250 ok\r\n");
+  else if (line === "QUIT") socket.end("221 bye\r\n");
+}
+
+const certificate = selfSigned();
+
+describe.skipIf(certificate === null)(
+  `SmtpCourier over TLS${certificate ? "" : " (skipped: there is no openssl to make a certificate)"}`,
+  () => {
+    async function playTls(options: Partial<SmtpOptions>): Promise<{ verdict: string; said: string[] }> {
+      const said: string[] = [];
+      const server = createServer((socket) => {
+        converse(socket, certificate as Certificate, said);
+        socket.write("220 mx\r\n");
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const courier = courierTo(portOf(server), "smtp", options);
+      const verdict = words(inOrder(await courier.send("mailbox", consignment(["alice@example.com"])))[0]);
+      await courier.close();
+      server.close();
+      return { verdict, said };
+    }
+
+    test("send() encrypts and greets again when STARTTLS is offered, whatever the certificate", async () => {
+      const { verdict, said } = await playTls({ tls: "opportunistic" });
+      expect(verdict).toBe("delivered");
+      expect(said.filter((line) => line.startsWith("plain"))).toEqual(["plain EHLO worker.test", "plain STARTTLS"]);
+      expect(said.slice(2, 4)).toEqual(["tls EHLO worker.test", "tls MAIL FROM:<carol@remote.test> SIZE=22"]);
+    });
+
+    test("send() trusts any certificate when TLS is required without verification", async () => {
+      expect((await playTls({ tls: "required", tlsVerify: false })).verdict).toBe("delivered");
+    });
+
+    test("send() is delayed when TLS is required and the certificate is not trusted", async () => {
+      const { verdict, said } = await playTls({ tls: "required" });
+      expect(verdict).toBe("delayed unreachable host");
+      expect(said.filter((line) => line.includes("MAIL"))).toEqual([]);
+    });
+  },
+);
