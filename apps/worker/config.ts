@@ -22,6 +22,7 @@ const shape = z.object({
   WAIT_SECONDS: count(0, 20).default(20),
   VISIBILITY_SECONDS: count(10, 43200).default(120),
   LEDGER_DAYS: count(1, 3650).default(35),
+  MAIL_OBJECTS: z.string().min(1).default("{domain-dashed}-emails/**"),
   BLOCKED_MAIL: z.enum(["delete", "keep"]).default("delete"),
   SPAM_VERDICT: z.enum(["deliver", "drop"]).default("deliver"),
   VIRUS_VERDICT: z.enum(["deliver", "drop"]).default("deliver"),

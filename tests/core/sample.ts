@@ -1,7 +1,6 @@
 // Facts for tests: one mail from bob to alice, to be varied.
 
 import {
-  type Address,
   type Domain,
   type EpochMs,
   type Facts,
@@ -78,5 +77,3 @@ export async function replyOf(one: Case): Promise<string> {
   const reply = course.effects.some(({ kind }) => kind === "reply");
   return reply ? "reply" : (course.withheld.find(({ kind }) => kind === "reply")?.reason ?? "no rule");
 }
-
-export const address = (text: string): Address => text as Address;

@@ -168,14 +168,15 @@ test("sesame local loses no mail that was answered with 250 when it is killed at
         while (alive) {
           const id = `m${++serial}.`;
           const octets = Buffer.from(`From: bob@remote.test\r\nTo: alice@example.com\r\nSubject: ${id}\r\n\r\n${"x".repeat(500)}\r\n`);
-          if ((await hand(client, "alice@example.com", octets)).startsWith("250 ")) answered.add(id);
+          const answer = await hand(client, "alice@example.com", octets).catch(() => "");
+          if (answer === "") return; // the server died under this client, which is the point
+          if (answer.startsWith("250 ")) answered.add(id);
         }
       } catch {
-        // the server died under this client, which is the point
+        // it died before this client had connected
       }
     });
     await Bun.sleep(20 + Math.random() * 250);
-    alive = round % 2 === 0 ? alive : false;
     await system.kill("SIGKILL");
     alive = false;
     await Promise.allSettled(load);

@@ -12,7 +12,6 @@ import { openDatabase } from "../local/database.ts";
 import { emptyTemporary } from "../local/durable-file.ts";
 import { FileMailStore } from "../local/file-mail-store.ts";
 import { openFrontDoor } from "../local/front-door.ts";
-import { bucketOf } from "../local/intake.ts";
 import { MaildirCourier } from "../local/maildir-courier.ts";
 import { OutboxCourier } from "../local/outbox-courier.ts";
 import { SqliteDirectory } from "../local/sqlite-directory.ts";
@@ -20,6 +19,7 @@ import { SqliteLedger } from "../local/sqlite-ledger.ts";
 import { SqliteMailQueue } from "../local/sqlite-mail-queue.ts";
 import { SqliteOutbound } from "../local/sqlite-outbound.ts";
 import { logJournal, makeLogger } from "../log.ts";
+import { mailObjects } from "../mail-objects.ts";
 import { makeMetrics } from "../metrics.ts";
 import { poll } from "../poller.ts";
 import { version } from "../version.ts";
@@ -85,7 +85,6 @@ async function startLocal(config: Config, folder: string, port: number): Promise
   const server = mailServer(config);
   const couriers: Readonly<Record<Route, Courier>> = { mailbox: server ?? maildir, internal: server ?? outbox, ses: outbox };
   const courier: Courier = { send: (route, consignment) => couriers[route].send(route, consignment) };
-  const buckets = config.domains.map(bucketOf);
   const way = {
     store,
     ledger,
@@ -98,7 +97,7 @@ async function startLocal(config: Config, folder: string, port: number): Promise
     blockedMail: config.BLOCKED_MAIL,
     leaseSeconds: config.VISIBILITY_SECONDS,
     inWork: new Set<MailId>(),
-    mayOpen: (bucket: string) => buckets.includes(bucket),
+    mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
   };
   const logger = makeLogger(config.LOG_LEVEL);
   const metrics = makeMetrics(version);

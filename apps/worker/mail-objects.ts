@@ -1,0 +1,14 @@
+// Mail objects: which buckets and keys a notice may name. A notice is a text that somebody put into a queue, so without
+// this list it could make the worker read any object that its credentials open.
+
+import type { Domain } from "@sesame/core";
+import picomatch from "picomatch";
+
+/** Whether `bucket/key` matches MAIL_OBJECTS for one of the served domains; `**` allows everything. */
+export function mailObjects(pattern: string, domains: readonly Domain[]): (bucket: string, key: string) => boolean {
+  const patterns = domains.map((domain) =>
+    pattern.replaceAll("{domain-dashed}", domain.replaceAll(".", "-")).replaceAll("{domain}", domain),
+  );
+  const allows = picomatch(patterns, { dot: true });
+  return (bucket, key) => allows(`${bucket}/${key.replace(/^\/+/, "")}`);
+}
