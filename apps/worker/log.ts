@@ -19,7 +19,7 @@ function write(logger: Logger, domain: string, event: JournalEvent): void {
   const line = { event: kind, domain, ...fields };
   switch (event.kind) {
     case "mail":
-      logger.info(closingLine(event, domain), summary(event));
+      logger[hasWarnings(event.plan) ? "warn" : "info"](closingLine(event, domain), summary(event));
       break;
     case "deed":
     case "stage":
@@ -35,6 +35,7 @@ function write(logger: Logger, domain: string, event: JournalEvent): void {
     case "entry-undecodable":
     case "port-error":
     case "audit-failed":
+    case "unrecorded":
     case "set-aside":
       logger.error(line, kind);
       break;
@@ -46,6 +47,11 @@ function write(logger: Logger, domain: string, event: JournalEvent): void {
     default:
       event satisfies never;
   }
+}
+
+/** A rule that is off, or an odd mail, shall be heard. */
+function hasWarnings(plan: Plan): boolean {
+  return plan.kind === "carry" && plan.courses.some((course) => course.kind !== "refuse" && course.warnings.length > 0);
 }
 
 type MailEvent = Extract<JournalEvent, { readonly kind: "mail" }>;

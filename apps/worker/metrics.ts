@@ -32,6 +32,7 @@ export function makeMetrics(version: string): Metrics {
     duplicates: counter("possible_duplicates_total", "Acts whose end is in doubt", ["domain"]),
     retries: counter("retries_total", "Mails given back to the queue", ["domain", "reason"]),
     portErrors: counter("port_errors_total", "Calls of a port that failed", ["port", "operation"]),
+    defects: counter("mail_defects_total", "Recipients whose mail was odd, by what was odd", ["domain", "defect"]),
     ruleInvalid: counter("rule_invalid_total", "Rules that were switched off", ["table"]),
     done: counter("redelivered_done_total", "Entries of mails that were closed before", ["domain"]),
     seconds: histogram("processing_seconds", "Time from receive to settlement", ["domain"]),
@@ -61,6 +62,7 @@ type Set = Readonly<
     | "retries"
     | "portErrors"
     | "ruleInvalid"
+    | "defects"
     | "done",
     Counter
   >
@@ -73,6 +75,7 @@ function count(set: Set, domain: string, event: JournalEvent): void {
       set.done.inc({ domain });
       break;
     case "taken-over":
+    case "unrecorded":
       set.duplicates.inc({ domain });
       break;
     case "bounce":
@@ -80,6 +83,11 @@ function count(set: Set, domain: string, event: JournalEvent): void {
       break;
     case "port-error":
       set.portErrors.inc({ port: event.port, operation: event.operation });
+      break;
+    case "entry-undecodable":
+    case "object-missing":
+    case "set-aside":
+      set.retries.inc({ domain, reason: event.kind });
       break;
     case "audit-failed":
       set.portErrors.inc({ port: "MailStore", operation: event.operation });
@@ -121,6 +129,7 @@ function countCourses(set: Set, domain: string, plan: Plan): void {
     if (course.kind === "block") set.blocked.inc({ domain });
     for (const warning of course.kind === "refuse" ? [] : course.warnings) {
       if (warning.kind === "rule-invalid") set.ruleInvalid.inc({ table: warning.table });
+      if (warning.kind === "mail-defect") set.defects.inc({ domain, defect: warning.defect });
     }
     for (const { kind, reason } of course.kind === "serve" ? course.withheld : []) {
       if (kind === "reply") set.replies.inc({ domain, result: reason });

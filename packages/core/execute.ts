@@ -192,7 +192,8 @@ class Run {
     const all = (verdict: Verdict) => new Map(consignment.recipients.map(({ key }) => [key, verdict]));
     if (!(await this.#mayAct())) return all(stopped);
     const sent = await this.#guard(() => this.#hands.courier.send(route, consignment));
-    return sent instanceof Map ? sent : all(sent as Verdict);
+    // A courier that threw may have got the mail through before.
+    return "action" in sent ? all({ ...sent, possibleDuplicate: true }) : sent;
   }
 
   /** Records the finals of the act before, so that a crash in the next one does not repeat it. */

@@ -18,6 +18,7 @@ export type JournalEvent =
   | { readonly kind: "taken-over"; readonly mailId: MailId; readonly crashes: number } // a possible duplicate
   | { readonly kind: "set-aside"; readonly mailId: MailId; readonly crashes: number }
   | { readonly kind: "object-missing"; readonly mailId: MailId }
+  | { readonly kind: "unrecorded"; readonly mailId: MailId; readonly keys: readonly EffectKey[] } // a possible duplicate
   | { readonly kind: "fenced"; readonly mailId: MailId }
   | { readonly kind: "bounce"; readonly mailId: MailId; readonly result: "rewritten" | "unknown" | "awaited" }
   | {

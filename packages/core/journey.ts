@@ -2,46 +2,30 @@
 // parse, plan, execute, settle, close. It asks the ports and lets the pure files decide. The caller owns the entry:
 // it extends it while this runs, and acknowledges or gives it back as the outcome says.
 
-import { addressKey, type Domain, domainOf, parseAddress } from "./address.ts";
+import { addressKey } from "./address.ts";
 import { type Bounce, decodeOutbound, isSesBounce, originalIds } from "./bounce.ts";
 import { readDsn } from "./dsn.ts";
 import { execute, type Hands, type Report } from "./execute.ts";
-import { inquire } from "./inquiry.ts";
-import type { Stage } from "./journal.ts";
+import { type Gathered, type GatherPorts, gather, served } from "./gather.ts";
+import type { JournalEvent, Stage } from "./journal.ts";
 import { openMail } from "./mail.ts";
 import { markTrail } from "./mark.ts";
 import { decodeEntry, type EpochMs, type MailId, type Notice, type NoticeItem } from "./notice.ts";
 import { type Facts, type Policy, plan } from "./plan.ts";
-import {
-  type Directory,
-  headLimit,
-  type Lease,
-  type MailStore,
-  type Outbound,
-  type OutboundRow,
-  PortError,
-  type QueueEntry,
-  type StoredMail,
-} from "./ports.ts";
+import type { Lease, Outbound, OutboundRow, QueueEntry, StoredMail } from "./ports.ts";
 import { decodeRules } from "./rule.ts";
 import type { SendingEvent } from "./sending-event.ts";
 import { type BlockedMail, backOff, type Settlement, settle } from "./settle.ts";
 
 /** All that a mail needs on its way. */
 export type Way = Hands &
+  GatherPorts &
   Readonly<{
-    store: MailStore;
     outbound: Outbound;
-    directory: Directory;
-    domains: readonly Domain[];
     policy: Policy;
     blockedMail: BlockedMail;
-    /** Seconds that a lease lasts; the caller extends it. */
-    leaseSeconds: number;
     /** Name in the audit trail: `worker-<domain>`. */
     worker: string;
-    /** Whether this bucket and key may be read; a notice is only a text that somebody put into a queue. */
-    mayOpen(bucket: string, key: string): boolean;
     /** Mails that this process works on: the ledger lets one owner claim twice, and two entries may announce one mail. */
     inWork: Set<MailId>;
     /** Told when a lease is held, so that it can be extended together with the entry. */
@@ -113,88 +97,86 @@ async function travelOnce(notice: Notice, entry: QueueEntry, way: Way): Promise<
   }
 }
 
-/** The journey itself. */
+/** The journey itself: what may be worked on at all, and then the work under its lease. */
 async function travelMail(notice: Notice, entry: QueueEntry, way: Way): Promise<EntryOutcome> {
   const { mailId } = notice;
-  const startedAt = way.clock.now();
   const stage = stopwatch(way);
-
-  // gather: claim the mail, ask the Directory, fetch – side by side
-  const recipients = notice.envelope.recipients.flatMap((text) => {
-    const parsed = parseAddress(text);
-    return parsed.ok && way.domains.includes(domainOf(parsed.value)) ? [parsed.value] : [];
-  });
-  const inquiry = inquire(recipients);
-  const asked = [
-    way.ledger.claim(mailId, way.leaseSeconds),
-    inquiry.rules.length > 0 ? way.directory.look(inquiry) : noRows,
-    open(notice, way),
-    way.ledger.loopKey(),
-  ] as const;
-  const [claim, rows, stored, loopKey] = await allOrFirstError(asked, (lease) => way.ledger.record(lease, new Map(), "release"));
-  if (claim.kind === "closed") {
+  const gathered = await gather(notice, way);
+  stage("gather");
+  if (gathered.kind === "closed") {
     way.journal.note({ kind: "already-closed", mailId });
     return { kind: "ack" };
   }
-  if (claim.kind === "busy") {
-    way.journal.note({ kind: "busy-elsewhere", mailId, until: claim.until });
-    return { kind: "retry", afterSeconds: Math.max(1, Math.ceil((claim.until - way.clock.now()) / 1000)) };
+  if (gathered.kind === "busy") {
+    way.journal.note({ kind: "busy-elsewhere", mailId, until: gathered.until });
+    return { kind: "retry", afterSeconds: Math.max(1, Math.ceil((gathered.until - way.clock.now()) / 1000)) };
   }
-  const { lease } = claim;
+  const { lease } = gathered;
   way.onLease(lease);
   if (lease.takenOver) way.journal.note({ kind: "taken-over", mailId, crashes: lease.crashes });
-  const giveBack = async (afterSeconds: number): Promise<EntryOutcome> => {
+  try {
+    return await workUnderLease(notice, entry, gathered, way, stage);
+  } catch (error) {
+    // A failure that this worker survives is no crash: the lease must not run out.
+    await way.ledger.record(lease, new Map(), "release").catch(() => {});
+    throw error;
+  }
+}
+
+type Held = Extract<Gathered, { readonly kind: "held" }>;
+
+async function workUnderLease(
+  notice: Notice,
+  entry: QueueEntry,
+  held: Held,
+  way: Way,
+  stage: (stage: Stage) => void,
+): Promise<EntryOutcome> {
+  const { mailId } = notice;
+  const { lease, stored } = held;
+  const startedAt = way.clock.now();
+  const giveBack = async (event: JournalEvent, afterSeconds: number): Promise<EntryOutcome> => {
+    way.journal.note(event);
     await way.ledger.record(lease, new Map(), "release");
     return { kind: "retry", afterSeconds };
   };
-  if (lease.crashes >= poisonCrashes) {
-    way.journal.note({ kind: "set-aside", mailId, crashes: lease.crashes });
-    return giveBack(backOff(mailId, entry.receiveCount));
-  }
-  if (stored === "missing") {
-    way.journal.note({ kind: "object-missing", mailId });
-    return giveBack(backOff(mailId, entry.receiveCount));
-  }
-  stage("gather");
+  if (lease.crashes >= poisonCrashes)
+    return giveBack({ kind: "set-aside", mailId, crashes: lease.crashes }, backOff(mailId, entry.receiveCount));
+  if (stored === "missing") return giveBack({ kind: "object-missing", mailId }, backOff(mailId, entry.receiveCount));
 
-  // parse, and the questions that only the header raises
-  const mail = openMail(stored.head, stored.size);
-  const bounce: Bounce = isSesBounce(mail)
-    ? (decodeOutbound(await way.outbound.find(originalIds(mail, readDsn(mail)))) ?? "unknown")
-    : "not-a-bounce";
-  if (bounce === "unknown" && entry.receiveCount === 1) {
-    way.journal.note({ kind: "bounce", mailId, result: "awaited" });
-    return giveBack(bounceWaitSeconds);
+  const facts = await factsOf(notice, held, stored, way);
+  if (facts.bounce === "unknown" && entry.receiveCount === 1)
+    return giveBack({ kind: "bounce", mailId, result: "awaited" }, bounceWaitSeconds);
+  if (facts.bounce !== "not-a-bounce") {
+    way.journal.note({ kind: "bounce", mailId, result: facts.bounce === "unknown" ? "unknown" : "rewritten" });
   }
-  if (bounce !== "not-a-bounce") way.journal.note({ kind: "bounce", mailId, result: bounce === "unknown" ? "unknown" : "rewritten" });
-  const sender = notice.envelope.reversePath;
-  const repliers = [...rows.rules.values()].some((row) => decodeRules(row).reply !== null) ? recipients.map(addressKey) : [];
-  const answered = sender && repliers.length > 0 ? await way.ledger.recall(repliers, addressKey(sender)) : new Map();
-
-  const facts: Facts = { ...notice, domains: way.domains, mail, bounce, rows, finals: lease.finals, answered, loopKey };
   const decided = await plan(facts, way.policy);
   stage("plan");
 
   const rest = stored.size > stored.head.length ? stored.rest : null;
-  const report: Report = decided.kind === "carry" ? await execute(decided, lease, { mail, rest }, way) : nothingDone;
+  const report = decided.kind === "carry" ? await execute(decided, lease, { mail: facts.mail, rest }, way) : nothingDone;
   stage("execute");
-  if (report.fenced) return fenced(mailId, way);
 
   const settlement = settle(decided, mailId, report.verdicts, entry.receiveCount, way.blockedMail);
-  const recorded = await way.ledger.record(lease, report.unrecorded, settlement.kind === "close" ? "close" : "release");
-  if (recorded === "fenced") return fenced(mailId, way);
+  const recorded = report.fenced ? "fenced" : await recordEnd(lease, report, settlement, way);
+  if (recorded === "fenced") {
+    way.journal.note({ kind: "fenced", mailId });
+    return { kind: "leave" };
+  }
   for (const row of report.outbound) await noteOutbound(row, mailId, way);
   if (settlement.kind === "close") await leaveTrail(notice, stored, settlement, way);
   stage("close");
-  const { receivedAt, sesId } = notice;
+  const { sesId, receivedAt, envelope } = notice;
+  const { receiveCount } = entry;
   const seconds = (way.clock.now() - startedAt) / 1000;
+  const from = envelope.reversePath ?? null;
   way.journal.note({
     kind: "mail",
     mailId,
     sesId,
-    from: sender ?? null,
+    from,
     receivedAt,
-    receiveCount: entry.receiveCount,
+    receiveCount,
     plan: decided,
     verdicts: report.verdicts,
     settlement,
@@ -203,46 +185,30 @@ async function travelMail(notice: Notice, entry: QueueEntry, way: Way): Promise<
   return settlement.kind === "close" ? { kind: "ack" } : { kind: "retry", afterSeconds: settlement.afterSeconds };
 }
 
-const noRows = { rules: new Map<string, unknown>(), blocked: new Map<string, unknown>() };
 const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(), outbound: [], fenced: false };
 
-/** Waits for all questions; when one fails, a claim that succeeded is given back, or its lease would count as a crash. */
-async function allOrFirstError<C extends { kind: string; lease?: Lease }, R, S, K>(
-  asked: readonly [Promise<C>, Promise<R> | R, Promise<S>, Promise<K>],
-  release: (lease: Lease) => Promise<unknown>,
-): Promise<[C, R, S, K]> {
-  const [claim, ...others] = await Promise.allSettled(asked);
-  const failure = [claim, ...others].find((answer) => answer.status === "rejected");
-  if (failure === undefined) return Promise.all(asked);
-  if (claim.status === "fulfilled" && claim.value.lease) await release(claim.value.lease);
-  throw failure.reason;
+/** Parses the mail and asks what only its header raises: the row of a bounce, the memory of earlier replies. */
+async function factsOf(notice: Notice, held: Held, stored: StoredMail, way: Way): Promise<Facts> {
+  const { lease, rows, loopKey } = held;
+  const mail = openMail(stored.head, stored.size);
+  const bounce: Bounce = isSesBounce(mail)
+    ? (decodeOutbound(await way.outbound.find(originalIds(mail, readDsn(mail)))) ?? "unknown")
+    : "not-a-bounce";
+  const sender = notice.envelope.reversePath;
+  const mayReply = [...rows.rules.values()].some((row) => decodeRules(row).reply !== null);
+  const answered =
+    sender && mayReply ? await way.ledger.recall(served(notice, way.domains).map(addressKey), addressKey(sender)) : new Map();
+  return { ...notice, domains: way.domains, mail, bounce, rows, finals: lease.finals, answered, loopKey };
 }
 
-function open({ location, mailId }: Notice, way: Way): Promise<StoredMail | "missing"> {
-  if (location.kind === "object") {
-    if (way.mayOpen(location.bucket, location.key)) return way.store.open(location);
-    return Promise.reject(
-      new PortError("MailStore", "open", `Cannot open an object as MAIL_OBJECTS must allow it: current value is ${JSON.stringify(mailId)}`),
-    );
+/** Records how it ended. Where that fails, what the last act did may be done again, and the log says so now. */
+async function recordEnd(lease: Lease, report: Report, settlement: Settlement, way: Way): Promise<"recorded" | "fenced"> {
+  try {
+    return await way.ledger.record(lease, report.unrecorded, settlement.kind === "close" ? "close" : "release");
+  } catch (error) {
+    if (report.unrecorded.size > 0) way.journal.note({ kind: "unrecorded", mailId: lease.mailId, keys: [...report.unrecorded.keys()] });
+    throw error;
   }
-  const { octets } = location;
-  const rest = async function* (): AsyncGenerator<Uint8Array> {
-    yield octets.subarray(headLimit);
-  };
-  const head = octets.subarray(0, headLimit);
-  return Promise.resolve({
-    location: { kind: "object", bucket: "sns", key: mailId },
-    size: octets.length,
-    attributes: {},
-    head,
-    rest,
-    whole: async () => octets,
-  });
-}
-
-function fenced(mailId: MailId, way: Way): EntryOutcome {
-  way.journal.note({ kind: "fenced", mailId });
-  return { kind: "leave" };
 }
 
 /** Best effort: without its row a bounce of ours is still known by the mark in it. */

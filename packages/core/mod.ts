@@ -11,6 +11,7 @@ export * from "./mail.ts";
 export * from "./body.ts";
 export * from "./automatic.ts";
 export * from "./inquiry.ts";
+export * from "./gather.ts";
 export * from "./dsn.ts";
 export * from "./bounce.ts";
 export * from "./pattern.ts";

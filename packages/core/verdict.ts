@@ -107,7 +107,11 @@ export function verdictOfReply(reply: SmtpReply, phase: SmtpPhase, scope: "mail"
     return delayed(refusedUs ? "refused-us" : "try-later", whom, detail, { status: reply.enhanced ?? "4.0.0" });
   }
   const reason = failReason(reply, phase);
-  if (reason === null) return delayed("refused-us", phase === "rcpt" ? "recipient" : "host", detail, { status: "4.7.0" });
+  if (reason === null) {
+    // Once MAIL was accepted, a refusal of us may still be about this one mail: it must not stop the others.
+    const whom = phase === "rcpt" ? "recipient" : phase === "data" || phase === "dot" ? "mail" : "host";
+    return delayed("refused-us", whom, detail, { status: "4.7.0" });
+  }
   if (reason === "try-later") return delayed("try-later", "recipient", detail, { status: "4.5.3" });
   return { action: "failed", status: reply.enhanced ?? defaultStatus(reason), reason, scope, detail };
 }

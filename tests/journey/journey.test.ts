@@ -124,6 +124,13 @@ test("travel() loses nothing and repeats no reply whatever port call dies or fai
       expect([point, kind, way.courier.mailsFor(bob).length <= 1]).toEqual([point, kind, true]);
       // The first attempt of the delivery reached alice alone, so at most one act of all may have been done twice.
       expect([point, kind, copies.filter((count) => count === 2).length <= 1]).toEqual([point, kind, true]);
+      const announced = way.journal.events.some(
+        (event) =>
+          event.kind === "taken-over" ||
+          event.kind === "unrecorded" ||
+          (event.kind === "deed" && event.verdict.action === "delayed" && event.verdict.possibleDuplicate),
+      );
+      expect([point, kind, copies.includes(2) && !announced]).toEqual([point, kind, false]);
       const marked = way.store.attributesOf(location)?.["status"];
       if (!/MailStore\.mark|record/.test(point)) expect([point, kind, marked]).toEqual([point, kind, "delivered"]);
     }

@@ -2,9 +2,11 @@
 
 import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { simpleParser } from "mailparser";
+import { SMTPServer } from "smtp-server";
 import { SmtpClient } from "./smtp-client.ts";
 
 const main = join(import.meta.dir, "../../apps/worker/main.ts");
@@ -25,8 +27,8 @@ function dataFolder(): string {
 type System = { port: number; process: Bun.Subprocess<"ignore", "pipe", "pipe">; kill(signal: NodeJS.Signals): Promise<number> };
 
 /** Starts `sesame local` and reads its port from what it prints. */
-async function start(data: string): Promise<System> {
-  const env = { ...process.env, HEALTH_PORT: "0", METRICS_PORT: "0", WAIT_SECONDS: "1", SMTP_HOST: "" };
+async function start(data: string, more: Readonly<Record<string, string>> = {}): Promise<System> {
+  const env = { ...process.env, HEALTH_PORT: "0", METRICS_PORT: "0", WAIT_SECONDS: "1", SMTP_HOST: "", ...more };
   const child = Bun.spawn([process.execPath, main, "local", "--data", data, "--port", "0"], {
     env,
     stdin: "ignore",
@@ -113,6 +115,43 @@ test("sesame local delivers a mail with an attachment to the octet, and answers 
     "auto-replied (vacation)",
   ]);
   expect(await system.kill("SIGTERM")).toBe(0);
+}, 30_000);
+
+test("sesame local delivers to a mail server when one is configured, and forwards within through its internal port", async () => {
+  const got: string[] = [];
+  const sink = (name: string) =>
+    new SMTPServer({
+      authOptional: true,
+      disabledCommands: ["AUTH", "STARTTLS"],
+      onData(stream, { envelope }, done) {
+        const parts: Buffer[] = [];
+        stream.on("data", (part) => parts.push(part));
+        stream.on("end", () => {
+          const from = envelope.mailFrom ? envelope.mailFrom.address : "<>";
+          got.push(
+            `${name} ${from} ${envelope.rcptTo.map(({ address }) => address)} ${/Subject: (.*)\r/.exec(Buffer.concat(parts).toString())?.[1]}`,
+          );
+          done();
+        });
+      },
+    });
+  const servers = [sink("mailbox"), sink("internal")];
+  const [port = 0, internal = 0] = await Promise.all(
+    servers.map(
+      (server) => new Promise<number>((ready) => server.listen(0, "127.0.0.1", () => ready((server.server.address() as AddressInfo).port))),
+    ),
+  );
+  const data = dataFolder();
+  const system = await start(data, { SMTP_HOST: "127.0.0.1", SMTP_PORT: String(port), INTERNAL_SMTP_PORT: String(internal) });
+  run("rules", "set", "alice@example.com", "--data", data, "--forward", "carol@example.com");
+  run("send", "--port", String(system.port), "--from", "bob@remote.test", "--to", "alice@example.com", "--subject", "Hi");
+  await until(
+    () => got.length,
+    (count) => count === 2,
+  );
+  expect(got).toEqual(["mailbox bob@remote.test alice@example.com Hi", "internal alice@example.com carol@example.com FWD: Hi"]);
+  expect(await system.kill("SIGTERM")).toBe(0);
+  for (const server of servers) await new Promise<void>((done) => server.close(done));
 }, 30_000);
 
 test("sesame local refuses a data folder that another process uses, and unreadable configuration, with exit 2", async () => {

@@ -81,7 +81,7 @@ describe("SmtpCourier.send() by the stage of a refusal", () => {
   const dataAnswers: [string, string][] = [
     ["451 4.3.0 later", "delayed try-later mail"],
     ["554 5.6.0 no", "failed content-refused mail 5.6.0"],
-    ["503 5.5.1 no recipients", "delayed refused-us host"],
+    ["503 5.5.1 no recipients", "delayed refused-us mail"],
   ];
   for (const [says, expected] of dataAnswers) {
     test(`send() is ${expected} when DATA is answered ${says}`, async () => {
