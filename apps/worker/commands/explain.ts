@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { fromBase64, plan, type Result } from "@sesame/core";
+import { err, fromBase64, ok, plan, quote, type Result } from "@sesame/core";
 import { z } from "zod";
 import { planJson, planText } from "../explanation.ts";
 import { decodeFacts } from "../facts.ts";
@@ -17,7 +17,8 @@ export async function explainOne(
   out: Writable,
 ): Promise<number> {
   const mail = new Uint8Array(await readFile(mailPath));
-  const facts = decodeFacts(JSON.parse(await readFile(factsPath, "utf8")), mail);
+  const json = parseJson(await readFile(factsPath, "utf8"), factsPath);
+  const facts = json.ok ? decodeFacts(json.value, mail) : json;
   if (!facts.ok) {
     process.stderr.write(`${facts.error}\n`);
     return 2;
@@ -26,6 +27,14 @@ export async function explainOne(
   const answer = { id: facts.value.mailId, plan: planJson(decided, mail, facts.value.mail.bodyStart) };
   out.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : planText(decided));
   return 0;
+}
+
+function parseJson(text: string, path: string): Result<unknown> {
+  try {
+    return ok(JSON.parse(text));
+  } catch {
+    return err(`Cannot read the facts in ${path} as they must be JSON: current value is ${quote(text)}`);
+  }
 }
 
 const caseShape = z.object({ id: z.unknown(), mail: z.string(), facts: z.unknown() });
