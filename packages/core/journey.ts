@@ -8,7 +8,7 @@ import { readDsn } from "./dsn.ts";
 import { execute, type Hands, type Report } from "./execute.ts";
 import { type Gathered, type GatherPorts, gather, served } from "./gather.ts";
 import type { JournalEvent, Stage } from "./journal.ts";
-import { openMail } from "./mail.ts";
+import { type Mail, openMail } from "./mail.ts";
 import { markTrail } from "./mark.ts";
 import { decodeEntry, type EpochMs, type MailId, type Notice, type NoticeItem } from "./notice.ts";
 import { type Facts, type Policy, plan } from "./plan.ts";
@@ -153,7 +153,7 @@ async function workUnderLease(
   const decided = await plan(facts, way.policy);
   stage("plan");
 
-  const rest = stored.size > stored.head.length ? stored.rest : null;
+  const rest = stored.size > facts.mail.head.length ? stored.rest : null;
   const report = decided.kind === "carry" ? await execute(decided, lease, { mail: facts.mail, rest }, way) : nothingDone;
   stage("execute");
 
@@ -187,10 +187,16 @@ async function workUnderLease(
 
 const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(), outbound: [], fenced: false };
 
+/** The head is enough but for a large SES bounce, whose report may stand behind it. */
+async function openForReading(stored: StoredMail): Promise<Mail> {
+  const mail = openMail(stored.head, stored.size);
+  return stored.size > stored.head.length && isSesBounce(mail) ? openMail(await stored.whole(), stored.size) : mail;
+}
+
 /** Parses the mail and asks what only its header raises: the row of a bounce, the memory of earlier replies. */
 async function factsOf(notice: Notice, held: Held, stored: StoredMail, way: Way): Promise<Facts> {
   const { lease, rows, loopKey } = held;
-  const mail = openMail(stored.head, stored.size);
+  const mail = await openForReading(stored);
   const bounce: Bounce = isSesBounce(mail)
     ? (decodeOutbound(await way.outbound.find(originalIds(mail, readDsn(mail)))) ?? "unknown")
     : "not-a-bounce";

@@ -156,3 +156,20 @@ test("travel() reads no more of a 25 MB mail than its head, and plans it at the 
   await large.receive();
   expect([large.store.restOpens, large.store.octetsRead <= 256 * 1024]).toEqual([0, true]);
 });
+
+test("travel() finds the failed address of a bounce whose report stands behind the head", async () => {
+  const id = "0107018f3a2b4c5d-1a2b3c4d-5e6f-7a8b-9c0d-112233445566-000000";
+  const parts = [
+    `Content-Type: text/plain\r\n\r\n${"An error occurred.\r\n".repeat(20_000)}`,
+    "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; gone@x.test\r\n",
+    `Content-Type: message/rfc822\r\n\r\nFrom: alice@example.com\r\nMessage-ID: <${id}@email.amazonses.com>\r\n\r\nHi\r\n`,
+  ];
+  const header =
+    "Received: from a (a1.smtp-out.amazonses.com [1.2.3.4]) by x; Mon, 05 Jan 2026 12:00:00 +0000\r\nFrom: MAILER-DAEMON@amazonses.com\r\nTo: alice@example.com\r\nContent-Type: multipart/report; boundary=b\r\n\r\n";
+  const way = new TestWay(`${header}${parts.map((part) => `--b\r\n${part}`).join("\r\n")}\r\n--b--\r\n`, { source: "" });
+  await way.outbound.note({ MessageId: id, original_source: alice, bouncedRecipients: ["gone@x.test"] });
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  const [shown] = way.courier.mailsFor(alice).map((octets) => new TextDecoder().decode(octets));
+  expect(shown).toContain("\r\nFrom: gone@x.test\r\nTo: alice@example.com\r\n");
+  expect(shown?.endsWith("\r\n--b--\r\n")).toBe(true);
+});
