@@ -8,6 +8,7 @@ import {
   type Bounce,
   type Domain,
   decodeOutbound,
+  dmarcPolicyOf,
   type EffectKey,
   type EpochMs,
   err,
@@ -73,7 +74,6 @@ export function decodeFacts(value: unknown, octets: Uint8Array): Result<Facts> {
   const wrong = served.find((domain) => !domain.ok);
   if (wrong && !wrong.ok) return wrong;
   const mail = openMail(octets.subarray(0, headLimit), octets.length);
-  const policy = verdicts.dmarcPolicy?.toLowerCase();
   return ok({
     mailId: (file.mailId ?? `explain/${createHash("sha256").update(octets).digest("hex")}`) as MailId,
     receivedAt: Date.parse(file.receivedAt) as EpochMs,
@@ -84,7 +84,7 @@ export function decodeFacts(value: unknown, octets: Uint8Array): Result<Facts> {
       spf: statusOf(verdicts.spf ?? undefined),
       dkim: statusOf(verdicts.dkim ?? undefined),
       dmarc: statusOf(verdicts.dmarc ?? undefined),
-      dmarcPolicy: policy === "none" || policy === "quarantine" || policy === "reject" ? policy : null,
+      dmarcPolicy: dmarcPolicyOf(verdicts.dmarcPolicy ?? undefined),
     },
     domains: served.flatMap((domain): Domain[] => (domain.ok ? [domain.value] : [])),
     mail,

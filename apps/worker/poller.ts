@@ -10,9 +10,9 @@ import {
   type Ledger,
   type MailId,
   type MailQueue,
-  PortError,
   type QueueEntry,
   type Stop,
+  thrownEvent,
   travel,
   type Way,
 } from "@sesame/core";
@@ -46,12 +46,12 @@ export async function poll(options: PollerOptions, stop: Stop): Promise<void> {
     try {
       const entries = await queue.receive(Math.min(batch, concurrency - inWork.size), stop);
       failures = 0;
-      metrics.lastPoll.set({ domain }, Date.now() / 1000);
+      metrics.lastPoll.set({ domain }, options.way.clock.now() / 1000);
       for (const entry of entries) start(entry);
     } catch (error) {
       failures++;
       metrics.pollErrors.inc({ domain });
-      note(options, error, null);
+      options.journal.note(thrownEvent(error, null));
       await sleep(Math.min(500 * 2 ** failures, longestPause));
     }
   }
@@ -76,7 +76,7 @@ async function workOn(entry: QueueEntry, options: PollerOptions, stop: Stop): Pr
   try {
     await answer(outcome, entry, options.queue);
   } catch (error) {
-    note(options, error, null); // the entry comes back, and the ledger knows that it is done
+    options.journal.note(thrownEvent(error, null)); // the entry comes back, and the ledger knows that it is done
   }
 }
 
@@ -84,7 +84,7 @@ async function journeyOf(entry: QueueEntry, options: PollerOptions, beat: Beat):
   try {
     return await travel(entry, { ...options.way, journal: options.journal, stop: beat, onLease: beat.onLease });
   } catch (error) {
-    note(options, error, null);
+    options.journal.note(thrownEvent(error, null));
     return { kind: "retry", afterSeconds: backOff(entry.id as MailId, entry.receiveCount) };
   }
 }
@@ -100,11 +100,6 @@ async function answer(outcome: EntryOutcome, entry: QueueEntry, queue: MailQueue
     default:
       outcome satisfies never;
   }
-}
-
-function note({ journal }: PollerOptions, error: unknown, mailId: MailId | null): void {
-  const { port, operation } = error instanceof PortError ? error : { port: "unknown", operation: "unknown" };
-  journal.note({ kind: "port-error", port, operation, text: error instanceof Error ? error.message : String(error), mailId });
 }
 
 type Beat = Stop & Readonly<{ onLease(lease: Lease): void; end(): Promise<void> }>;
@@ -123,7 +118,7 @@ function startBeat(entry: QueueEntry, options: PollerOptions, stop: Stop): Beat 
       ]);
       lost ||= answers.includes("lost");
     } catch (error) {
-      note(options, error, null); // the next beat tries again; two fit before the visibility ends
+      options.journal.note(thrownEvent(error, null)); // the next beat tries again; two fit before the visibility ends
     }
   };
   const timer = setInterval(

@@ -5,22 +5,11 @@
 import { type AddressKey, addressKey } from "./address.ts";
 import type { Deliver, EffectKey, Forward, Reply, Route, When } from "./effect.ts";
 import { renderBlock } from "./header.ts";
+import { thrownEvent } from "./journal.ts";
 import type { Mail } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
 import type { Plan, Serve } from "./plan.ts";
-import {
-  type Clock,
-  type Consignment,
-  type Content,
-  type Courier,
-  type Journal,
-  type Lease,
-  type Ledger,
-  type OutboundRow,
-  PortError,
-  type ReplyRow,
-  type Stop,
-} from "./ports.ts";
+import type { Clock, Consignment, Content, Courier, Journal, Lease, Ledger, OutboundRow, ReplyRow, Stop } from "./ports.ts";
 import { delayed, type Final, isFinal, type Verdict } from "./verdict.ts";
 
 /** What acting needs beside the plan. */
@@ -211,10 +200,9 @@ class Run {
     try {
       return await call();
     } catch (error) {
-      const { port, operation } = error instanceof PortError ? error : { port: "unknown", operation: "unknown" };
-      const text = error instanceof Error ? error.message : String(error);
-      this.#hands.journal.note({ kind: "port-error", port, operation, text, mailId: this.#mailId });
-      return delayed("port-error", "mail", text);
+      const event = thrownEvent(error, this.#mailId);
+      this.#hands.journal.note(event);
+      return delayed("port-error", "mail", event.text);
     }
   }
 

@@ -4,14 +4,13 @@
 // X-SES- field passes, since SES obeys some of them. Whether and whither to forward is decided in plan.ts.
 
 import { type Address, asciiAddress, domainOf, localPartOf, type Mailbox } from "./address.ts";
-import { textOf } from "./bytes.ts";
+import { mailDate, type NewField, ownFields, references, structured } from "./draft.ts";
 import type { Draft } from "./effect.ts";
 import { decodeWords } from "./encoded-word.ts";
-import { type FieldValue, fieldValue, type HeaderField, mailboxValue, safeText, valuesOf, writeBlock } from "./header.ts";
-import { idsOf, type Mail, mailboxesOf, messageIdOf, subjectOf } from "./mail.ts";
+import { fieldValue, type HeaderField, mailboxValue, safeText, valuesOf, writeBlock } from "./header.ts";
+import { idsOf, type Mail, mailboxesIn, mailboxesOf, messageIdOf, subjectOf } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
-import { mailDate, references } from "./reply.ts";
-import { derivedId, loopMark } from "./trace.ts";
+import { derivedId } from "./trace.ts";
 
 /** Everything that a forward is made of. */
 export type ForwardOccasion = Readonly<{
@@ -22,8 +21,6 @@ export type ForwardOccasion = Readonly<{
   target: Address;
   loopKey: Uint8Array;
 }>;
-
-type Field = Readonly<{ name: string; value: FieldValue }>;
 
 /** Taken over as they are, once. Content- fields describe the body and must go with it. */
 const takenOnce = [
@@ -53,28 +50,17 @@ export function composeForward({ mail, mailId, receivedAt, recipient, target, lo
   const replyTo = mailboxesOf(mail, "Reply-To");
   const answerTo = asciiBoxes(replyTo.length > 0 ? replyTo : authors);
   const original = messageIdOf(mail);
-  const fields: Field[] = [
+  const fields: NewField[] = [
     ...mail.block.fields.filter(({ key }) => key === "received").flatMap(takeOver), // the hop count (RFC 5321 §6.3)
     structured("From", mailboxValue(`${authorName(mail)} via ${domainOf(recipient)}`, recipient)),
-    ...(answerTo.length > 0
-      ? [
-          structured(
-            "Reply-To",
-            answerTo
-              .slice(0, 20)
-              .map(({ name, address }) => mailboxValue(name, address))
-              .join(", "),
-          ),
-        ]
-      : []),
+    ...(answerTo.length > 0 ? [structured("Reply-To", boxesValue(answerTo.slice(0, 20)))] : []),
     { name: "Subject", value: { kind: "text", text: forwardSubject(mail) } },
     structured("Date", originalDate(mail) ?? mailDate(receivedAt)),
     structured("Message-ID", `<${derivedId("forward", mailId, recipient, target)}@${domainOf(recipient)}>`),
     ...ids("In-Reply-To", idsOf(mail, "In-Reply-To").slice(0, 1)),
     ...(original === null ? [] : [structured("References", references(mail, original)), structured("X-Original-Message-ID", original)]),
     { name: "X-Original-From", value: { kind: "text", text: safeText(valuesOf(mail.block, "From").map(decodeWords).join(", ")) } },
-    structured("X-SES-Worker-Processed", `worker-${domainOf(recipient)}`),
-    structured("X-Loop", loopMark(loopKey, recipient, mailId)),
+    ...ownFields(loopKey, recipient, mailId),
     ...takenOnce.flatMap((name) => mail.block.fields.filter(({ key }) => key === name.toLowerCase()).slice(0, 1)).flatMap(takeOver),
   ];
   return { head: writeBlock(fields), body: "original" };
@@ -88,11 +74,7 @@ function asciiBoxes(boxes: readonly Mailbox[]): readonly Mailbox[] {
   });
 }
 
-function structured(name: string, text: string): Field {
-  return { name, value: { kind: "structured", text } };
-}
-
-function ids(name: string, found: readonly string[]): readonly Field[] {
+function ids(name: string, found: readonly string[]): readonly NewField[] {
   return found.length > 0 ? [structured(name, found.join(" "))] : [];
 }
 
@@ -115,30 +97,25 @@ function originalDate(mail: Mail): string | null {
   return /^[\t -~]{10,80}$/.test(value) && !Number.isNaN(Date.parse(value.replace(/\(.*\)$/, ""))) ? value : null;
 }
 
-/** A field as it was, written again by the one writer; 8-bit text in it becomes encoded words (RFC 2047 §5). */
-function takeOver(field: HeaderField): readonly Field[] {
-  const value = safeText(fieldValue(field), 8000);
-  if (value === "") return [];
-  if (/^[ -~]*$/.test(value)) return longestWord(value) <= 900 ? [structured(field.name, value)] : [];
-  if (/^(?:to|cc)$/.test(field.key)) return addressField(field);
-  return [{ name: field.name, value: { kind: "structured", text: value.replace(/[^ -~]+/g, encodeRun) } }];
+/**
+ * A field as it was, written again by the one writer. 8-bit text in it is percent-encoded: inside a parameter it has no
+ * lawful form but that of RFC 2231, and this one stays readable. What no line can hold is left out.
+ */
+function takeOver(field: HeaderField): readonly NewField[] {
+  if (/^(?:to|cc)$/.test(field.key) && !/^[ -~]*$/.test(fieldValue(field))) return addressField(field);
+  const value = safeText(fieldValue(field), 8000).replace(/[^ -~]+/g, encodeURIComponent);
+  return value !== "" && longestWord(value) <= 900 ? [structured(field.name, value)] : [];
 }
 
 function longestWord(value: string): number {
   return Math.max(...value.split(" ").map((word) => word.length));
 }
 
-function addressField(field: HeaderField): readonly Field[] {
-  const { name } = field;
-  const boxes = mailboxesOf(
-    { size: 0, head: field.raw, block: { fields: [field], separator: field.raw.subarray(0, 0) }, bodyStart: 0, defects: [] },
-    name,
-  );
-  const ascii = asciiBoxes(boxes);
-  return ascii.length > 0 ? [structured(name, ascii.map((box) => mailboxValue(box.name, box.address)).join(", "))] : [];
+function addressField(field: HeaderField): readonly NewField[] {
+  const boxes = asciiBoxes(mailboxesIn([fieldValue(field)]));
+  return boxes.length > 0 ? [structured(field.name, boxesValue(boxes))] : [];
 }
 
-/** 8-bit text inside a parameter has no lawful form but RFC 2231; percent-encoding keeps it readable and harmless. */
-function encodeRun(run: string): string {
-  return textOf(new TextEncoder().encode(encodeURIComponent(run)));
+function boxesValue(boxes: readonly Mailbox[]): string {
+  return boxes.map(({ name, address }) => mailboxValue(name, address)).join(", ");
 }

@@ -4,6 +4,7 @@
 import type { Effect, EffectKey, Route } from "./effect.ts";
 import type { EpochMs, IgnoreReason, MailId } from "./notice.ts";
 import type { Plan } from "./plan.ts";
+import { PortError } from "./ports.ts";
 import type { Settlement } from "./settle.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -51,3 +52,9 @@ export type JournalEvent =
       readonly settlement: Settlement;
       readonly seconds: number;
     };
+
+/** What was thrown, as an event. Where no port is named, a bug threw it. */
+export function thrownEvent(error: unknown, mailId: MailId | null): Extract<JournalEvent, { readonly kind: "port-error" }> {
+  const { port, operation } = error instanceof PortError ? error : { port: "unknown", operation: "unknown" };
+  return { kind: "port-error", port, operation, text: error instanceof Error ? error.message : String(error), mailId };
+}

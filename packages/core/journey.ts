@@ -7,7 +7,7 @@ import { type Bounce, decodeOutbound, isSesBounce, originalIds } from "./bounce.
 import { readDsn } from "./dsn.ts";
 import { execute, type Hands, type Report } from "./execute.ts";
 import { type Gathered, type GatherPorts, gather, served } from "./gather.ts";
-import type { JournalEvent, Stage } from "./journal.ts";
+import { type JournalEvent, type Stage, thrownEvent } from "./journal.ts";
 import { type Mail, openMail } from "./mail.ts";
 import { markTrail } from "./mark.ts";
 import { decodeEntry, type EpochMs, type MailId, type Notice, type NoticeItem } from "./notice.ts";
@@ -222,13 +222,7 @@ async function noteOutbound(row: OutboundRow, mailId: MailId, way: Way): Promise
   try {
     await way.outbound.note(row);
   } catch (error) {
-    way.journal.note({
-      kind: "port-error",
-      port: "Outbound",
-      operation: "note",
-      text: error instanceof Error ? error.message : String(error),
-      mailId,
-    });
+    way.journal.note(thrownEvent(error, mailId));
   }
 }
 
@@ -246,7 +240,7 @@ async function audit(operation: "mark" | "erase", call: () => Promise<void>, mai
     await call();
     return true;
   } catch (error) {
-    way.journal.note({ kind: "audit-failed", mailId, operation, text: error instanceof Error ? error.message : String(error) });
+    way.journal.note({ kind: "audit-failed", mailId, operation, text: thrownEvent(error, mailId).text });
     return false;
   }
 }

@@ -58,9 +58,14 @@ export function subjectOf(mail: Mail): string | null {
  * another, so each value is read both as it stands and decoded.
  */
 export function mailboxesOf(mail: Mail, ...names: readonly string[]): readonly Mailbox[] {
+  return mailboxesIn(names.flatMap((name) => valuesOf(mail.block, name)));
+}
+
+/** The same for the values of fields. */
+export function mailboxesIn(values: readonly string[]): readonly Mailbox[] {
   const seen = new Set<string>();
   const found: Mailbox[] = [];
-  for (const value of names.flatMap((name) => valuesOf(mail.block, name))) {
+  for (const value of values) {
     const readings = value.includes("=?") ? [value, decodeWords(value)] : [value];
     for (const box of readings.flatMap(parseMailboxes)) {
       if (!seen.has(box.address)) found.push({ name: decodeWords(box.name), address: box.address });

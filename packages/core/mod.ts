@@ -17,6 +17,7 @@ export * from "./bounce.ts";
 export * from "./pattern.ts";
 export * from "./blocklist.ts";
 export * from "./rule.ts";
+export * from "./draft.ts";
 export * from "./reply.ts";
 export * from "./forward.ts";
 export * from "./route.ts";

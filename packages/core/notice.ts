@@ -205,14 +205,13 @@ function octetsOf(content: string, encoding: string | undefined): Uint8Array {
 }
 
 function verdictsOf(receipt: Received["receipt"]): Verdicts {
-  const policy = receipt.dmarcPolicy?.toLowerCase();
   return {
     spam: statusOf(receipt.spamVerdict?.status),
     virus: statusOf(receipt.virusVerdict?.status),
     spf: statusOf(receipt.spfVerdict?.status),
     dkim: statusOf(receipt.dkimVerdict?.status),
     dmarc: statusOf(receipt.dmarcVerdict?.status),
-    dmarcPolicy: policy === "none" || policy === "quarantine" || policy === "reject" ? policy : null,
+    dmarcPolicy: dmarcPolicyOf(receipt.dmarcPolicy),
   };
 }
 
@@ -221,6 +220,12 @@ export function statusOf(status: string | undefined): VerdictStatus {
   const known: readonly string[] = ["PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED"];
   const upper = status?.toUpperCase() ?? "";
   return known.includes(upper) ? (upper as VerdictStatus) : "none";
+}
+
+/** A DMARC policy, or `null` for none that is known (RFC 7489 §6.3). */
+export function dmarcPolicyOf(text: string | undefined): Verdicts["dmarcPolicy"] {
+  const policy = text?.toLowerCase();
+  return policy === "none" || policy === "quarantine" || policy === "reject" ? policy : null;
 }
 
 function decodeEvent(value: unknown): Result<NoticeItem> {

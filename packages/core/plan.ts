@@ -266,18 +266,8 @@ function forwardStop(recipient: Address, target: Address, rules: Rules, facts: F
   return isBounce && isOfOurOwn(facts.bounce, about.dsn, facts.loopKey, rules.forwards) ? "bounce-of-ours" : null;
 }
 
-/** Names a course in one line, for logs and for people. */
-export function describeCourse(course: Course): string {
-  switch (course.kind) {
-    case "refuse":
-      return `refused: ${course.reason}`;
-    case "block":
-      return `blocked: ${course.matched} matches ${quote(course.pattern)}`;
-    case "serve":
-      return course.effects
-        .map((effect) => (effect.kind === "deliver" ? "deliver" : `${effect.kind} to ${effect.to} by ${effect.route}`))
-        .join(", ");
-    default:
-      return course satisfies never;
-  }
+/** Names a course that serves nobody in one line, for logs and for people. */
+export function describeCourse(course: Exclude<Course, Serve>): string {
+  if (course.kind === "refuse") return `refused: ${course.reason}`;
+  return `blocked: ${course.matched} matches ${quote(course.pattern)}`;
 }

@@ -7,12 +7,13 @@ import { createMimeMessage } from "mimetext/browser";
 import { type Address, domainOf } from "./address.ts";
 import { readableText, textOfHtml } from "./body.ts";
 import { utf8 } from "./bytes.ts";
+import { mailDate, type NewField, ownFields, references, structured } from "./draft.ts";
 import type { Draft } from "./effect.ts";
-import { type FieldValue, safeText, writeBlock } from "./header.ts";
-import { idsOf, type Mail, messageIdOf, subjectOf } from "./mail.ts";
+import { safeText, writeBlock } from "./header.ts";
+import { type Mail, messageIdOf, subjectOf } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
 import type { ReplyRule } from "./rule.ts";
-import { derivedId, loopMark } from "./trace.ts";
+import { derivedId } from "./trace.ts";
 
 /** Everything that a reply is made of. */
 export type ReplyOccasion = Readonly<{
@@ -33,7 +34,7 @@ export async function composeReply(occasion: ReplyOccasion): Promise<Draft> {
   const quoted = cut(await readableText(mail), maxQuote);
   const body = rule.contentType === "html" ? htmlBody(occasion, quoted) : plainBody(rule.text, quoted, sender);
   const original = messageIdOf(mail);
-  const fields: { name: string; value: FieldValue }[] = [
+  const fields: readonly NewField[] = [
     structured("From", recipient),
     structured("To", sender),
     { name: "Subject", value: { kind: "text", text: replySubject(rule, mail) } },
@@ -44,19 +45,14 @@ export async function composeReply(occasion: ReplyOccasion): Promise<Draft> {
     structured("Auto-Submitted", "auto-replied (vacation)"), // RFC 3834 §5
     structured("X-Auto-Response-Suppress", "All"),
     structured("Precedence", "bulk"),
-    structured("X-SES-Worker-Processed", `worker-${domainOf(recipient)}`),
-    structured("X-Loop", loopMark(occasion.loopKey, recipient, mailId)),
+    ...ownFields(occasion.loopKey, recipient, mailId),
     structured("MIME-Version", "1.0"),
     ...body.fields,
   ];
   return { head: writeBlock(fields), body: body.octets };
 }
 
-type Body = Readonly<{ fields: readonly { name: string; value: FieldValue }[]; octets: Uint8Array }>;
-
-function structured(name: string, text: string): { name: string; value: FieldValue } {
-  return { name, value: { kind: "structured", text } };
-}
+type Body = Readonly<{ fields: readonly NewField[]; octets: Uint8Array }>;
 
 /** The rule's subject, else `Auto: ` and the original's, else a plain one (RFC 5230 §5.3). */
 function replySubject(rule: ReplyRule, mail: Mail): string {
@@ -64,19 +60,6 @@ function replySubject(rule: ReplyRule, mail: Mail): string {
   if (own !== "") return own;
   const original = safeText(subjectOf(mail) ?? "");
   return original === "" ? "Automated reply" : safeText(`Auto: ${original}`);
-}
-
-/** The thread so far and this mail; a long one loses its middle (RFC 5322 §3.6.4). */
-export function references(mail: Mail, last: string): string {
-  const known = idsOf(mail, "References");
-  const earlier = (known.length > 0 ? known : idsOf(mail, "In-Reply-To").slice(0, 1)).filter((id) => id !== last);
-  const kept = earlier.length > 20 ? [...earlier.slice(0, 1), ...earlier.slice(-19)] : earlier;
-  return [...kept, last].join(" ");
-}
-
-/** A date as RFC 5322 §3.3 writes it, in UTC. */
-export function mailDate(at: EpochMs): string {
-  return new Date(at).toUTCString().replace("GMT", "+0000");
 }
 
 function plainBody(text: string, quoted: string, sender: Address): Body {

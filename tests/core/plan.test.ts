@@ -200,3 +200,15 @@ test("plan() reads the header block alone when nothing must be quoted", async ()
   const cut = { ...whole, mail: { ...whole.mail, head: octets.subarray(0, whole.mail.bodyStart) } };
   expect(await plan(cut)).toEqual(await plan(whole));
 });
+
+test("plan() leaves out a field that no line can hold, and still forwards", async () => {
+  const long = "x".repeat(1200);
+  const header = `${personal}Content-Type: text/plain; name="ü${long}"\r\nThread-Topic: ü${long}\r\nImportance: ${long}\r\nSensitivity: Größe\r\n`;
+  const forward = (await serveOf({ header, rules: { "alice@example.com": { forwards: ["x@other.test"] } } })).effects.find(
+    ({ kind }) => kind === "forward",
+  );
+  if (forward?.kind !== "forward") throw new Error("no forward");
+  const text = new TextDecoder().decode(forward.draft.head);
+  expect(text).not.toMatch(/Content-Type|Thread-Topic|Importance/);
+  expect(text).toContain("Sensitivity: Gr%C3%B6%C3%9Fe\r\n");
+});

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Address, delayed, type Verdict } from "@sesame/core";
 import { FaultInjector, faultAt } from "../fakes/faults.ts";
 import { location, mailId, TestWay } from "./way.ts";
@@ -79,11 +81,17 @@ test("travel() forwards an address that has no mailbox, and lets a forward wait 
   expect(down.courier.mailsFor("x@other.test" as Address).length).toBe(1);
 });
 
-test("travel() keeps in the queue what cannot be decoded, is missing or may not be opened", async () => {
-  const way = new TestWay(mail);
-  way.faults = new FaultInjector([faultAt("MailStore.open#1", { kind: "answer", value: "missing" })]);
-  expect((await way.receive()).kind).toBe("retry");
-  expect(way.journal.events.some(({ kind }) => kind === "object-missing")).toBe(true);
+test("travel() keeps in the queue what is missing, cannot be decoded or may not be opened", async () => {
+  const missing = new TestWay(mail);
+  missing.faults = new FaultInjector([faultAt("MailStore.open#1", { kind: "answer", value: "missing" })]);
+  expect((await missing.receive()).kind).toBe("retry");
+  expect(missing.journal.events.some(({ kind }) => kind === "object-missing")).toBe(true);
+  const garbled = new TestWay(mail, { body: () => "{not json" });
+  expect((await garbled.receive()).kind).toBe("retry");
+  expect(garbled.journal.events).toMatchObject([{ kind: "entry-undecodable", text: expect.stringMatching(/^Cannot decode/) }]);
+  const foreign = new TestWay(mail, { body: (body) => body.replaceAll("example-com-emails", "payroll") });
+  await expect(foreign.receive()).rejects.toThrow("MAIL_OBJECTS must allow it");
+  expect([missing, garbled, foreign].map((way) => way.courier.sends)).toEqual([0, 0, 0]);
 });
 
 test("travel() acknowledges a mail that is closed without touching anything", async () => {
@@ -150,7 +158,7 @@ test("travel() sets a mail aside that crashed its worker three times", async () 
   expect(way.courier.sends).toBe(0);
 });
 
-test("travel() reads no more of a 25 MB mail than its head, and plans it at the cost of a small one", async () => {
+test("travel() reads no more of a 25 MB mail than its head when nothing is sent", async () => {
   const large = new TestWay(new TextEncoder().encode(`${mail}${"x".repeat(25_000_000)}`));
   large.directory.block("*@example.com", ["*@remote.test"]);
   await large.receive();
@@ -173,3 +181,20 @@ test("travel() finds the failed address of a bounce whose report stands behind t
   expect(shown).toContain("\r\nFrom: gone@x.test\r\nTo: alice@example.com\r\n");
   expect(shown?.endsWith("\r\n--b--\r\n")).toBe(true);
 });
+
+const bounces = join(import.meta.dir, "../../../shared/corpus/ses-bounces");
+const samples = existsSync(bounces) ? readdirSync(bounces) : [];
+test.skipIf(samples.length === 0)(
+  `travel() delivers bounces of the corpus without a row to the octet${samples.length === 0 ? " (SKIPPED: ../shared/corpus is missing)" : ""}`,
+  async () => {
+    for (const name of samples) {
+      const octets = new Uint8Array(readFileSync(join(bounces, name)));
+      const way = new TestWay(octets, { source: "" });
+      await way.untilDone();
+      const text = Buffer.from(octets)
+        .toString("latin1")
+        .replace(/^Return-Path:.*\r?\n/i, "");
+      expect([name, way.courier.mailsFor(alice).map((mail) => Buffer.from(mail).toString("latin1"))]).toEqual([name, [text]]);
+    }
+  },
+);

@@ -34,15 +34,19 @@ export class TestWay {
   readonly courier: MemoryCourier = new MemoryCourier();
   readonly journal: MemoryJournal = new MemoryJournal();
   faults: FaultInjector = new FaultInjector();
-  readonly #body: string;
+  #body: string;
   #receives = 0;
 
-  constructor(mail: string | Uint8Array, options: Readonly<{ source?: string; recipients?: readonly string[] }> = {}) {
+  constructor(
+    mail: string | Uint8Array,
+    options: Readonly<{ source?: string; recipients?: readonly string[]; body?: (body: string) => string }> = {},
+  ) {
     const octets = typeof mail === "string" ? new TextEncoder().encode(mail) : mail;
     const { source = "bob@remote.test", recipients = ["alice@example.com"] } = options;
     this.store.put(location, octets);
     this.#body = writeNotice({ sesId: "k1", location, source, recipients, head: octets.subarray(0, 2000), receivedAt: this.clock.now() });
     if (!decodeEntry(this.#body).ok) throw new Error("the notice is wrong");
+    if (options.body) this.#body = options.body(this.#body);
   }
 
   /** One receive of the entry; what the poller catches is thrown. */

@@ -32,8 +32,7 @@ export async function runLocal(options: LocalOptions): Promise<number> {
     if (!started.ok) return fail(started.error);
     process.stdout.write(welcome(started.value, folder, config.value));
     await signalled();
-    await started.value.stop();
-    return 0;
+    return await stopWithin(config.value.SHUTDOWN_SECONDS, started.value);
   } finally {
     (lock.value satisfies DataLock).release();
   }
@@ -42,6 +41,13 @@ export async function runLocal(options: LocalOptions): Promise<number> {
 function fail(text: string): number {
   process.stderr.write(`${text}\n`);
   return 2;
+}
+
+/** Lets the mails in work finish. Those that take longer are in work no more: the next start takes them up again. */
+async function stopWithin(seconds: number, { stop }: Started): Promise<number> {
+  const grace = new Promise<"over">((resolve) => setTimeout(() => resolve("over"), seconds * 1000).unref());
+  if ((await Promise.race([stop(), grace])) !== "over") return 0;
+  return process.exit(fail(`Cannot finish all mails as SHUTDOWN_SECONDS are over: current value is ${seconds}`));
 }
 
 function signalled(): Promise<void> {
@@ -126,7 +132,7 @@ async function valueFor(gauge: Gauge, domain: string): Promise<number> {
 
 async function pollAge(gauge: Gauge, domain: string): Promise<number | null> {
   const last = await valueFor(gauge, domain);
-  return last === 0 ? null : Math.max(0, Date.now() / 1000 - last);
+  return last === 0 ? null : Math.max(0, clock.now() / 1000 - last);
 }
 
 function welcome(started: Started, folder: string, config: Config): string {

@@ -1,7 +1,18 @@
 // sesame send: hands one mail to the front door over SMTP, a file as it is or a line of text. For trying Sesame out.
 
 import { readFile } from "node:fs/promises";
-import { type Address, type FieldValue, mailboxesOf, openMail, parseAddress, type Result, safeText, writeBlock } from "@sesame/core";
+import {
+  type Address,
+  type EpochMs,
+  type FieldValue,
+  mailboxesOf,
+  mailDate,
+  openMail,
+  parseAddress,
+  type Result,
+  safeText,
+  writeBlock,
+} from "@sesame/core";
 import nodemailer from "nodemailer";
 
 export type SendOptions = Readonly<{ from?: string; to?: readonly string[]; subject?: string; text?: string; host: string; port: number }>;
@@ -71,7 +82,7 @@ function compose({
     field("From", "structured", sender),
     field("To", "structured", recipients.join(", ")),
     field("Subject", "text", safeText(subject)),
-    field("Date", "structured", new Date().toUTCString().replace("GMT", "+0000")),
+    field("Date", "structured", mailDate(Date.now() as EpochMs)),
     field("Message-ID", "structured", `<${crypto.randomUUID()}@remote.test>`),
     field("MIME-Version", "structured", "1.0"),
     field("Content-Type", "structured", "text/plain; charset=utf-8"),

@@ -1,0 +1,36 @@
+// Draft parts: what every mail that Sesame composes has in common. The header itself is written by header.ts.
+
+import { type Address, domainOf } from "./address.ts";
+import type { FieldValue } from "./header.ts";
+import { idsOf, type Mail } from "./mail.ts";
+import type { EpochMs, MailId } from "./notice.ts";
+import { loopMark } from "./trace.ts";
+
+/** A field to be written. */
+export type NewField = Readonly<{ name: string; value: FieldValue }>;
+
+/** A field whose value is ASCII and encoded already. */
+export function structured(name: string, text: string): NewField {
+  return { name, value: { kind: "structured", text } };
+}
+
+/** The fields by which a mail of ours is known; only the mark is ever believed. */
+export function ownFields(loopKey: Uint8Array, recipient: Address, mailId: MailId): readonly NewField[] {
+  return [
+    structured("X-SES-Worker-Processed", `worker-${domainOf(recipient)}`),
+    structured("X-Loop", loopMark(loopKey, recipient, mailId)),
+  ];
+}
+
+/** A date as RFC 5322 §3.3 writes it, in UTC. */
+export function mailDate(at: EpochMs): string {
+  return new Date(at).toUTCString().replace("GMT", "+0000");
+}
+
+/** The thread so far and this mail; a long one loses its middle (RFC 5322 §3.6.4). */
+export function references(mail: Mail, last: string): string {
+  const known = idsOf(mail, "References");
+  const earlier = (known.length > 0 ? known : idsOf(mail, "In-Reply-To").slice(0, 1)).filter((id) => id !== last);
+  const kept = earlier.length > 20 ? [...earlier.slice(0, 1), ...earlier.slice(-19)] : earlier;
+  return [...kept, last].join(" ");
+}
