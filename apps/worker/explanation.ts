@@ -13,12 +13,12 @@ function courseJson(course: Course, mail: Uint8Array, bodyStart: number): Record
     case "refuse":
       return { kind: "refuse", recipient: course.recipient, reason: course.reason, effects: [], withheld: [], warnings: [] };
     case "block": {
-      const { kind, recipient, pattern, matched, warnings } = course;
-      return { kind, recipient, pattern, matched, effects: [], withheld: [], warnings };
+      const { kind, recipient, pattern, matched, row, warnings } = course;
+      return { kind, recipient, pattern, matched, row, effects: [], withheld: [], warnings };
     }
     case "serve": {
-      const { kind, recipient, withheld, warnings } = course;
-      return { kind, recipient, effects: course.effects.map((effect) => effectJson(effect, mail, bodyStart)), withheld, warnings };
+      const { kind, recipient, row, withheld, warnings } = course;
+      return { kind, recipient, row, effects: course.effects.map((effect) => effectJson(effect, mail, bodyStart)), withheld, warnings };
     }
     default:
       return course satisfies never;

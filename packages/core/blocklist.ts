@@ -8,50 +8,66 @@ import { type Mail, mailboxesOf } from "./mail.ts";
 import { compilePattern, foldText, isLiteral, matches, maxPattern, type Pattern } from "./pattern.ts";
 import { quote } from "./result.ts";
 
-/** The pattern that blocks, and the address of the sender that it matched. */
-export type Blocked = Readonly<{ pattern: string; matched: Address }>;
+/** The pattern that blocks, the table key of its row, and the address of the sender that it matched. */
+export type Blocked = Readonly<{ pattern: string; row: string; matched: Address }>;
+
+/** The stored patterns of one table key, undecoded. */
+export type BlockedRow = Readonly<{ key: string; patterns: unknown }>;
+
+/** What is wrong with something in a row. */
+export type BlocklistWarning = Readonly<{ key: string; text: string }>;
+
+/** A pattern as it is stored, and where. */
+type Source = Readonly<{ pattern: string; row: string }>;
 
 /** A recipient's patterns, indexed, and what is wrong with some of them. */
 export type Blocklist = Readonly<{
-  exact: ReadonlyMap<string, string>;
-  domains: ReadonlyMap<string, string>;
-  others: readonly Pattern[];
-  warnings: readonly string[];
+  exact: ReadonlyMap<string, Source>;
+  domains: ReadonlyMap<string, Source>;
+  others: readonly Readonly<{ compiled: Pattern; source: Source }>[];
+  warnings: readonly BlocklistWarning[];
 }>;
 
 const maxPatterns = 5000; // a row of 400 KB, DynamoDB's limit, holds no more of any use
 
-/** Indexes the stored patterns of all rows that apply. A wrong type is left out, aloud. */
-export function indexBlocklist(rows: readonly unknown[]): Blocklist {
-  const exact = new Map<string, string>();
-  const domains = new Map<string, string>();
-  const others: Pattern[] = [];
-  const warnings: string[] = [];
-  for (const source of rows.flatMap((row) => patternsOf(row, warnings)).slice(0, maxPatterns)) {
-    const pattern = foldText(source.trim());
+/** Indexes the stored patterns of all rows that apply, the nearest row first. A wrong type is left out, aloud. */
+export function indexBlocklist(rows: readonly BlockedRow[]): Blocklist {
+  const exact = new Map<string, Source>();
+  const domains = new Map<string, Source>();
+  const others: Readonly<{ compiled: Pattern; source: Source }>[] = [];
+  const warnings: BlocklistWarning[] = [];
+  for (const source of rows.flatMap((row) => sourcesOf(row, warnings)).slice(0, maxPatterns)) {
+    const pattern = foldText(source.pattern);
+    const warn = (text: string) => warnings.push({ key: source.row, text: `${text}: current value is ${quote(source.pattern)}` });
     if (pattern.length > maxPattern) {
-      warnings.push(`Cannot use a pattern as it may have ${maxPattern} characters: current value is ${quote(source)}`);
+      warn(`Cannot use a pattern as it may have ${maxPattern} characters`);
       continue;
     }
-    if (!/[@*?[]/.test(pattern))
-      warnings.push(`Cannot match any sender as an address holds an @; write ${quote(`*@${source}`)}: current value is ${quote(source)}`);
-    if (isLiteral(pattern)) exact.set(pattern, source);
-    else if (pattern.startsWith("*@") && isLiteral(pattern.slice(2))) domains.set(pattern.slice(2), source);
-    else others.push(compilePattern(source.trim()));
+    if (!/[@*?[]/.test(pattern)) warn(`Cannot match any sender as an address holds an @; write ${quote(`*@${source.pattern}`)}`);
+    if (isLiteral(pattern)) putFirst(exact, pattern, source);
+    else if (pattern.startsWith("*@") && isLiteral(pattern.slice(2))) putFirst(domains, pattern.slice(2), source);
+    else others.push({ compiled: compilePattern(source.pattern), source });
   }
   return { exact, domains, others, warnings };
 }
 
-function patternsOf(row: unknown, warnings: string[]): string[] {
-  const list = row instanceof Set ? [...row] : row;
+/** The nearest row names the pattern, however often it is stored. */
+function putFirst(index: Map<string, Source>, key: string, source: Source): void {
+  if (!index.has(key)) index.set(key, source);
+}
+
+function sourcesOf({ key, patterns }: BlockedRow, warnings: BlocklistWarning[]): Source[] {
+  const warn = (text: string, value: unknown) => warnings.push({ key, text: `${text}: current value is ${quote(value)}` });
+  const list = patterns instanceof Set ? [...patterns] : patterns;
   if (!Array.isArray(list)) {
-    warnings.push(`Cannot use blocked_patterns as it must be a list or set of texts: current value is ${quote(row)}`);
+    warn("Cannot use blocked_patterns as it must be a list or set of texts", patterns);
     return [];
   }
-  for (const item of list) {
-    if (typeof item !== "string") warnings.push(`Cannot use a pattern as it must be a text: current value is ${quote(item)}`);
-  }
-  return list.filter((item): item is string => typeof item === "string");
+  return list.flatMap((item: unknown) => {
+    if (typeof item === "string") return [{ pattern: item.trim(), row: key }];
+    warn("Cannot use a pattern as it must be a text", item);
+    return [];
+  });
 }
 
 /** All addresses that are the sender of this mail. */
@@ -80,8 +96,8 @@ export function findBlock(list: Blocklist, senders: readonly Address[]): Blocked
     const spellings = [...new Set([addressKey(matched), foldText(matched)])]; // A-labels, and as it is written
     for (const text of spellings) {
       const domain = text.slice(text.lastIndexOf("@") + 1);
-      const pattern = list.exact.get(text) ?? list.domains.get(domain) ?? list.others.find((other) => matches(other, text))?.source;
-      if (pattern !== undefined) return { pattern, matched };
+      const found = list.exact.get(text) ?? list.domains.get(domain) ?? list.others.find(({ compiled }) => matches(compiled, text))?.source;
+      if (found !== undefined) return { ...found, matched };
     }
   }
   return null;

@@ -2,32 +2,20 @@
 // shall not. Takes data and gives data: no I/O, no clock, no chance; equal facts give equal plans, to the octet. It is
 // asynchronous only because the parser of readable text is. It never rejects.
 
-import {
-  type Address,
-  type AddressKey,
-  addressKey,
-  asciiAddress,
-  type Domain,
-  domainOf,
-  parseAddress,
-  type ReversePath,
-  sameAddress,
-  tableKeys,
-} from "./address.ts";
-import { type AutomaticReason, automaticReason } from "./automatic.ts";
+import { type Address, type AddressKey, addressKey, type Domain, domainOf, parseAddress, type ReversePath, tableKeys } from "./address.ts";
+import type { AutomaticReason } from "./automatic.ts";
 import { findBlock, indexBlocklist, sendersOf } from "./blocklist.ts";
-import { type Bounce, bounceEdits, failedAddress, isFromSesDaemon, isOfOurOwn } from "./bounce.ts";
+import { type Bounce, bounceEdits, failedAddress, isFromSesDaemon } from "./bounce.ts";
 import { type Dsn, readDsn } from "./dsn.ts";
 import { type Deliver, type Effect, type EffectKey, type Forward, keyOf, type Reply } from "./effect.ts";
-import { composeForward } from "./forward.ts";
+import { planForward } from "./forward-decision.ts";
 import type { HeaderDefect, HeaderEdit } from "./header.ts";
-import { hopsOf, isEditable, isReadable, type Mail } from "./mail.ts";
+import { isEditable, isReadable, type Mail } from "./mail.ts";
 import type { EpochMs, MailId, Verdicts } from "./notice.ts";
 import type { DirectoryRows, ReplyMemory } from "./ports.ts";
-import { composeReply } from "./reply.ts";
+import { planReply } from "./reply-decision.ts";
 import { quote } from "./result.ts";
-import { routeTo } from "./route.ts";
-import { decodeRules, isActive, noRules, type Rules } from "./rule.ts";
+import { decodeRules, noRules } from "./rule.ts";
 import { type LoopMark, readLoopMark } from "./trace.ts";
 import type { Final } from "./verdict.ts";
 
@@ -95,12 +83,16 @@ export type Course =
       readonly recipient: Address;
       readonly pattern: string;
       readonly matched: Address;
+      /** Table key of the row that holds the pattern. */
+      readonly row: string;
       readonly warnings: readonly Warning[];
     }
   | Serve;
 export type Serve = Readonly<{
   kind: "serve";
   recipient: Address;
+  /** Table key of the rules that apply; `null` where there are none. */
+  row: string | null;
   effects: readonly Effect[];
   withheld: readonly Withheld[];
   warnings: readonly Warning[];
@@ -109,10 +101,6 @@ export type Serve = Readonly<{
 export type Plan =
   | { readonly kind: "discard"; readonly reason: DiscardReason }
   | { readonly kind: "carry"; readonly mailId: MailId; readonly courses: readonly Course[] };
-
-const hour = 3_600_000;
-const day = 24 * hour;
-const maxHops = 30; // RFC 5321 §6.3 suggests 100 for a relay; a mail that we send on anew should not come near
 
 /** Decides. */
 export async function plan(facts: Facts, policy: Policy = defaultPolicy): Promise<Plan> {
@@ -135,7 +123,7 @@ export async function plan(facts: Facts, policy: Policy = defaultPolicy): Promis
 }
 
 /** What is the same for all recipients, found once. */
-type About = Readonly<{
+export type About = Readonly<{
   reversePath: ReversePath;
   senders: readonly Address[];
   mark: LoopMark;
@@ -187,13 +175,14 @@ function deliveryEdits(mail: Mail, bounce: Bounce, dsn: Dsn): readonly HeaderEdi
 
 async function courseOf(recipient: Address, facts: Facts, policy: Policy, about: About): Promise<Course> {
   const keys = tableKeys(recipient);
-  const patterns = indexBlocklist(keys.flatMap((key) => (facts.rows.blocked.has(key) ? [facts.rows.blocked.get(key)] : [])));
-  const blockWarnings = patterns.warnings.map((text): Warning => ({ kind: "rule-invalid", table: "blocked", key: keys[0] ?? "", text }));
+  const blockedRows = keys.filter((key) => facts.rows.blocked.has(key)).map((key) => ({ key, patterns: facts.rows.blocked.get(key) }));
+  const patterns = indexBlocklist(blockedRows);
+  const blockWarnings = patterns.warnings.map((warning): Warning => ({ kind: "rule-invalid", table: "blocked", ...warning }));
   const block = findBlock(patterns, about.senders);
   if (block !== null) return { kind: "block", recipient, ...block, warnings: blockWarnings };
-  const ruleKey = keys.find((key) => facts.rows.rules.has(key));
-  const rules = ruleKey === undefined ? noRules : decodeRules(facts.rows.rules.get(ruleKey));
-  const ruleWarnings = rules.errors.map((text): Warning => ({ kind: "rule-invalid", table: "rules", key: ruleKey ?? "", text }));
+  const row = keys.find((key) => facts.rows.rules.has(key)) ?? null;
+  const rules = row === null ? noRules : decodeRules(facts.rows.rules.get(row));
+  const ruleWarnings = rules.errors.map((text): Warning => ({ kind: "rule-invalid", table: "rules", key: row ?? "", text }));
   const deliver: Deliver = { kind: "deliver", key: keyOf("deliver", recipient), from: about.reversePath, edits: about.edits };
   const reply = await planReply(recipient, rules, facts, policy, about);
   const forwards = rules.forwards.map((target) => planForward(recipient, target, rules, facts, about));
@@ -201,69 +190,11 @@ async function courseOf(recipient: Address, facts: Facts, policy: Policy, about:
   return {
     kind: "serve",
     recipient,
+    row,
     effects: [deliver, ...all.filter((item): item is Reply | Forward => "key" in item)],
     withheld: all.filter((item): item is Withheld => !("key" in item)),
     warnings: [...about.warnings, ...blockWarnings, ...ruleWarnings],
   };
-}
-
-async function planReply(recipient: Address, rules: Rules, facts: Facts, policy: Policy, about: About): Promise<Reply | Withheld | null> {
-  const { mail, mailId, receivedAt, loopKey } = facts;
-  const rule = rules.reply;
-  if (rule === null) return null;
-  const withheld = (reason: WithheldReason): Withheld => ({ kind: "reply", reason });
-  if (!isActive(rule, receivedAt)) return withheld("not-active");
-  if (about.noRules !== null) return withheld(about.noRules);
-  if (about.fromSes) return withheld("ses-bounce");
-  if (facts.envelope.reversePath === undefined) return withheld("sender-unreadable");
-  const sender = about.reversePath;
-  const automatic = automaticReason(mail, sender, recipient);
-  if (automatic !== null || sender === null) return withheld(automatic ?? "null-reverse-path");
-  const [self, to] = [asciiAddress(recipient), asciiAddress(sender)];
-  if (self === null || to === null) return withheld("address-unsupported");
-  const memory = facts.answered.get(addressKey(recipient));
-  // The memory of this very mail does not withhold: the executor tells whether that attempt is in doubt.
-  if (memory && memory.mailId !== mailId && memory.until > receivedAt && memory.textHash === rule.textHash)
-    return withheld("already-answered");
-  const route = routeTo(sender, facts.domains);
-  return {
-    kind: "reply",
-    key: keyOf("reply", recipient),
-    when: { needs: "delivered", waitsUntil: null, notAfter: (receivedAt + day) as EpochMs },
-    from: route === "ses" ? self : null, // RFC 5230 §5.1: null; SES refuses the null path
-    to,
-    route,
-    draft: await composeReply({ mail, mailId, receivedAt, recipient: self, sender: to, rule, loopKey }),
-    textHash: rule.textHash,
-    rememberUntil: (receivedAt + policy.replyEveryDays * day) as EpochMs,
-  };
-}
-
-function planForward(recipient: Address, target: Address, rules: Rules, facts: Facts, about: About): Forward | Withheld {
-  const { mail, mailId, receivedAt, loopKey } = facts;
-  const [self, to] = [asciiAddress(recipient), asciiAddress(target)];
-  const reason = forwardStop(recipient, target, rules, facts, about);
-  if (reason !== null) return { kind: "forward", to: target, reason };
-  if (self === null || to === null) return { kind: "forward", to: target, reason: "address-unsupported" };
-  const route = routeTo(target, facts.domains);
-  return {
-    kind: "forward",
-    key: keyOf("forward", recipient, target),
-    when: { needs: "final", waitsUntil: (receivedAt + hour) as EpochMs, notAfter: null },
-    from: route === "internal" && about.reversePath === null ? null : self,
-    to,
-    route,
-    draft: composeForward({ mail, mailId, receivedAt, recipient: self, target: to, loopKey }),
-  };
-}
-
-function forwardStop(recipient: Address, target: Address, rules: Rules, facts: Facts, about: About): WithheldReason | null {
-  if (about.noRules !== null) return about.noRules;
-  if (sameAddress(target, recipient)) return "to-self";
-  if (about.reversePath !== null && sameAddress(target, about.reversePath)) return "to-sender";
-  if (hopsOf(facts.mail) >= maxHops) return "too-many-hops";
-  const isBounce = facts.bounce !== "not-a-bounce";
-  return isBounce && isOfOurOwn(facts.bounce, about.dsn, facts.loopKey, rules.forwards) ? "bounce-of-ours" : null;
 }
 
 /** Names a course that serves nobody in one line, for logs and for people. */

@@ -61,12 +61,16 @@ test("matches() takes linear time when a pattern is made to explode", () => {
 
 const block = (patterns: unknown, from: string | null, header: string) => {
   const head = new TextEncoder().encode(`${header}\r\n\r\n`);
-  return findBlock(indexBlocklist([patterns]), sendersOf(from as Address | null, openMail(head, head.length)));
+  return findBlock(indexBlocklist([{ key: "a@x", patterns }]), sendersOf(from as Address | null, openMail(head, head.length)));
 };
 
 test("findBlock() names the pattern and the address whichever of the sender's addresses it is", () => {
-  expect(block(["x@y.test"], "x@y.test", "From: a@b.test")).toEqual({ pattern: "x@y.test", matched: "x@y.test" as Address });
-  expect(block(["*@b.test"], "x@y.test", "From: A <a@B.test>")).toEqual({ pattern: "*@b.test", matched: "a@B.test" as Address });
+  expect(block(["x@y.test"], "x@y.test", "From: a@b.test")).toEqual({ pattern: "x@y.test", row: "a@x", matched: "x@y.test" as Address });
+  expect(block(["*@b.test"], "x@y.test", "From: A <a@B.test>")).toEqual({
+    pattern: "*@b.test",
+    row: "a@x",
+    matched: "a@B.test" as Address,
+  });
   expect(block(["evil*"], null, "From: a@b.test\r\nFrom: evil@b.test")?.matched).toBe("evil@b.test" as Address);
   expect(block(["s@b.test"], null, "From: a@b.test\r\nSender: s@b.test")?.matched).toBe("s@b.test" as Address);
   expect(block(["me@b.test"], "prvs=12ab=me@b.test", "From: a@c.test")?.matched).toBe("me@b.test" as Address);
@@ -82,8 +86,8 @@ test("findBlock() leaves alone what is no address of the sender", () => {
 });
 
 test("indexBlocklist() warns of a pattern that can match nobody and of wrong types", () => {
-  expect(indexBlocklist([["spam.com"]]).warnings[0]).toContain('write "*@spam.com"');
-  expect(indexBlocklist(["x"]).warnings[0]).toContain("must be a list or set");
-  expect(indexBlocklist([[1]]).warnings[0]).toContain("must be a text");
-  expect(indexBlocklist([new Set(["*@a.test"])]).warnings).toEqual([]);
+  expect(indexBlocklist([{ key: "a@x", patterns: ["spam.com"] }]).warnings[0]?.text).toContain('write "*@spam.com"');
+  expect(indexBlocklist([{ key: "a@x", patterns: "x" }]).warnings[0]?.text).toContain("must be a list or set");
+  expect(indexBlocklist([{ key: "a@x", patterns: [1] }]).warnings[0]?.text).toContain("must be a text");
+  expect(indexBlocklist([{ key: "a@x", patterns: new Set(["*@a.test"]) }]).warnings).toEqual([]);
 });

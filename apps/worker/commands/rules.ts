@@ -56,8 +56,8 @@ export function ruleRow(stored: unknown, options: RuleOptions): Result<Record<st
 
 /** Checks patterns; one that can match nobody is refused with the spelling that was meant. */
 export function patternRow(patterns: readonly string[]): Result<Record<string, unknown>> {
-  const { warnings } = indexBlocklist([patterns]);
-  return warnings.length > 0 ? err(warnings.join("\n")) : ok({ blocked_patterns: patterns });
+  const { warnings } = indexBlocklist([{ key: "", patterns }]);
+  return warnings.length > 0 ? err(warnings.map(({ text }) => text).join("\n")) : ok({ blocked_patterns: patterns });
 }
 
 /** Runs one of the four verbs on a table. Returns the exit code. */
