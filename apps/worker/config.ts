@@ -2,13 +2,26 @@
 // what stands here is the table of the README.
 
 import { type Domain, err, ok, type Policy, parseDomain, quote, type Result } from "@sesame/core";
+import { isEhloName } from "@sesame/smtp";
 import { z } from "zod";
 
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 const port = count(0, 65535);
 
+const name = z.string().regex(/^[A-Za-z0-9_.-]{3,255}$/, "must be a table name of 3 to 255 letters, digits, _ . -");
+
 const shape = z.object({
   DOMAINS: z.string().min(1),
+  QUEUE_NAME: z.string().min(1).default("{domain-dashed}-queue"),
+  RULES_TABLE: name.default("email-rules"),
+  BLOCKED_TABLE: name.default("email-blocked-senders"),
+  OUTBOUND_TABLE: name.default("ses-outbound-messages"),
+  LEDGER_TABLE: name.default("email-worker-ledger"),
+  LEDGER: z.enum(["table", "memory"]).default("table"),
+  LOOP_KEY: z.string().min(16, "must have at least 16 characters").optional(),
+  SES_MAX_RATE: z.coerce.number().positive().max(100_000).optional(),
+  MAX_BYTES_IN_FLIGHT: count(1024 * 1024, 64 * 1024 ** 3).default(256 * 1024 * 1024),
+  LOG_ADDRESSES: z.enum(["plain", "masked"]).default("plain"),
   DELIVERY: z.enum(["smtp", "lmtp"]).default("smtp"),
   SMTP_HOST: z.string().min(1).optional(),
   SMTP_PORT: port.optional(),
@@ -46,14 +59,36 @@ export function decodeConfig(
   const parsed = shape.safeParse({ ...defaults, ...given });
   const errors = parsed.success ? [] : parsed.error.issues.map((issue) => describe(String(issue.path[0]), issue.message, given));
   const domains = decodeDomains(given["DOMAINS"] ?? defaults["DOMAINS"] ?? "");
-  const all = [...errors, ...domains.errors];
+  const all = [...errors, ...domains.errors, ...(parsed.success ? disagreements(parsed.data) : [])];
   if (!parsed.success || all.length > 0) return err(all.join("\n"));
   const { SPAM_VERDICT: spamVerdict, VIRUS_VERDICT: virusVerdict, REPLY_EVERY_DAYS: replyEveryDays } = parsed.data;
   return ok({ ...parsed.data, domains: domains.list, policy: { spamVerdict, virusVerdict, replyEveryDays } });
 }
 
+/** What is right by itself and wrong together. */
+function disagreements(data: z.infer<typeof shape>): readonly string[] {
+  const { DELIVERY, SMTP_PORT, SMTP_NAME, SMTP_USER, SMTP_PASSWORD, SHUTDOWN_SECONDS, WAIT_SECONDS } = data;
+  const wrong: string[] = [];
+  if (DELIVERY === "lmtp" && SMTP_PORT === 25)
+    wrong.push("Cannot use SMTP_PORT as LMTP must not be spoken on port 25: current value is 25"); // RFC 2033 §5
+  if (SMTP_NAME !== undefined && !isEhloName(SMTP_NAME))
+    wrong.push(`Cannot use SMTP_NAME as it must be a fully qualified name or an address literal: current value is ${quote(SMTP_NAME)}`);
+  if ((SMTP_USER === undefined) !== (SMTP_PASSWORD === undefined))
+    wrong.push("Cannot log in as SMTP_USER and SMTP_PASSWORD go together: current value is one of them");
+  if (SHUTDOWN_SECONDS <= WAIT_SECONDS)
+    wrong.push(`Cannot use SHUTDOWN_SECONDS as it must exceed WAIT_SECONDS (${WAIT_SECONDS}): current value is ${SHUTDOWN_SECONDS}`);
+  return wrong;
+}
+
+/** The queue of a domain. */
+export function queueName(pattern: string, domain: Domain): string {
+  return pattern.replaceAll("{domain-dashed}", domain.replaceAll(".", "-")).replaceAll("{domain}", domain);
+}
+
+const secrets = ["SMTP_PASSWORD", "LOOP_KEY"];
+
 function describe(name: string, rule: string, given: Readonly<Record<string, unknown>>): string {
-  const value = name === "SMTP_PASSWORD" ? '"…"' : quote(given[name] ?? null);
+  const value = secrets.includes(name) ? '"…"' : quote(given[name] ?? null);
   return `Cannot use ${name} as ${rule}: current value is ${value}`;
 }
 

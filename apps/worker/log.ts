@@ -9,12 +9,32 @@ export function makeLogger(level: string): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
 }
 
+/** Whether addresses stand in the log as they are, or as `a***@example.com`. */
+export type LogAddresses = "plain" | "masked";
+
 /** The journal that writes log lines. */
-export function logJournal(logger: Logger, domain: string): Journal {
-  return { note: (event) => write(logger, domain, event) };
+export function logJournal(logger: Logger, domain: string, addresses: LogAddresses): Journal {
+  const shown = addresses === "plain" ? logger : maskedLogger(logger);
+  return { note: (event) => write(shown, domain, event) };
 }
 
-function write(logger: Logger, domain: string, event: JournalEvent): void {
+type Levels = Record<"debug" | "info" | "warn" | "error", (line: object, text: string) => void>;
+
+function maskedLogger(logger: Logger): Levels {
+  const masked = (level: keyof Levels) => (line: object, text: string) => logger[level](maskAll(line), maskAddresses(text));
+  return { debug: masked("debug"), info: masked("info"), warn: masked("warn"), error: masked("error") };
+}
+
+/** Keeps the first character of each local part; a mail server's answer may repeat addresses too. */
+export function maskAddresses(text: string): string {
+  return text.replace(/(?:"(?:[^"\\]|\\.)*"|[^\s"<>(),:;]+)@(?=[^\s@])/gu, (local) => `${[...local][0]}***@`);
+}
+
+function maskAll(value: unknown): object {
+  return JSON.parse(JSON.stringify(value), (_, item: unknown) => (typeof item === "string" ? maskAddresses(item) : item));
+}
+
+function write(logger: Levels, domain: string, event: JournalEvent): void {
   const { kind, ...fields } = event;
   const line = { event: kind, domain, ...fields };
   switch (event.kind) {
@@ -22,6 +42,8 @@ function write(logger: Logger, domain: string, event: JournalEvent): void {
       logger[hasWarnings(event.plan) ? "warn" : "info"](closingLine(event, domain), summary(event));
       break;
     case "deed":
+      writeDeed(logger, line, event.verdict);
+      break;
     case "stage":
       logger.debug(line, kind);
       break;
@@ -34,12 +56,16 @@ function write(logger: Logger, domain: string, event: JournalEvent): void {
       break;
     case "entry-undecodable":
     case "port-error":
-    case "audit-failed":
     case "unrecorded":
+      logger.error(line, "done and not recorded: may be delivered more than once");
+      break;
+    case "audit-failed":
     case "set-aside":
       logger.error(line, kind);
       break;
     case "taken-over":
+      logger.warn(line, "taken over from a worker that stopped: may be delivered more than once");
+      break;
     case "object-missing":
     case "fenced":
       logger.warn(line, kind);
@@ -47,6 +73,14 @@ function write(logger: Logger, domain: string, event: JournalEvent): void {
     default:
       event satisfies never;
   }
+}
+
+/** What was done is told by the closing line; what an administrator must know of at once is told here. */
+function writeDeed(logger: Levels, line: object, verdict: Verdict): void {
+  if (verdict.action !== "delayed") logger.debug(line, "deed");
+  else if (verdict.possibleDuplicate) logger.warn(line, "in doubt: may be delivered more than once");
+  else if (verdict.reason === "refused-us") logger.error(line, "refused because of our configuration: see docs/operations.md");
+  else logger.debug(line, "deed");
 }
 
 /** A rule that is off, or an odd mail, shall be heard. */

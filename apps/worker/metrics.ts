@@ -11,6 +11,8 @@ export type Metrics = Readonly<{
   queueSize: Gauge;
   pollErrors: Counter;
   journal(domain: string): Journal;
+  /** Gauges that are read when they are scraped. */
+  watch(sources: Readonly<{ bytesInFlight?: () => number; smtpSessions?: () => Readonly<{ idle: number; busy: number }> }>): void;
 }>;
 
 /** Makes the metrics of one process. */
@@ -47,6 +49,28 @@ export function makeMetrics(version: string): Metrics {
     queueSize: gauge("queue_size", "Entries in the queue", ["domain", "state"]),
     pollErrors: counter("poll_errors_total", "Polls that failed", ["domain"]),
     journal: (domain) => ({ note: (event) => count(set, domain, event) }),
+    watch: ({ bytesInFlight, smtpSessions }) => {
+      if (bytesInFlight) {
+        const held: Gauge = new Gauge({
+          name: "sesame_bytes_in_flight",
+          help: "Octets of mail in memory",
+          registers: [registry],
+          collect: () => held.set(bytesInFlight()),
+        });
+      }
+      if (smtpSessions) {
+        const help = "Sessions with the mail server";
+        const sessions: Gauge = new Gauge({
+          name: "sesame_smtp_sessions",
+          help,
+          labelNames: ["state"],
+          registers: [registry],
+          collect: () => {
+            for (const [state, value] of Object.entries(smtpSessions())) sessions.set({ state }, value);
+          },
+        });
+      }
+    },
   };
 }
 

@@ -1,12 +1,11 @@
-// Poller: takes entries from one queue and sends each on its journey, as many at once as allowed. It keeps an entry and
-// its lease alive while the mail is in work, and acknowledges last. The one place where what a journey throws is caught:
-// the entry stays queued.
+// Poller: takes entries from one queue and sends each on its journey, as many at once as may be. It receives only what it
+// can begin, keeps what it began alive, and says last what becomes of the entry. The one place where what a journey throws
+// is caught: the entry stays queued.
 
 import {
   backOff,
   type EntryOutcome,
   type Journal,
-  type Lease,
   type Ledger,
   type MailId,
   type MailQueue,
@@ -16,6 +15,10 @@ import {
   travel,
   type Way,
 } from "@sesame/core";
+import type { Timers } from "@sesame/smtp";
+import { type ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "./budget.ts";
+import type { Circuit } from "./circuit.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { Metrics } from "./metrics.ts";
 
 export type PollerOptions = Readonly<{
@@ -28,113 +31,179 @@ export type PollerOptions = Readonly<{
   way: Omit<Way, "stop" | "onLease" | "journal">;
   /** Mails in work at once. */
   concurrency: number;
-  /** How long an entry stays out of sight; it is extended every third of that. */
+  /** How long an entry stays out of sight; it is extended while in work. */
   visibilitySeconds: number;
-  sleep?: (ms: number) => Promise<void>;
+  budget: ByteBudget;
+  circuit: Circuit;
+  timers: Timers;
 }>;
 
 const batch = 10; // SQS gives at most ten
-const longestPause = 30_000; // ms between polls that fail
+const longestPauseMs = 30_000; // between polls that fail
+const sliceMs = 250; // no wait is longer without looking whether work shall end
+const gatherMs = 25; // a busy poller waits so long for more mails to end, or it would receive one entry a call
+const noRoomSeconds = 5;
 
-/** Polls until stopped, then waits for the mails in work. */
-export async function poll(options: PollerOptions, stop: Stop): Promise<void> {
-  const { domain, queue, metrics, concurrency, sleep = realSleep } = options;
-  const inWork = new Set<Promise<void>>();
-  let failures = 0;
-  while (!stop.stopped) {
-    if (inWork.size >= concurrency) await Promise.race(inWork);
-    try {
-      const entries = await queue.receive(Math.min(batch, concurrency - inWork.size), stop);
-      failures = 0;
-      metrics.lastPoll.set({ domain }, options.way.clock.now() / 1000);
-      for (const entry of entries) start(entry);
-    } catch (error) {
-      failures++;
-      metrics.pollErrors.inc({ domain });
-      options.journal.note(thrownEvent(error, null));
-      await sleep(Math.min(500 * 2 ** failures, longestPause));
-    }
+export class Poller {
+  readonly #options: PollerOptions;
+  readonly #stop: Stop;
+  readonly #beat: Heartbeat;
+  readonly #inWork = new Set<Promise<void>>();
+  #aliveAt: number;
+  #answeredAt: number | null = null;
+  #superseded = false;
+  #wake: (() => void) | null = null;
+  /** Mails that may be in work after the circuit closed; doubles with each that ends. */
+  #ramp: number;
+  #openings: number;
+
+  constructor(options: PollerOptions, stop: Stop) {
+    this.#options = options;
+    this.#stop = stop;
+    const { queue, ledger, journal, visibilitySeconds, timers } = options;
+    this.#beat = new Heartbeat({ queue, ledger, journal, visibilitySeconds, timers });
+    this.#aliveAt = timers.now();
+    this.#ramp = options.concurrency;
+    this.#openings = options.circuit.openings;
   }
-  await Promise.all(inWork);
 
-  function start(entry: QueueEntry): void {
-    const work = workOn(entry, options, stop).finally(() => {
-      inWork.delete(work);
-      metrics.inFlight.set({ domain }, inWork.size);
+  /** When the loop last came round, whether or not the queue answered. */
+  get aliveAt(): number {
+    return this.#aliveAt;
+  }
+
+  /** When the queue last answered, or the loop had a reason not to ask; `null`: never. */
+  get answeredAt(): number | null {
+    return this.#answeredAt;
+  }
+
+  get inFlight(): number {
+    return this.#inWork.size;
+  }
+
+  /** Another loop takes over: what this one still receives goes back. */
+  supersede(): void {
+    this.#superseded = true;
+  }
+
+  /** Polls until stopped or superseded, then waits for the mails in work. Rejects only for a bug. */
+  async run(): Promise<void> {
+    let failures = 0;
+    while (!this.#ended) {
+      this.#aliveAt = this.#options.timers.now();
+      if (this.#room() < 1) await this.#waitForRoom();
+      else failures = await this.#receive(failures);
+    }
+    await Promise.all(this.#inWork);
+  }
+
+  get #ended(): boolean {
+    return this.#stop.stopped || this.#superseded;
+  }
+
+  /** How many mails could be begun now. */
+  #room(): number {
+    const { concurrency, circuit, budget } = this.#options;
+    if (circuit.openings !== this.#openings) {
+      this.#openings = circuit.openings;
+      this.#ramp = 1;
+    }
+    if (circuit.state === "open" || !budget.hasRoom) return 0;
+    return Math.min(batch, concurrency - this.#inWork.size, this.#ramp - this.#inWork.size);
+  }
+
+  /** Until a mail ends, and for a quarter of a second at most: the circuit and the budget change without telling. */
+  #waitForRoom(): Promise<void> {
+    const { timers } = this.#options;
+    this.#answeredAt = timers.now();
+    return new Promise((resolve) => {
+      const cancel = timers.after(sliceMs, () => this.#wake?.());
+      this.#wake = () => {
+        cancel();
+        this.#wake = null;
+        resolve();
+      };
     });
-    inWork.add(work);
-    metrics.inFlight.set({ domain }, inWork.size);
   }
-}
 
-const realSleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function workOn(entry: QueueEntry, options: PollerOptions, stop: Stop): Promise<void> {
-  const beat = startBeat(entry, options, stop);
-  const outcome = await journeyOf(entry, options, beat);
-  await beat.end(); // a late extension must not undo what is said below
-  try {
-    await answer(outcome, entry, options.queue);
-  } catch (error) {
-    options.journal.note(thrownEvent(error, null)); // the entry comes back, and the ledger knows that it is done
-  }
-}
-
-async function journeyOf(entry: QueueEntry, options: PollerOptions, beat: Beat): Promise<EntryOutcome> {
-  try {
-    return await travel(entry, { ...options.way, journal: options.journal, stop: beat, onLease: beat.onLease });
-  } catch (error) {
-    options.journal.note(thrownEvent(error, null));
-    return { kind: "retry", afterSeconds: backOff(entry.id as MailId, entry.receiveCount) };
-  }
-}
-
-async function answer(outcome: EntryOutcome, entry: QueueEntry, queue: MailQueue): Promise<void> {
-  switch (outcome.kind) {
-    case "ack":
-      return queue.ack([entry]);
-    case "retry":
-      return queue.retryLater(entry, outcome.afterSeconds);
-    case "leave":
-      return;
-    default:
-      outcome satisfies never;
-  }
-}
-
-type Beat = Stop & Readonly<{ onLease(lease: Lease): void; end(): Promise<void> }>;
-
-/** Extends the entry and its lease while work goes on; when either is lost, no further act is begun. */
-function startBeat(entry: QueueEntry, options: PollerOptions, stop: Stop): Beat {
-  const { queue, ledger, visibilitySeconds } = options;
-  const leases: Lease[] = [];
-  let lost = false;
-  let running: Promise<void> = Promise.resolve();
-  const extend = async () => {
+  /** One poll. Gives the number of failures in a row. */
+  async #receive(failures: number): Promise<number> {
+    const { domain, queue, metrics, journal, timers, way } = this.#options;
     try {
-      const answers = await Promise.all([
-        queue.extend(entry, visibilitySeconds),
-        ...leases.map((lease) => ledger.extend(lease, visibilitySeconds)),
-      ]);
-      lost ||= answers.includes("lost");
+      if (this.#room() < batch && this.#inWork.size > batch) await this.#pause(gatherMs);
+      const entries = await queue.receive(Math.max(1, this.#room()), this.#stop);
+      this.#answeredAt = timers.now();
+      metrics.lastPoll.set({ domain }, way.clock.now() / 1000);
+      // Whatever came while work ended, or the mail server went away, goes back untouched.
+      if (this.#ended || this.#room() < 1) await this.#handBack(entries);
+      else for (const entry of entries) this.#start(entry);
+      return 0;
     } catch (error) {
-      options.journal.note(thrownEvent(error, null)); // the next beat tries again; two fit before the visibility ends
+      metrics.pollErrors.inc({ domain });
+      journal.note(thrownEvent(error, null));
+      await this.#pause(Math.min(500 * 2 ** failures, longestPauseMs));
+      return failures + 1;
     }
-  };
-  const timer = setInterval(
-    () => {
-      running = extend();
-    },
-    (visibilitySeconds * 1000) / 3,
-  );
-  return {
-    get stopped() {
-      return lost || stop.stopped;
-    },
-    onLease: (lease) => void leases.push(lease),
-    end: async () => {
-      clearInterval(timer);
-      await running;
-    },
-  };
+  }
+
+  async #handBack(entries: readonly QueueEntry[]): Promise<void> {
+    await Promise.all(entries.map((entry) => this.#say({ kind: "retry", afterSeconds: 0 }, entry)));
+  }
+
+  #start(entry: QueueEntry): void {
+    const { domain, metrics, concurrency } = this.#options;
+    const work = this.#workOn(entry).finally(() => {
+      this.#inWork.delete(work);
+      this.#ramp = Math.min(this.#ramp * 2, concurrency);
+      this.#wake?.();
+      metrics.inFlight.set({ domain }, this.#inWork.size);
+    });
+    this.#inWork.add(work);
+    metrics.inFlight.set({ domain }, this.#inWork.size);
+  }
+
+  async #workOn(entry: QueueEntry): Promise<void> {
+    const pulse = this.#beat.start(entry, this.#stop);
+    const scope = this.#options.budget.scope();
+    const outcome = await this.#journeyOf(entry, async (way) => {
+      if (!(await scope.take(entry.body.length))) throw new NoRoom("entry", entry.body.length);
+      const store = budgetedStore(way.store, scope);
+      const courier = budgetedCourier(way.courier, scope);
+      return travel(entry, { ...way, store, courier, journal: this.#options.journal, stop: pulse, onLease: pulse.onLease });
+    });
+    scope.end();
+    await pulse.end();
+    await this.#say(outcome, entry);
+  }
+
+  async #journeyOf(entry: QueueEntry, go: (way: PollerOptions["way"]) => Promise<EntryOutcome>): Promise<EntryOutcome> {
+    try {
+      return await go(this.#options.way);
+    } catch (error) {
+      this.#options.journal.note(thrownEvent(error, null));
+      if (error instanceof NoRoom) return { kind: "retry", afterSeconds: noRoomSeconds };
+      return { kind: "retry", afterSeconds: backOff(entry.id as MailId, entry.receiveCount) };
+    }
+  }
+
+  /** Tells the queue. Where that fails the entry comes back by itself, and the ledger knows what is done. */
+  async #say(outcome: EntryOutcome, entry: QueueEntry): Promise<void> {
+    const { queue, journal } = this.#options;
+    try {
+      if (outcome.kind === "ack") await queue.ack([entry]);
+      if (outcome.kind === "retry") await queue.retryLater(entry, outcome.afterSeconds);
+    } catch (error) {
+      journal.note(thrownEvent(error, null));
+    }
+  }
+
+  /** Waits in slices, so that a stop is heard. */
+  async #pause(ms: number): Promise<void> {
+    const { timers } = this.#options;
+    const until = timers.now() + ms;
+    for (let left = ms; left > 0 && !this.#ended; left = until - timers.now()) {
+      await new Promise<void>((resolve) => timers.after(Math.min(left, sliceMs), resolve));
+      this.#aliveAt = timers.now();
+    }
+  }
 }

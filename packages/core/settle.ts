@@ -6,7 +6,7 @@ import type { Mark, MarkStatus } from "./mark.ts";
 import type { MailId } from "./notice.ts";
 import type { Course, Plan } from "./plan.ts";
 import { derivedId } from "./trace.ts";
-import { type DelayReason, isFinal, type Verdict } from "./verdict.ts";
+import { type DelayReason, delayed, isFinal, type Verdict } from "./verdict.ts";
 
 /** How the work on an entry ends. */
 export type Settlement =
@@ -16,7 +16,7 @@ export type Settlement =
 /** Whether a mail that every recipient blocked is deleted after its mark. */
 export type BlockedMail = "delete" | "keep";
 
-const [firstDelay, longestDelay] = [30, 3600]; // seconds
+const [firstDelay, longestDelay, roomDelay] = [30, 3600, 10]; // seconds
 
 /** Decides how it ends. `receiveCount` is how often the entry was received, this time included. */
 export function settle(
@@ -29,19 +29,33 @@ export function settle(
   if (plan.kind === "discard")
     return { kind: "close", mark: { status: "rejected", invalidInboxes: [], blockedSender: null }, erase: false };
   const waiting = firstDelayed(plan.courses, verdicts);
-  if (waiting !== null) return { kind: "retry", afterSeconds: backOff(mailId, receiveCount), reason: waiting };
+  if (waiting !== null) return { kind: "retry", afterSeconds: pauseFor(waiting, mailId, receiveCount), reason: waiting.reason };
   const mark = markOf(plan.courses, verdicts);
   return { kind: "close", mark, erase: mark.status === "blocked" && blockedMail === "delete" };
 }
 
-/** The reason of the first effect without a final verdict; `null` when all are final. */
-function firstDelayed(courses: readonly Course[], verdicts: ReadonlyMap<EffectKey, Verdict>): DelayReason | null {
+type Delayed = Extract<Verdict, { readonly action: "delayed" }>;
+
+const notBegun: Delayed = delayed("stopped", "mail", "not begun");
+
+/** The first effect without a final verdict; `null` when all are final. */
+function firstDelayed(courses: readonly Course[], verdicts: ReadonlyMap<EffectKey, Verdict>): Delayed | null {
   for (const effect of courses.flatMap((course) => (course.kind === "serve" ? course.effects : []))) {
     const verdict = verdicts.get(effect.key);
-    if (!verdict) return "stopped";
-    if (!isFinal(verdict)) return verdict.reason;
+    if (!verdict) return notBegun;
+    if (!isFinal(verdict)) return verdict;
   }
   return null;
+}
+
+/**
+ * Backing off is for trouble of a mail or a recipient. What was not begun can be begun at once elsewhere, and while the
+ * whole host is away the pollers stop receiving: then a long pause would only make the mail late.
+ */
+function pauseFor({ reason, scope }: Delayed, mailId: MailId, receiveCount: number): number {
+  if (reason === "stopped") return 0;
+  if (reason === "no-room") return roomDelay;
+  return backOff(mailId, scope === "host" ? 1 : receiveCount);
 }
 
 /** Doubles from 30 s up to an hour, with up to a fifth of jitter that is derived, so that a retry is repeatable. */

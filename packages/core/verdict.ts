@@ -24,6 +24,7 @@ export type DelayReason =
   | "protocol-error" // an answer that cannot be understood
   | "throttled" // SES asks for fewer sends
   | "port-error" // a port threw
+  | "no-room" // this worker's memory was taken up by other mails; the act was not begun
   | "waits-for-delivery" // a forward or reply whose delivery is not final yet
   | "stopped"; // this worker lost the entry or shuts down; the act was not begun
 
@@ -101,19 +102,29 @@ export function verdictOfReply(reply: SmtpReply, phase: SmtpPhase, scope: "mail"
   if (reply.code < 400) return delayed("protocol-error", "host", detail, { status: "4.5.0" });
   if (reply.code === 421) return delayed("try-later", "host", detail, { status: reply.enhanced ?? "4.3.2" });
   if (reply.code < 500) {
-    const whom = phase === "rcpt" || scope === "recipient" ? "recipient" : phase === "dot" || phase === "data" ? "mail" : "host";
+    const whom = phase === "rcpt" || scope === "recipient" ? "recipient" : isAboutHost(reply, phase) ? "host" : "mail";
     // 454 4.7.1 is relay denied by a server that defers: our domain is missing there.
     const refusedUs = /^4\.7\.1$/.test(reply.enhanced ?? "") && reply.code === 454;
     return delayed(refusedUs ? "refused-us" : "try-later", whom, detail, { status: reply.enhanced ?? "4.0.0" });
   }
   const reason = failReason(reply, phase);
   if (reason === null) {
-    // Once MAIL was accepted, a refusal of us may still be about this one mail: it must not stop the others.
-    const whom = phase === "rcpt" ? "recipient" : phase === "data" || phase === "dot" ? "mail" : "host";
+    // From MAIL on a refusal may be about this one mail, its reverse-path above all: it must not stop the others.
+    const whom = phase === "rcpt" ? "recipient" : phase === "session" || isAboutLogin(reply) ? "host" : "mail";
     return delayed("refused-us", whom, detail, { status: "4.7.0" });
   }
   if (reason === "try-later") return delayed("try-later", "recipient", detail, { status: "4.5.3" });
   return { action: "failed", status: reply.enhanced ?? defaultStatus(reason), reason, scope, detail };
+}
+
+/** Whether a 4yz reply speaks of the whole server: before any mail, or of its system (RFC 3463 §3.4) but for a mail's size. */
+function isAboutHost(reply: SmtpReply, phase: SmtpPhase): boolean {
+  return phase === "session" || (phase === "mail" && /^4\.3\.[^4]/.test(reply.enhanced ?? ""));
+}
+
+/** Whoever must log in first must do so for every mail (RFC 4954 §6). */
+function isAboutLogin({ code }: SmtpReply): boolean {
+  return code === 530 || code === 535;
 }
 
 /** The reason of a 5yz reply; `null` where it speaks of us; "try-later" where the standard says so. */
@@ -130,7 +141,7 @@ function failReason(reply: SmtpReply, phase: SmtpPhase): FailReason | "try-later
     if (reply.code === 550 || reply.code === 551 || reply.code === 553) return "no-such-mailbox";
     return reply.code === 552 ? "try-later" : null; // 552 once meant "too many recipients"
   }
-  if (reply.code === 503 || reply.code === 530 || reply.code === 535) return null;
+  if (reply.code === 503 || isAboutLogin(reply)) return null;
   if (subject === "1") return "no-such-mailbox";
   if (subject === "6") return "content-refused";
   if (subject === "7") return "policy-refused";

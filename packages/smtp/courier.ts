@@ -89,6 +89,11 @@ export class SmtpCourier implements Courier {
     await Promise.all(this.#pools().map((pool) => pool.close()));
   }
 
+  /** Ends all sessions at once, also in mid-mail. For a worker whose grace is over. */
+  async abort(): Promise<void> {
+    await Promise.all(this.#pools().map((pool) => pool.abort()));
+  }
+
   #pools(): readonly SessionPool[] {
     return [...new Set([this.#lanes.mailbox.pool, this.#lanes.internal.pool])];
   }

@@ -21,6 +21,7 @@ export class SessionPool {
   readonly #timers: Timers;
   #idle: Idle[] = []; // the one used last stands last and is used first, so that a surplus grows old
   #taken = 0; // sessions being opened, used or reset
+  readonly #used = new Set<SmtpSession>();
   #waiters: Waiter[] = [];
   #closed = false;
   #stopSweep: (() => void) | null = null;
@@ -57,11 +58,12 @@ export class SessionPool {
   async renew(stale: SmtpSession): Promise<Opening> {
     stale.close();
     void this.#dropIdle(() => true);
+    this.#used.delete(stale);
     const opening = await this.#open();
     if (opening.kind === "failed") {
       this.#taken--;
       this.#pump();
-    }
+    } else this.#used.add(opening.session);
     return opening;
   }
 
@@ -71,6 +73,12 @@ export class SessionPool {
     this.#stopSweep?.();
     for (const waiter of this.#waiters.splice(0)) waiter({ kind: "closed" });
     await this.#dropIdle(() => true);
+  }
+
+  /** Ends every session at once, also in mid-mail: whoever used one gets the verdict of a lost session. */
+  async abort(): Promise<void> {
+    for (const session of this.#used) session.close();
+    await this.close();
   }
 
   /** Serves waiters as long as there are sessions, or places for them. */
@@ -88,6 +96,7 @@ export class SessionPool {
   async #serve(waiter: Waiter, idle: Idle | undefined): Promise<void> {
     const opening: Opening = idle && (await this.#isFit(idle)) ? { kind: "open", session: idle.session } : await this.#open();
     if (opening.kind === "failed") return this.#refuse(waiter, opening.failure);
+    this.#used.add(opening.session);
     if (!this.#closed) return waiter(opening);
     this.release(opening.session);
     waiter({ kind: "closed" });
@@ -119,6 +128,7 @@ export class SessionPool {
     const isOld = session.transactions >= this.#options.maxTransactions;
     if (!session.dead && (isOld || this.#closed)) await session.quit();
     this.#taken--;
+    this.#used.delete(session);
     if (session.dead) return;
     this.#idle.push({ session, since: this.#timers.now() });
     this.#sweepLater();

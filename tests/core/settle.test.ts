@@ -28,6 +28,20 @@ test("settle() says how a mail ended, or why it must come back", async () => {
   expect(await statusOf([ok, undefined])).toBe("stopped");
 });
 
+test("settle() backs off for a mail or a recipient, and not for what is no trouble of theirs", async () => {
+  const decided = await planOf({ to: ["a@example.com"] });
+  const pause = (verdict: Verdict) => {
+    const key = decided.courses.flatMap((course) => (course.kind === "serve" ? course.effects.map((effect) => effect.key) : []))[0];
+    const settlement = settle(decided, mailId, new Map(key ? [[key, verdict]] : []), 5, "delete");
+    return settlement.kind === "retry" ? settlement.afterSeconds : "closed";
+  };
+  expect(pause(delayed("try-later", "recipient", "450"))).toBe(backOff(mailId, 5));
+  expect(pause(delayed("try-later", "mail", "451"))).toBe(backOff(mailId, 5));
+  expect(pause(delayed("unreachable", "host", "refused"))).toBe(backOff(mailId, 1)); // the circuit stops the pollers
+  expect(pause(delayed("stopped", "mail", "not begun"))).toBe(0);
+  expect(pause(delayed("no-room", "mail", "full"))).toBe(10);
+});
+
 test("backOff() doubles up to an hour, the same for each attempt that is the same", () => {
   const seconds = [1, 2, 3, 20].map((count) => backOff(mailId, count));
   const expected = [30, 60, 120, 3600];

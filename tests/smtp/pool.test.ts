@@ -6,7 +6,7 @@ import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
 import { type Opening, openSession } from "../../packages/smtp/opening.ts";
 import { smtpOptions } from "../../packages/smtp/options.ts";
 import { SessionPool } from "../../packages/smtp/pool.ts";
-import { FakeTimers } from "./fake-timers.ts";
+import { FakeTimers } from "../fakes/fake-timers.ts";
 import { consignment, contentOf, courierTo, inOrder, testOptions, words } from "./samples.ts";
 import { type SinkOptions, type SinkServer, sinkServer } from "./sink-server.ts";
 

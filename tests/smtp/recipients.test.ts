@@ -43,7 +43,7 @@ describe("SmtpCourier.send() to several recipients by SMTP", () => {
 
   test("send() delays all when MAIL is refused and the rest follows", async () => {
     const answers = "S: 550 5.7.1 no\n S: 503 MAIL first\n S: 503 MAIL first\n S: 503 MAIL first\n S: 503 MAIL first";
-    expect(await play({ to: three, script: script(answers, resetAndBye) })).toEqual(Array(3).fill("delayed refused-us host"));
+    expect(await play({ to: three, script: script(answers, resetAndBye) })).toEqual(Array(3).fill("delayed refused-us mail"));
   });
 
   test("send() gives all the one answer to the dot", async () => {

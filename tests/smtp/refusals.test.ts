@@ -33,12 +33,13 @@ describe("SmtpCourier.send() by the stage of a refusal", () => {
   }
 
   const mail: [string, string][] = [
-    ["451 4.7.1 greylisted", "delayed try-later host"],
+    ["451 4.7.1 greylisted", "delayed try-later mail"],
     ["452 4.3.1 disk full", "delayed try-later host"],
-    ["550 5.1.8 sender domain", "delayed refused-us host"],
-    ["553 5.7.1 sender refused", "delayed refused-us host"],
+    ["452 4.3.1 disk full", "delayed try-later host"],
+    ["550 5.1.8 sender domain", "delayed refused-us mail"],
+    ["553 5.7.1 sender refused", "delayed refused-us mail"],
     ["530 5.7.0 authenticate", "delayed refused-us host"],
-    ["503 5.5.1 nested MAIL", "delayed refused-us host"],
+    ["503 5.5.1 nested MAIL", "delayed refused-us mail"],
     ["552 5.3.4 too big", "failed too-big mail 5.3.4"],
   ];
   for (const [says, expected] of mail) {

@@ -3,10 +3,11 @@
 
 import type { Database } from "bun:sqlite";
 import type { Clock, Courier, Domain, EpochMs, MailId, Route } from "@sesame/core";
-import { SmtpCourier } from "@sesame/smtp";
+import type { SmtpCourier } from "@sesame/smtp";
 import type { Config } from "../config.ts";
 import { mailObjects } from "../mail-objects.ts";
-import type { PollerOptions } from "../poller.ts";
+import { mailServerOf, probeMailServer } from "../mail-server.ts";
+import type { ServicePorts } from "../service.ts";
 import { openDatabase } from "./database.ts";
 import { emptyTemporary } from "./durable-file.ts";
 import { FileMailStore } from "./file-mail-store.ts";
@@ -18,14 +19,8 @@ import { SqliteMailQueue } from "./sqlite-mail-queue.ts";
 import { SqliteOutbound } from "./sqlite-outbound.ts";
 
 /** The ports of one data folder. */
-export type LocalPorts = Readonly<{
-  database: Database;
-  store: FileMailStore;
-  ledger: SqliteLedger;
-  queues: ReadonlyMap<Domain, SqliteMailQueue>;
-  way: Omit<PollerOptions["way"], "worker">;
-  close(): Promise<void>;
-}>;
+export type LocalPorts = ServicePorts &
+  Readonly<{ database: Database; store: FileMailStore; queues: ReadonlyMap<Domain, SqliteMailQueue> }>;
 
 /** The clock of this machine. */
 export const clock: Clock = { now: () => Date.now() as EpochMs };
@@ -41,12 +36,11 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
   ledger.giveBack();
   ledger.forget();
   for (const queue of queues.values()) queue.giveBack();
-  const server = mailServer(config);
+  const server = openMailServer(config);
   const way = {
     store,
     ledger,
     clock,
-    courier: couriers(config, folder, server),
     directory: new SqliteDirectory({ database }),
     outbound: new SqliteOutbound({ database }),
     domains: config.domains,
@@ -60,7 +54,15 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     await server?.close();
     database.close();
   };
-  return { database, store, ledger, queues, way, close };
+  return { database, store, ledger, queues, way, courier: couriers(config, folder, server), ...serverPorts(server), close };
+}
+
+const noSessions = { idle: 0, busy: 0 };
+
+/** Maildirs need no probing. */
+function serverPorts(server: SmtpCourier | null): Pick<ServicePorts, "probe" | "smtpSessions" | "abort"> {
+  if (server === null) return { probe: async () => null, smtpSessions: () => noSessions, abort: async () => {} };
+  return { probe: () => probeMailServer(server), smtpSessions: () => server.gauge, abort: () => server.abort() };
 }
 
 /** Mail for SES goes to the outbox; other mail to the server if there is one, else into Maildirs. */
@@ -71,12 +73,6 @@ function couriers({ domains }: Config, folder: string, server: SmtpCourier | nul
   return { send: (route, consignment) => byRoute[route].send(route, consignment) };
 }
 
-function mailServer(config: Config): SmtpCourier | null {
-  const { SMTP_HOST: host, DELIVERY: protocol, SMTP_TLS: tls, SMTP_USER: user, SMTP_PASSWORD: password } = config;
-  if (host === undefined) return null;
-  const port = config.SMTP_PORT ?? (protocol === "lmtp" ? 24 : 25);
-  const targets = { mailbox: { host, port, protocol }, internal: { host, port: config.INTERNAL_SMTP_PORT, protocol: "smtp" as const } };
-  const credentials = user !== undefined && password !== undefined ? { user, password } : null;
-  const name = config.SMTP_NAME === undefined ? {} : { name: config.SMTP_NAME };
-  return new SmtpCourier(targets, { tls, credentials, poolSize: config.SMTP_POOL_SIZE, ...name });
+function openMailServer(config: Config): SmtpCourier | null {
+  return config.SMTP_HOST === undefined ? null : mailServerOf(config, config.SMTP_HOST);
 }

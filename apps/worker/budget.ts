@@ -1,0 +1,160 @@
+// Byte budget: how much mail may be in memory at once, over all domains. A large mail waits its turn, a mail larger than
+// the whole budget passes when nothing else is held, and who waits too long is told so and gives its entry back.
+// It counts what it is told; it measures nothing.
+
+import type { Consignment, Courier, EffectKey, MailStore, ObjectLocation, Route, StoredMail, Verdict } from "@sesame/core";
+import { delayed, headLimit, PortError } from "@sesame/core";
+import type { Timers } from "@sesame/smtp";
+
+type Waiter = { readonly bytes: number; readonly admit: (admitted: boolean) => void };
+
+export type BudgetOptions = Readonly<{
+  /** Octets that may be held together. */
+  most: number;
+  /** How long a mail may wait for room. */
+  patienceMs: number;
+  timers: Timers;
+}>;
+
+/** Octets held by the mails in work. */
+export class ByteBudget {
+  readonly #options: BudgetOptions;
+  #held = 0;
+  #waiting: Waiter[] = [];
+
+  constructor(options: BudgetOptions) {
+    this.#options = options;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Whether a mail of the usual kind could be begun now. */
+  get hasRoom(): boolean {
+    return this.#waiting.length === 0 && this.#fits(headLimit);
+  }
+
+  /** Takes octets, in the order of asking. False: there was no room in time, and nothing is held. */
+  take(bytes: number): Promise<boolean> {
+    if (this.#waiting.length === 0 && this.#fits(bytes)) {
+      this.#held += bytes;
+      return Promise.resolve(true);
+    }
+    return new Promise((resolve) => {
+      const cancel = this.#options.timers.after(this.#options.patienceMs, () => {
+        this.#waiting = this.#waiting.filter((each) => each !== waiter);
+        resolve(false);
+        this.#serve(); // who waited behind it may fit
+      });
+      const waiter: Waiter = {
+        bytes,
+        admit: (admitted) => {
+          cancel();
+          resolve(admitted);
+        },
+      };
+      this.#waiting.push(waiter);
+    });
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+    this.#serve();
+  }
+
+  /** What one mail takes, given back together. */
+  scope(): BudgetScope {
+    return new BudgetScope(this);
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#held === 0 || this.#held + bytes <= this.#options.most;
+  }
+
+  #serve(): void {
+    for (let next = this.#waiting[0]; next && this.#fits(next.bytes); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#held += next.bytes;
+      next.admit(true);
+    }
+  }
+}
+
+/** The share of one mail. */
+export class BudgetScope {
+  readonly #budget: ByteBudget;
+  #held = 0;
+
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+  }
+
+  async take(bytes: number): Promise<boolean> {
+    const taken = await this.#budget.take(bytes);
+    if (taken) this.#held += bytes;
+    return taken;
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+    this.#budget.give(bytes);
+  }
+
+  /** Gives back all that this mail still holds. */
+  end(): void {
+    this.give(this.#held);
+  }
+}
+
+/** What is thrown to a mail that found no room: its entry goes back, and nothing of it was begun. */
+export class NoRoom extends PortError {
+  constructor(operation: string, bytes: number) {
+    super("ByteBudget", operation, `Cannot hold a mail in memory as MAX_BYTES_IN_FLIGHT must have room for it: current value is ${bytes}`);
+    this.name = "NoRoom";
+  }
+}
+
+/** A store whose heads and whole mails are charged to one mail's share before they are read. */
+export function budgetedStore(store: MailStore, scope: BudgetScope): MailStore {
+  const take = async (operation: string, bytes: number) => {
+    if (!(await scope.take(bytes))) throw new NoRoom(operation, bytes);
+  };
+  return {
+    open: async (location: ObjectLocation): Promise<StoredMail | "missing"> => {
+      await take("open", headLimit);
+      const stored = await store.open(location);
+      const head = stored === "missing" ? 0 : stored.head.length;
+      scope.give(headLimit - head);
+      if (stored === "missing") return stored;
+      const whole = async () => {
+        await take("whole", stored.size);
+        return stored.whole();
+      };
+      return { ...stored, whole };
+    },
+    mark: (mail, trail) => store.mark(mail, trail),
+    erase: (mail) => store.erase(mail),
+  };
+}
+
+const sdkCopies = 4; // the octets, their Base64, and the request that holds both
+
+/** A courier whose large sends through SES are charged: the SDK needs all octets of a mail, several times over. */
+export function budgetedCourier(courier: Courier, scope: BudgetScope): Courier {
+  return {
+    send: async (route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> => {
+      const { size } = consignment.content;
+      if (route !== "ses" || size <= headLimit) return courier.send(route, consignment);
+      if (!(await scope.take(size * sdkCopies))) {
+        const verdict = delayed("no-room", "mail", "other mails took up the memory of this worker");
+        return new Map(consignment.recipients.map(({ key }) => [key, verdict]));
+      }
+      try {
+        return await courier.send(route, consignment);
+      } finally {
+        scope.give(size * sdkCopies);
+      }
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { expect, test } from "bun:test";
+import { type Courier, delayed, type Route, type Verdict } from "@sesame/core";
+import { Circuit } from "../../apps/worker/circuit.ts";
+import { FakeTimers } from "../fakes/fake-timers.ts";
+
+const consignment = {
+  mailId: "b/k" as never,
+  from: null,
+  recipients: [],
+  content: { pieces: [], rest: null, size: 0, eightBit: false },
+} as const;
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function circuitOf() {
+  const timers = new FakeTimers();
+  const seen: string[] = [];
+  const world: { trouble: string | null; probes: number } = { trouble: "refused", probes: 0 };
+  const circuit = new Circuit({
+    timers,
+    changed: (state) => seen.push(state),
+    probe: async () => {
+      world.probes++;
+      return world.trouble;
+    },
+  });
+  const answer = (verdict: Verdict, route: Route = "mailbox") => {
+    const courier: Courier = { send: async () => new Map([["deliver a" as never, verdict]]) };
+    return circuit.watch(courier).send(route, consignment);
+  };
+  return { timers, seen, world, circuit, answer };
+}
+
+test("Circuit opens at the first verdict on the host, and at no other", async () => {
+  const { circuit, answer } = circuitOf();
+  await answer(delayed("try-later", "recipient", "450"));
+  await answer(delayed("in-doubt", "mail", "lost"));
+  await answer(delayed("unreachable", "host", "refused"), "internal");
+  await answer(delayed("throttled", "host", "slow down"), "ses");
+  expect(circuit.state).toBe("closed");
+  await answer(delayed("unreachable", "host", "refused"));
+  await answer(delayed("unreachable", "host", "refused"));
+  expect([circuit.state, circuit.openings]).toEqual(["open", 1]);
+});
+
+test("Circuit probes after 5 s, then ever less often up to 30 s, and closes at the first answer", async () => {
+  const { circuit, timers, world, seen, answer } = circuitOf();
+  await answer(delayed("unreachable", "host", "refused"));
+  const waits: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const before = world.probes;
+    let waited = 0;
+    while (world.probes === before) {
+      timers.advance(1000);
+      waited++;
+    }
+    waits.push(waited);
+    await turn();
+  }
+  expect(waits).toEqual([5, 10, 20, 30, 30]);
+  world.trouble = null;
+  timers.advance(30_000);
+  await turn();
+  expect([circuit.state, ...seen]).toEqual(["closed", "open", "closed"]);
+  expect(timers.pending).toBe(0);
+});
+
+test("Circuit.end() probes no more", async () => {
+  const { circuit, timers, world, answer } = circuitOf();
+  await answer(delayed("unreachable", "host", "refused"));
+  circuit.end();
+  timers.advance(60_000);
+  expect(world.probes).toBe(0);
+});

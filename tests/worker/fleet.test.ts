@@ -1,0 +1,273 @@
+// The fleet on fakes: what is received when, and what comes back.
+
+import { expect, test } from "bun:test";
+import {
+  type Courier,
+  type Domain,
+  defaultPolicy,
+  delayed,
+  type EpochMs,
+  type MailQueue,
+  type QueueEntry,
+  type Verdict,
+} from "@sesame/core";
+import pino from "pino";
+import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
+import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
+import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { FakeClock } from "../fakes/fake-clock.ts";
+import { FakeTimers } from "../fakes/fake-timers.ts";
+import { MemoryCourier } from "../fakes/memory-courier.ts";
+import { MemoryDirectory } from "../fakes/memory-directory.ts";
+import { MemoryLedger } from "../fakes/memory-ledger.ts";
+import { MemoryMailQueue } from "../fakes/memory-mail-queue.ts";
+import { MemoryMailStore } from "../fakes/memory-mail-store.ts";
+import { MemoryOutbound } from "../fakes/memory-outbound.ts";
+
+const one = "example.com" as Domain;
+const two = "another.test" as Domain;
+const octets = new TextEncoder().encode("From: bob@remote.test\r\nTo: alice@example.com\r\nSubject: Hi\r\n\r\nHello\r\n");
+
+class World {
+  readonly clock: FakeClock = new FakeClock("2026-01-05T12:00:00Z");
+  readonly timers: FakeTimers = new FakeTimers();
+  readonly store: MemoryMailStore = new MemoryMailStore();
+  readonly ledger: MemoryLedger = new MemoryLedger({ clock: this.clock });
+  readonly courier: MemoryCourier = new MemoryCourier();
+  readonly queue: MemoryMailQueue = new MemoryMailQueue({ clock: this.clock });
+  readonly lines: Record<string, unknown>[] = [];
+  trouble: string | null = null;
+  #next = 0;
+  readonly fleet: Fleet;
+
+  constructor(more: Partial<FleetOptions> = {}) {
+    const { clock, store, ledger, courier, queue, timers } = this;
+    const destination = { write: (line: string) => void this.lines.push(JSON.parse(line)) };
+    this.fleet = new Fleet({
+      queues: new Map([[one, queue as MailQueue]]),
+      ledger,
+      courier,
+      probe: async () => this.trouble,
+      way: {
+        store,
+        ledger,
+        clock,
+        directory: new MemoryDirectory(),
+        outbound: new MemoryOutbound(),
+        domains: [one, two],
+        policy: defaultPolicy,
+        blockedMail: "delete",
+        leaseSeconds: 120,
+        inWork: new Set(),
+        mayOpen: () => true,
+      },
+      logger: pino({ level: "debug" }, destination),
+      logAddresses: "plain",
+      metrics: makeMetrics("0.0.0"),
+      concurrency: 4,
+      visibilitySeconds: 120,
+      waitSeconds: 20,
+      bytesInFlight: 64 * 1024 * 1024,
+      timers,
+      ...more,
+    });
+  }
+
+  put(queue: MemoryMailQueue = this.queue, domain: Domain = one): void {
+    const location = { kind: "object", bucket: "mails", key: `k${++this.#next}` } as const;
+    this.store.put(location, octets);
+    const recipients = [`alice@${domain}`];
+    queue.put(
+      writeNotice({ sesId: location.key, location, source: "bob@remote.test", recipients, head: octets, receivedAt: this.clock.now() }),
+    );
+  }
+
+  /** Lets everything run that needs no time to pass. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 60; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  async pass(seconds: number): Promise<void> {
+    for (let i = 0; i < seconds * 4; i++) {
+      this.timers.advance(250);
+      this.clock.advance(0.25);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    await this.settle();
+  }
+
+  async end(): Promise<void> {
+    const ending = this.fleet.end();
+    await this.pass(1);
+    await ending;
+  }
+}
+
+const hostAway: Verdict = delayed("unreachable", "host", "connection refused");
+
+test("Fleet delivers what its queues hold and ends with empty hands", async () => {
+  const world = new World();
+  for (let i = 0; i < 25; i++) world.put();
+  world.fleet.start();
+  await world.pass(3);
+  expect(world.queue.bodies.length).toBe(0);
+  expect(world.courier.sent.length).toBe(25);
+  await world.end();
+  expect(world.timers.pending).toBe(0);
+});
+
+test("Fleet receives nothing while the mail server is away: receive counts stand still", async () => {
+  const world = new World();
+  let away = true;
+  const courier: Courier = {
+    send: async (route, consignment) =>
+      away ? new Map(consignment.recipients.map(({ key }) => [key, hostAway])) : world.courier.send(route, consignment),
+  };
+  const counting = new World({ courier, probe: async () => (away ? "refused" : null) });
+  for (let i = 0; i < 20; i++) counting.put();
+  counting.fleet.start();
+  await counting.pass(5);
+  const receives = counting.lines.filter((line) => line["event"] === "mail").length;
+  expect(receives).toBeLessThanOrEqual(4); // those that were in work when it went away
+  await counting.pass(600);
+  expect(counting.lines.filter((line) => line["event"] === "mail").length).toBe(receives);
+  expect(counting.fleet.circuit.state).toBe("open");
+  away = false;
+  await counting.pass(120);
+  expect(counting.queue.bodies.length).toBe(0);
+  expect(world.courier.sent.length).toBe(20);
+  await counting.end();
+});
+
+test("Fleet begins with one mail when the circuit has closed", async () => {
+  const sizes: number[] = [];
+  let [away, running] = [true, 0];
+  const inner = new MemoryCourier();
+  const courier: Courier = {
+    send: async (route, consignment) => {
+      if (away) return new Map(consignment.recipients.map(({ key }) => [key, hostAway]));
+      sizes.push(++running);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      running--;
+      return inner.send(route, consignment);
+    },
+  };
+  const world = new World({ courier, probe: async () => null, concurrency: 16 });
+  for (let i = 0; i < 40; i++) world.put();
+  world.fleet.start();
+  await world.pass(1);
+  away = false;
+  await world.pass(90);
+  expect(inner.sent.length).toBe(40);
+  expect(sizes.slice(0, 3).every((size, index) => size <= 2 ** index)).toBe(true);
+  expect(Math.max(...sizes)).toBeGreaterThan(2);
+  await world.end();
+});
+
+test("Fleet hands back, with no wait, what a poll brought while it was asked to end", async () => {
+  let answer: (entries: readonly QueueEntry[]) => void = () => {};
+  const given: number[] = [];
+  const queue = {
+    receive: () =>
+      new Promise<readonly QueueEntry[]>((resolve) => {
+        answer = resolve;
+      }),
+    retryLater: async (_: QueueEntry, seconds: number) => void given.push(seconds),
+    size: async () => ({ visible: 0, inFlight: 0, delayed: 0 }),
+  } as unknown as MailQueue;
+  const world = new World({ queues: new Map([[one, queue]]) });
+  world.fleet.start();
+  await world.settle();
+  const ending = world.fleet.end();
+  answer([{ id: "e", receiptHandle: "r", receiveCount: 1, sentAt: 0 as EpochMs, body: "{}" }]);
+  await ending;
+  expect(given).toEqual([0]);
+});
+
+test("a domain whose queue is missing degrades alone", async () => {
+  const world = new World();
+  const missing = {
+    receive: async () => {
+      throw new Error("QueueDoesNotExist");
+    },
+    size: async () => {
+      throw new Error("QueueDoesNotExist");
+    },
+  } as unknown as MailQueue;
+  const both = new World({
+    queues: new Map<Domain, MailQueue>([
+      [one, world.queue],
+      [two, missing],
+    ]),
+    ledger: world.ledger,
+    courier: world.courier,
+  });
+  both.store.put({ kind: "object", bucket: "mails", key: "k1" }, octets);
+  world.put();
+  both.fleet.start();
+  await both.pass(60);
+  expect(world.queue.bodies.length).toBe(0);
+  const [good, bad] = both.fleet.views();
+  expect([good?.pollAgeSeconds !== null, bad?.pollAgeSeconds, (bad?.loopAgeSeconds ?? 99) < 5]).toEqual([true, null, true]);
+  const errors = both.lines.filter((line) => line["event"] === "port-error" && line["domain"] === two).length;
+  expect(errors).toBeGreaterThan(3);
+  expect(errors).toBeLessThan(15); // it backs off
+  await both.end();
+});
+
+test("Fleet replaces a loop that hangs in a call, and hands back what the old one still gets", async () => {
+  const answers: ((entries: readonly QueueEntry[]) => void)[] = [];
+  const given: string[] = [];
+  const queue = {
+    receive: () => new Promise<readonly QueueEntry[]>((resolve) => answers.push(resolve)),
+    retryLater: async (entry: QueueEntry) => void given.push(entry.id),
+    size: async () => ({ visible: 0, inFlight: 0, delayed: 0 }),
+  } as unknown as MailQueue;
+  const world = new World({ queues: new Map([[one, queue]]) });
+  world.fleet.start();
+  await world.pass(90);
+  expect(answers.length).toBe(2);
+  expect(world.lines.some((line) => line["event"] === "poller-hangs")).toBe(true);
+  answers[0]?.([{ id: "late", receiptHandle: "r", receiveCount: 1, sentAt: 0 as EpochMs, body: "{}" }]);
+  await world.settle();
+  expect(given).toEqual(["late"]);
+  const ending = world.fleet.end();
+  for (const answer of answers) answer([]);
+  await ending;
+});
+
+test("Fleet says each minute what every domain did", async () => {
+  const world = new World();
+  for (let i = 0; i < 3; i++) world.put();
+  world.fleet.start();
+  await world.pass(61);
+  const [line] = world.lines.filter(({ event }) => event === "status");
+  expect(line).toMatchObject({ domain: one, received: 3, outcomes: { delivered: 3 }, inFlight: 0, queue: { visible: 0 } });
+  await world.end();
+});
+
+test("a flooded domain does not slow the others", async () => {
+  const world = new World();
+  const flood = new MemoryMailQueue({ clock: world.clock });
+  const courier: Courier = {
+    send: async (route, consignment) => {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      return world.courier.send(route, consignment);
+    },
+  };
+  const both = new World({
+    courier,
+    queues: new Map<Domain, MailQueue>([
+      [one, flood],
+      [two, world.queue],
+    ]),
+  });
+  for (let i = 0; i < 300; i++) both.put(flood);
+  both.put(world.queue, two);
+  both.fleet.start();
+  for (let i = 0; i < 200 && world.queue.bodies.length > 0; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+  expect(world.queue.bodies.length).toBe(0);
+  expect(flood.bodies.length).toBeGreaterThan(200);
+  await both.pass(20);
+  await both.end();
+});

@@ -1,0 +1,108 @@
+import { expect, test } from "bun:test";
+import type { EpochMs, Lease, MailQueue, QueueEntry } from "@sesame/core";
+import { Heartbeat } from "../../apps/worker/heartbeat.ts";
+import { FakeTimers } from "../fakes/fake-timers.ts";
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const entryOf = (id: string): QueueEntry => ({ id, receiptHandle: id, receiveCount: 1, sentAt: 0 as EpochMs, body: "" });
+const lease = { mailId: "b/k", owner: "me" } as unknown as Lease;
+
+function beatOf(answers: { entry?: () => Promise<"kept" | "lost">; lease?: () => Promise<"kept" | "lost"> } = {}) {
+  const timers = new FakeTimers();
+  const calls: string[] = [];
+  const errors: string[] = [];
+  const queue = {
+    extend: async (entry: QueueEntry, seconds: number) => {
+      calls.push(`${entry.id} ${seconds}`);
+      return answers.entry ? answers.entry() : "kept";
+    },
+  } as unknown as MailQueue;
+  const ledger = {
+    extend: async () => {
+      calls.push("lease");
+      return answers.lease ? answers.lease() : "kept";
+    },
+  } as never;
+  const journal = { note: (event: { kind: string }) => void errors.push(event.kind) };
+  return { timers, calls, errors, beat: new Heartbeat({ queue, ledger, journal, visibilitySeconds: 120, timers }) };
+}
+
+async function minutes(timers: FakeTimers, seconds: number): Promise<void> {
+  for (let i = 0; i < seconds; i++) {
+    timers.advance(1000);
+    await turn();
+  }
+}
+
+test("Heartbeat extends entry and lease before a third of the visibility is over, and again", async () => {
+  const { timers, calls, beat } = beatOf();
+  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  pulse.onLease(lease);
+  await minutes(timers, 29);
+  expect(calls).toEqual([]);
+  await minutes(timers, 11);
+  expect(calls).toEqual(["e1 120", "lease"]);
+  await minutes(timers, 40);
+  expect(calls.length).toBe(4);
+  await pulse.end();
+  await minutes(timers, 200);
+  expect([calls.length, timers.pending]).toEqual([4, 0]);
+});
+
+test("Heartbeat stops an entry whose receipt or lease belongs to another", async () => {
+  for (const answers of [{ entry: async () => "lost" as const }, { lease: async () => "lost" as const }]) {
+    const { timers, beat } = beatOf(answers);
+    const pulse = beat.start(entryOf("e1"), { stopped: false });
+    pulse.onLease(lease);
+    const other = beat.start(entryOf("e2"), { stopped: false });
+    await minutes(timers, 40);
+    expect(pulse.stopped).toBe(true);
+    await Promise.all([pulse.end(), other.end()]);
+  }
+});
+
+test("Heartbeat tries again at the next beat when the call fails, and says so", async () => {
+  let failing = true;
+  const { timers, calls, errors, beat } = beatOf({
+    entry: async () => {
+      if (failing) throw new Error("reset");
+      return "kept";
+    },
+  });
+  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  await minutes(timers, 35);
+  failing = false;
+  await minutes(timers, 10);
+  expect([calls.length, pulse.stopped, errors[0]]).toEqual([2, false, "port-error"]);
+  await pulse.end();
+});
+
+test("Pulse.end() waits for an extension that is under way", async () => {
+  let release: (answer: "kept") => void = () => {};
+  const { timers, beat } = beatOf({
+    entry: () =>
+      new Promise((resolve) => {
+        release = resolve;
+      }),
+  });
+  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  timers.advance(40_000);
+  let ended = false;
+  const ending = pulse.end().then(() => {
+    ended = true;
+  });
+  await turn();
+  expect(ended).toBe(false);
+  release("kept");
+  await ending;
+  expect(ended).toBe(true);
+});
+
+test("a raised stop stops every pulse", () => {
+  const { beat } = beatOf();
+  const stop = { stopped: false };
+  const pulse = beat.start(entryOf("e1"), stop);
+  stop.stopped = true;
+  expect(pulse.stopped).toBe(true);
+  return pulse.end();
+});

@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import type { Domain } from "@sesame/core";
+import type { DomainView } from "../../apps/worker/fleet.ts";
+import { type HealthView, healthApp } from "../../apps/worker/http.ts";
+
+const good: DomainView = { domain: "example.com" as Domain, loopAgeSeconds: 1, pollAgeSeconds: 3, inFlight: 0, queue: null };
+const other = { ...good, domain: "another.test" as Domain };
+
+function appOf(domains: readonly DomainView[], more: Partial<HealthView> = {}) {
+  const app = healthApp({
+    version: "1.2.3",
+    maxAgeSeconds: 60,
+    domains: () => domains,
+    stopping: () => false,
+    mailServer: () => null,
+    ...more,
+  });
+  return async (path: string) => {
+    const response = await app.request(path);
+    const body = (await response.json()) as { status: string; trouble?: string[] };
+    return [response.status, body.status, ...(body.trouble ?? [])];
+  };
+}
+
+const rows: readonly [string, readonly DomainView[], Partial<HealthView>, string, readonly unknown[]][] = [
+  ["all is well", [good, other], {}, "/health", [200, "ok"]],
+  ["all is well", [good], {}, "/readyz", [200, "ok"]],
+  ["a queue does not answer", [good, { ...other, pollAgeSeconds: 61 }], {}, "/health", [200, "degraded"]],
+  ["a queue never answered", [{ ...good, pollAgeSeconds: null }], {}, "/health", [503, "failing"]],
+  [
+    "a queue never answered",
+    [{ ...good, pollAgeSeconds: null }],
+    {},
+    "/readyz",
+    [503, "failing", "example.com: the queue does not answer"],
+  ],
+  ["a queue never answered", [{ ...good, pollAgeSeconds: null }], {}, "/livez", [200, "ok"]], // a restart mends no queue
+  ["a loop hangs", [{ ...good, loopAgeSeconds: 61 }], {}, "/livez", [503, "failing", "a poller hangs"]],
+  ["a loop hangs", [{ ...good, loopAgeSeconds: 61 }], {}, "/readyz", [503, "failing", "example.com: the poller hangs"]],
+  ["the mail server is away", [good], { mailServer: () => "it is away" }, "/livez", [200, "ok"]],
+  ["the mail server is away", [good], { mailServer: () => "it is away" }, "/readyz", [503, "failing", "mail server: it is away"]],
+  ["the mail server is away", [good], { mailServer: () => "it is away" }, "/health", [200, "degraded"]],
+  ["it shuts down", [good], { stopping: () => true }, "/readyz", [503, "failing", "shutting down"]],
+  ["it shuts down", [good], { stopping: () => true }, "/livez", [200, "ok"]],
+];
+for (const [when, domains, more, path, expected] of rows) {
+  test(`${path} says ${expected.join(" ")} when ${when}`, async () => {
+    expect(await appOf(domains, more)(path)).toEqual([...expected]);
+  });
+}
