@@ -8,6 +8,7 @@ import {
   type Bounce,
   type Domain,
   decodeOutbound,
+  defaultPolicy,
   dmarcPolicyOf,
   type EffectKey,
   type EpochMs,
@@ -21,6 +22,7 @@ import {
   ok,
   openMail,
   originalIds,
+  type Policy,
   parseAddress,
   parseDomain,
   parseReversePath,
@@ -28,72 +30,141 @@ import {
   type ReplyMemory,
   type Result,
   readDsn,
+  scanAttachments,
   statusOf,
+  type Verdicts,
 } from "@sesame/core";
 import { z } from "zod";
 
-const instant = z.string().refine((text) => !Number.isNaN(Date.parse(text)), "must be an ISO 8601 instant");
-const map = z.record(z.string(), z.unknown());
-const memory = z.object({ textHash: z.string(), mailId: z.string(), until: instant });
-const final = z.union([
-  z.object({ action: z.enum(["delivered", "relayed"]), detail: z.string().default("") }),
-  z.object({
-    action: z.literal("failed"),
-    status: z.string(),
-    reason: z.string(),
-    scope: z.string().default("recipient"),
-    detail: z.string().default(""),
-  }),
-  z.object({ action: z.literal("skipped"), reason: z.string() }),
-]);
-const shape = z.object({
-  mailId: z.string().min(1).optional(),
-  receivedAt: instant.default("2026-01-01T00:00:00Z"),
-  domains: z.array(z.string()).min(1),
-  envelope: z.object({ from: z.string().nullable(), recipients: z.array(z.string()) }),
-  verdicts: z.partialRecord(z.enum(["spam", "virus", "spf", "dkim", "dmarc", "dmarcPolicy"]), z.string().nullable()).default({}),
-  rules: map.default({}),
-  blocked: map.default({}),
-  outbound: map.default({}),
-  answered: z.record(z.string(), memory).default({}),
-  finals: z.record(z.string(), final).default({}),
-});
+const must = (rule: string) => ({ error: `must be ${rule}` });
+const text = (what: string) => z.string(must(what));
+const instant = text("an ISO 8601 instant").refine((value) => !Number.isNaN(Date.parse(value)), must("an ISO 8601 instant"));
+const rows = z.record(z.string(), z.unknown(), must("a map from table keys to rows")).default({});
+const verdicts = z.partialRecord(
+  z.enum(["spam", "virus", "spf", "dkim", "dmarc", "dmarcPolicy"], must("of spam, virus, spf, dkim, dmarc, dmarcPolicy")),
+  z.string(must("a text such as PASS, or null")).nullable(),
+  must('a map such as {"spam": "PASS"}'),
+);
+const memory = z.object(
+  { textHash: text("a text"), mailId: text("a text"), until: instant },
+  must("a memory with textHash, mailId and until"),
+);
+const final = z.union(
+  [
+    z.object({ action: z.enum(["delivered", "relayed"]), detail: z.string().default("") }),
+    z.object({
+      action: z.literal("failed"),
+      status: z.string(),
+      reason: z.string(),
+      scope: z.string().default("recipient"),
+      detail: z.string().default(""),
+    }),
+    z.object({ action: z.literal("skipped"), reason: z.string() }),
+  ],
+  must("delivered or relayed, failed with status and reason, or skipped with reason"),
+);
+const dropped = z.enum(["deliver", "drop"], must("deliver or drop"));
+const shape = z.object(
+  {
+    mailId: text("a text").min(1, must("a text")).optional(),
+    receivedAt: instant.default("2026-01-01T00:00:00Z"),
+    domains: z.array(text("a domain"), must("a list of domains")).min(1, must("a list of at least one domain")),
+    envelope: z.object(
+      { from: text("an address, or null for none").nullable(), recipients: z.array(text("an address"), must("a list of addresses")) },
+      must("a map with from and recipients"),
+    ),
+    verdicts: verdicts.default({}),
+    rules: rows,
+    blocked: rows,
+    outbound: rows,
+    answered: z.record(z.string(), memory, must("a map from recipients to memories")).default({}),
+    finals: z.record(z.string(), final, must("a map from effect keys to finals")).default({}),
+    policy: z
+      .object(
+        {
+          spamVerdict: dropped.optional(),
+          virusVerdict: dropped.optional(),
+          replyEveryDays: z.number(must("a number of days")).positive(must("a number of days")).optional(),
+        },
+        must("a map of spamVerdict, virusVerdict and replyEveryDays"),
+      )
+      .default({}),
+  },
+  must("a map with at least domains and envelope"),
+);
+
+/** What a plan is made from: the facts of one mail, and what the operator has chosen. */
+export type ExplainCase = Readonly<{ facts: Facts; policy: Policy }>;
 
 // Explaining needs no secret: marks are recognised where the facts were written with this key, and drafts are repeatable.
 const explainKey = new TextEncoder().encode("sesame explain: not a secret    ");
 
-/** Decodes a facts file for a mail. The error names every field that is wrong. */
-export function decodeFacts(value: unknown, octets: Uint8Array): Result<Facts> {
+/** Decodes a facts file for a mail. The error has a line for each field that is wrong. */
+export function decodeFacts(value: unknown, octets: Uint8Array): Result<ExplainCase> {
   const parsed = shape.safeParse(value);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || "facts"}: ${issue.message}`);
-    return err(`Cannot read the facts as ${issues.join("; ")}: current value is ${quote(value)}`);
-  }
-  const { envelope, domains, verdicts, ...file } = parsed.data;
+  if (!parsed.success) return err(parsed.error.issues.map((issue) => describeIssue(issue, value)).join("\n"));
+  const { envelope, domains, verdicts, policy, ...file } = parsed.data;
   const served = domains.map(parseDomain);
   const wrong = served.find((domain) => !domain.ok);
   if (wrong && !wrong.ok) return wrong;
-  const mail = openMail(octets.subarray(0, headLimit), octets.length);
-  return ok({
+  const mail = openAsWorker(octets);
+  const facts: Facts = {
     mailId: (file.mailId ?? `explain/${createHash("sha256").update(octets).digest("hex")}`) as MailId,
     receivedAt: Date.parse(file.receivedAt) as EpochMs,
     envelope: { reversePath: parseReversePath(envelope.from), recipients: envelope.recipients },
-    verdicts: {
-      spam: statusOf(verdicts.spam ?? undefined),
-      virus: statusOf(verdicts.virus ?? undefined),
-      spf: statusOf(verdicts.spf ?? undefined),
-      dkim: statusOf(verdicts.dkim ?? undefined),
-      dmarc: statusOf(verdicts.dmarc ?? undefined),
-      dmarcPolicy: dmarcPolicyOf(verdicts.dmarcPolicy ?? undefined),
-    },
+    verdicts: verdictsOf(verdicts),
     domains: served.flatMap((domain): Domain[] => (domain.ok ? [domain.value] : [])),
     mail,
     bounce: bounceIn(mail, file.outbound),
-    rows: { rules: new Map(Object.entries(file.rules)), blocked: new Map(Object.entries(file.blocked)) },
+    rows: { rules: new Map(Object.entries(file.rules)), blocked: new Map(Object.entries(file.blocked).map(patternsIn)) },
     finals: new Map(Object.entries(file.finals) as [EffectKey, Final][]),
     answered: memories(file.answered),
+    attachments: scanAttachments(openMail(octets, octets.length)).names(),
     loopKey: explainKey,
-  });
+  };
+  return ok({ facts, policy: policyOf(policy) });
+}
+
+function describeIssue({ path, message }: z.core.$ZodIssue, value: unknown): string {
+  let found = value;
+  for (const key of path) found = typeof found === "object" && found !== null ? (found as Record<PropertyKey, unknown>)[key] : undefined;
+  return `Cannot read the facts as ${path.length > 0 ? `their ${path.join(".")}` : "they"} ${message}: current value is ${quote(found)}`;
+}
+
+/** Names in a facts file that mean nothing here: most of them are slips of the pen. */
+export function unknownFacts(value: unknown): readonly string[] {
+  return typeof value === "object" && value !== null ? Object.keys(value).filter((name) => !(name in shape.shape)) : [];
+}
+
+function verdictsOf(given: z.infer<typeof verdicts>): Verdicts {
+  return {
+    spam: statusOf(given.spam ?? undefined),
+    virus: statusOf(given.virus ?? undefined),
+    spf: statusOf(given.spf ?? undefined),
+    dkim: statusOf(given.dkim ?? undefined),
+    dmarc: statusOf(given.dmarc ?? undefined),
+    dmarcPolicy: dmarcPolicyOf(given.dmarcPolicy ?? undefined),
+  };
+}
+
+function policyOf({ spamVerdict, virusVerdict, replyEveryDays }: z.infer<typeof shape>["policy"]): Policy {
+  return {
+    spamVerdict: spamVerdict ?? defaultPolicy.spamVerdict,
+    virusVerdict: virusVerdict ?? defaultPolicy.virusVerdict,
+    replyEveryDays: replyEveryDays ?? defaultPolicy.replyEveryDays,
+  };
+}
+
+/** The patterns of a row: the list itself, or the whole row as the table holds it. */
+function patternsIn([key, row]: readonly [string, unknown]): [string, unknown] {
+  const whole = typeof row === "object" && row !== null && "blocked_patterns" in row;
+  return [key, whole ? row.blocked_patterns : row];
+}
+
+/** The head, as the worker opens a mail, or all of a bounce of SES: its report may stand behind the head. */
+function openAsWorker(octets: Uint8Array): Mail {
+  const mail = openMail(octets.subarray(0, headLimit), octets.length);
+  return isSesBounce(mail) ? openMail(octets, octets.length) : mail;
 }
 
 function bounceIn(mail: Mail, rows: Readonly<Record<string, unknown>>): Bounce {

@@ -1,50 +1,47 @@
 // Body: the readable text of a mail, for the few lines that a reply quotes. The one file that knows postal-mime, which
 // is for reading only: it merges lines and decodes, so nothing of it may be relayed. Works on the head of the mail; a
-// text that starts later than that is not quoted. It opens no attachment and follows no reference.
+// text that starts later than that is not quoted. It opens no attachment, no mail within the mail, and follows no reference.
 
 import PostalMime from "postal-mime";
+import { concat, utf8 } from "./bytes.ts";
+import { textOfHtml, tidyLines } from "./html-text.ts";
 import type { Mail } from "./mail.ts";
 
-/** What is read of a mail at the most; a text part stands at the start of a mail. */
+/** Octets of the body that are read at the most; a text part stands at the start of a mail. */
 const readLimit = 64 * 1024;
-// Nesting costs recursion and a large header costs memory; a mail beyond these is not quoted.
-const limits = { maxNestingDepth: 32, maxHeadersSize: 256 * 1024 };
+// Nesting costs recursion; a mail beyond this is not quoted. A mail within the mail would be shown with dates in the zone
+// and language of this machine, which differ from worker to worker.
+const options = { maxNestingDepth: 32, forceRfc822Attachments: true };
+
+const asked = new WeakMap<Mail, Promise<string>>();
 
 /** The plain text of a mail, or its HTML as text; "" where there is none or it cannot be parsed. Never rejects. */
-export async function readableText(mail: Mail): Promise<string> {
+export function readableText(mail: Mail): Promise<string> {
+  // Every recipient's reply quotes the same, and the parser shall see a mail once.
+  const known = asked.get(mail) ?? read(mail);
+  asked.set(mail, known);
+  return known;
+}
+
+async function read(mail: Mail): Promise<string> {
   try {
-    const end = Math.max(mail.bodyStart + readLimit / 2, readLimit);
-    const parsed = await PostalMime.parse(mail.head.slice(0, end), limits);
-    return tidy(parsed.text ?? textOfHtml(parsed.html ?? ""));
+    const parsed = await PostalMime.parse(partOf(mail), options);
+    return tidyLines(withoutControls(parsed.text ?? textOfHtml(parsed.html ?? "", { keepLinks: false })).replace(overrides, ""));
   } catch {
     return "";
   }
 }
 
-function tidy(text: string): string {
-  return text
-    .replace(/\r\n?/g, "\n")
-    .replace(/[^\P{C}\n\t]/gu, "")
-    .replace(/[ \t]+\n/g, "\n")
-    .replace(/\n{3,}/g, "\n\n")
-    .trim();
+/** The start of the body under the fields that describe it, since lists of addresses are dear to parse and not asked for. */
+function partOf({ block, head, bodyStart }: Mail): Uint8Array {
+  const fields = block.fields.filter(({ key }) => key.startsWith("content-")).map(({ raw }) => raw);
+  return concat([...fields, utf8("\r\n"), head.subarray(bodyStart, bodyStart + readLimit)]);
 }
 
-/** A rough reading: tags away, breaks as lines. It is shown as text and never as HTML, so it need not be exact. */
-export function textOfHtml(html: string): string {
-  const parts = html.slice(0, readLimit).split("<");
-  let text = parts[0] ?? "";
-  let hidden = "";
-  for (const part of parts.slice(1)) {
-    const close = part.indexOf(">");
-    const tag = /^\/?[a-z]+/i.exec(part)?.[0].toLowerCase() ?? "";
-    if (hidden !== "" && tag === `/${hidden}`) hidden = "";
-    else if (hidden === "" && (tag === "style" || tag === "script")) hidden = tag;
-    if (hidden !== "" || close < 0) continue;
-    if (/^\/?(?:br|p|div|tr|li|h\d)$/.test(tag)) text += "\n";
-    text += part.slice(close + 1);
-  }
-  return text.replace(/&(nbsp|lt|gt|quot|#39|amp);/g, (_, name: string) => entities[name] ?? " ");
-}
+// They show letters in an order that is not theirs: `gpj.exe` for `exe.jpg`. The marks that right-to-left text needs stay.
+const overrides = /[\u202d\u202e]/g;
 
-const entities: Readonly<Record<string, string>> = { nbsp: " ", lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" };
+/** A text with LF as its line end and without the control characters that no reader shows (RFC 2046 §4.1.2). */
+export function withoutControls(text: string): string {
+  return text.replace(/\r\n?|[\u0085\u2028\u2029]/g, "\n").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufeff]/g, "");
+}

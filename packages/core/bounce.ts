@@ -4,10 +4,11 @@
 // SES Developer Guide, "Amazon SES notifications through email"; RFC 3464; RFC 5321 §4.5.5 (the null path is kept).
 
 import { z } from "zod";
-import { type Address, addressKey, asciiAddress, parseAddress } from "./address.ts";
+import { type Address, addressKey, asciiAddress, parseAddress, parseMailboxes } from "./address.ts";
 import type { Dsn } from "./dsn.ts";
 import { firstValue, type HeaderEdit, safeText, valuesOf } from "./header.ts";
-import { idsOf, type Mail, mailboxesOf } from "./mail.ts";
+import { idsOf, isEditable, isReadable, type Mail, mailboxesOf } from "./mail.ts";
+import { sesIdIn } from "./ses-id.ts";
 import { readLoopMark } from "./trace.ts";
 
 /** What the outbound table tells of the mail that failed. */
@@ -16,67 +17,99 @@ export type BounceRecord = Readonly<{ source: string; recipients: readonly Addre
 /** "unknown": an SES bounce without a (usable) row. "not-a-bounce": nothing was asked. */
 export type Bounce = BounceRecord | "unknown" | "not-a-bounce";
 
-const daemon = /^mailer-daemon@(?:[a-z0-9-]+\.)*amazonses\.com$/i; // regional, and never a mere substring
-const outgoingHost = /\(\s*(?:[a-z0-9-]+\.)*smtp-out\.(?:[a-z0-9-]+\.)?amazonses\.com\.?\s*\[/i;
-const sesId = /^[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-[0-9a-f]{6}$/;
+// Both are regional, and never a mere substring. The second sends what recipients complain of (RFC 5965).
+const daemon = /^mailer-daemon@(?:[a-z0-9-]+\.)*amazonses\.com$/;
+const complaints = /^complaints@(?:[a-z0-9-]+\.)*email-abuse\.amazonses\.com$/;
+// The host is the name in the brackets, which the receiving server looked up; the one before it is the client's own word.
+const client = /^from\s+[^\s()[\]]+\s+\(\s*([a-z0-9.-]+?)\.?\s*\[(?:IPv6:)?[0-9a-f.:]+\]\s*\)/i;
+const outgoingHost = /^(?:[a-z0-9-]+\.)*smtp-out\.(?:[a-z0-9-]+\.)?amazonses\.com$/i;
 
-/** Whether From names SES's daemon: then no reply is made, whatever else is odd about the mail. */
+/** Whether From names SES's daemon, in whatever reading: then no reply is made, whatever else is odd about the mail. */
 export function isFromSesDaemon(mail: Mail): boolean {
-  return mailboxesOf(mail, "From").some(({ address }) => daemon.test(address));
+  return mailboxesOf(mail, "From").some(({ address }) => daemon.test(addressKey(address)));
 }
 
-/** Whether it is a bounce that SES itself handed in. */
+/** Whether From names the machine by which SES passes on complaints: it is not answered, and shown as it is. */
+export function isFromSesComplaints(mail: Mail): boolean {
+  return mailboxesOf(mail, "From").some(({ address }) => complaints.test(addressKey(address)));
+}
+
+/**
+ * Whether it is a bounce that SES itself handed in. Every customer of SES sends from its hosts, but none may write
+ * amazonses.com in From: so nothing but the daemon may stand there, and no encoded word is decoded to find it.
+ */
 export function isSesBounce(mail: Mail): boolean {
-  return isFromSesDaemon(mail) && outgoingHost.test(firstValue(mail.block, "Received") ?? "");
+  const from = valuesOf(mail.block, "From").flatMap(parseMailboxes);
+  return from.length > 0 && from.every(({ address }) => daemon.test(addressKey(address))) && cameFromSes(mail);
 }
 
-/** SES ids under which the failed mail may stand in the outbound table, the likeliest first, without their domain. */
+function cameFromSes(mail: Mail): boolean {
+  const received = firstValue(mail.block, "Received") ?? "";
+  const host = client.exec(received)?.[1] ?? "";
+  // Two addresses in brackets: the client may have written one of them into its own name.
+  return outgoingHost.test(host) && received.indexOf("[") === received.lastIndexOf("[");
+}
+
+const maxIds = 20; // each is a look-up, and References may hold thousands
+
+/**
+ * SES ids under which the failed mail may stand in the outbound table, the likeliest first: the Message-ID of the mail
+ * inside, which SES wrote; the reverse-path that SES made from it (to which reports of 2011 are addressed); what the
+ * report refers to; and its own Message-ID, the feedback id of some tables.
+ */
 export function originalIds(mail: Mail, dsn: Dsn): readonly string[] {
-  const embedded = dsn.original ? [...valuesOf(dsn.original, "Message-ID"), ...valuesOf(dsn.original, "Return-Path")] : [];
-  const referred = [...idsOf(mail, "In-Reply-To"), ...idsOf(mail, "References")].filter((id) => /amazonses\.com>$/i.test(id));
-  const own = idsOf(mail, "Message-ID"); // equals the feedback id in some tables
-  const ids = [...embedded, ...referred, ...own].map((id) => id.trim().replace(/^<|>$/g, "").replace(/@.*$/s, "").toLowerCase());
-  return [...new Set(ids.filter((id) => sesId.test(id)))];
+  const inside = ["Message-ID", "Return-Path", "X-Original-To", "Delivered-To"].flatMap((name) =>
+    dsn.original === null ? [] : valuesOf(dsn.original, name),
+  );
+  const outside = ["X-Original-To", "Delivered-To"].flatMap((name) => valuesOf(mail.block, name));
+  const referred = ["In-Reply-To", "References", "Message-ID"].flatMap((name) => idsOf(mail, name));
+  const ids = [...inside, ...outside, ...referred].map(sesIdIn);
+  return [...new Set(ids.filter((id) => id !== null))].slice(0, maxIds);
 }
 
 const rowShape = z.object({
-  original_source: z.string().default(""),
-  bouncedRecipients: z.union([z.array(z.string()), z.set(z.string())]).optional(),
+  original_source: z.string().default("").catch(""),
+  bouncedRecipients: z.union([z.array(z.unknown()), z.set(z.unknown()), z.string().transform((text) => [text])]).optional(),
   kind: z.enum(["forward", "reply"]).optional().catch(undefined),
 });
 
-/** Decodes a row of the outbound table; `null` where it does not say who failed. */
+/** Decodes a row of the outbound table; `null` where it tells neither who failed nor that the mail was ours. */
 export function decodeOutbound(row: unknown): BounceRecord | null {
   const parsed = rowShape.safeParse(row);
   if (!parsed.success) return null;
   const recipients = [...(parsed.data.bouncedRecipients ?? [])].flatMap((text) => {
-    const address = parseAddress(text);
+    const address = parseAddress(typeof text === "string" ? text : "");
     const ascii = address.ok ? asciiAddress(address.value) : null; // it will stand in a header
     return ascii === null ? [] : [ascii];
   });
-  return { source: parsed.data.original_source, recipients, kind: parsed.data.kind ?? null };
+  const kind = parsed.data.kind ?? null;
+  return recipients.length > 0 || kind !== null ? { source: parsed.data.original_source, recipients, kind } : null;
 }
 
 /** Who is shown as the sender: the DSN's Final-Recipient if the row names it, else the row's first. */
 export function failedAddress(record: BounceRecord, dsn: Dsn): Address | null {
   const known = new Set(record.recipients.map(addressKey));
-  return (
-    dsn.finalRecipients.find((address) => known.has(addressKey(address)) && asciiAddress(address) === address) ??
-    record.recipients[0] ??
-    null
-  );
+  const named = dsn.finalRecipients.find((address) => known.has(addressKey(address)) && asciiAddress(address) !== null);
+  return (named === undefined ? null : asciiAddress(named)) ?? record.recipients[0] ?? null;
 }
 
-/** The edits that show `failed` as the sender. */
-export function bounceEdits(mail: Mail, record: BounceRecord, failed: Address): readonly HeaderEdit[] {
+const maxListed = 100; // SES takes 50 recipients of a mail
+
+/** The edits that show who failed as the sender; none where nobody is to be shown, or the header cannot be edited. */
+export function bounceEdits(mail: Mail, bounce: Bounce, dsn: Dsn): readonly HeaderEdit[] {
+  // Where the header was not read to its end, there may be another From.
+  if (typeof bounce !== "object" || !isEditable(mail) || !isReadable(mail)) return [];
+  const failed = failedAddress(bounce, dsn);
+  if (failed === null) return [];
   const was = safeText(valuesOf(mail.block, "From").join(", ")).replace(/[^ -~]/g, "?");
-  const all =
-    record.recipients.length > 1 ? [{ kind: "prepend" as const, name: "X-Failed-Recipients", value: record.recipients.join(", ") }] : [];
+  const { recipients } = bounce;
   return [
     { kind: "replace", name: "From", value: failed },
     { kind: "replace", name: "Reply-To", value: failed },
     { kind: "prepend", name: "X-Original-From", value: was },
-    ...all,
+    ...(recipients.length > 1
+      ? [{ kind: "prepend" as const, name: "X-Failed-Recipients", value: recipients.slice(0, maxListed).join(", ") }]
+      : []),
   ];
 }
 

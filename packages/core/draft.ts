@@ -27,10 +27,11 @@ export function mailDate(at: EpochMs): string {
   return new Date(at).toUTCString().replace("GMT", "+0000");
 }
 
-/** The thread so far and this mail; a long one loses its middle (RFC 5322 §3.6.4). */
-export function references(mail: Mail, last: string): string {
+/** The thread so far and this mail, "" where neither is known; a long one loses its middle (RFC 5322 §3.6.4). */
+export function references(mail: Mail, last: string | null): string {
   const known = idsOf(mail, "References");
-  const earlier = (known.length > 0 ? known : idsOf(mail, "In-Reply-To").slice(0, 1)).filter((id) => id !== last);
+  const parents = idsOf(mail, "In-Reply-To"); // several do not say which thread it is
+  const earlier = (known.length > 0 || parents.length !== 1 ? known : parents).filter((id) => id !== last);
   const kept = earlier.length > 20 ? [...earlier.slice(0, 1), ...earlier.slice(-19)] : earlier;
-  return [...kept, last].join(" ");
+  return [...kept, ...(last === null ? [] : [last])].join(" ");
 }

@@ -1,7 +1,7 @@
 // Effect: one thing that shall be done for one recipient, as data, with the key under which its end is remembered.
 // It does nothing by itself; execute.ts acts and settle.ts judges.
 
-import type { Address, ReversePath } from "./address.ts";
+import type { Address, AddressKey, ReversePath } from "./address.ts";
 import type { HeaderEdit } from "./header.ts";
 import type { EpochMs } from "./notice.ts";
 
@@ -33,6 +33,11 @@ export type Deliver = Readonly<{
   edits: readonly HeaderEdit[];
 }>;
 
+/** Why Amazon SES would refuse a forward, so that a short notice goes to the target in its place. */
+export type Unforwardable =
+  | "too-large" // SES Developer Guide, "Service quotas in Amazon SES"
+  | "forbidden-attachment"; // SES Developer Guide, "Amazon SES unsupported attachment types"
+
 /** Send the mail on under a rule. At least once, and once only unless the end of a transaction was in doubt. */
 export type Forward = Readonly<{
   kind: "forward";
@@ -42,6 +47,8 @@ export type Forward = Readonly<{
   to: Address;
   route: Exclude<Route, "mailbox">;
   draft: Draft;
+  /** `null`: the draft is the forward. Else it is a notice that tells the target why the forward is not made. */
+  notice: Unforwardable | null;
 }>;
 
 /** Send the automatic reply. At most once. */
@@ -55,6 +62,8 @@ export type Reply = Readonly<{
   draft: Draft;
   /** Hash of the rule's text: the same text is not sent twice to one sender within the period (RFC 5230 §4.2). */
   textHash: string;
+  /** Under which key the sender is remembered: a person, where the path is made anew for each mail. */
+  rememberAs: AddressKey;
   /** The sender is remembered until then. */
   rememberUntil: EpochMs;
 }>;

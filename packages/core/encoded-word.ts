@@ -1,37 +1,44 @@
-// Encoded words of RFC 2047: header text in other alphabets, decoded for reading and encoded for writing.
-// A decoded text is hostile until header.ts has written it again: it may hold line ends (an encoded `=0D=0A`).
+// Encoded words: header text in other alphabets, decoded for reading and encoded for writing. RFC 2047, with the language
+// tag of RFC 2231 §5. Reading takes what writers do against the rules: long words, white space inside a word, characters
+// split across words. A decoded text is hostile until header-write.ts has made it safe: it may hold line ends (`=0D=0A`).
+// It decodes once: a word inside a word stays text.
 
-import { base64, fromBase64, utf8 } from "./bytes.ts";
+import { base64, concat, fromBase64, utf8 } from "./bytes.ts";
 
 const maxWord = 75; // RFC 2047 §2
-const encodedWord = /=\?([^?\s]{1,60})\?([bqBQ])\?([^?\s]*)\?=/g;
+const frame = "=?UTF-8?Q??=".length;
+// Each part ends at the next question mark, so that the time is linear whatever a sender writes.
+const encodedWord = /=\?([!->@-~]{1,60})\?([bqBQ])\?([\t ->@-~]*)\?=/g;
+
+/** Octets of one charset, out of neighbouring words. */
+type Run = { readonly charset: string; readonly parts: Uint8Array[] };
 
 /** Decodes the encoded words of a header value; white space between two of them is dropped (RFC 2047 §6.2). */
 export function decodeWords(value: string): string {
   if (!value.includes("=?")) return value;
   let text = "";
   let last = 0;
-  let charset = "";
-  let octets: number[] = [];
-  const flush = () => {
-    if (octets.length > 0) text += decodeCharset(charset, Uint8Array.from(octets));
-    octets = [];
-  };
+  let run: Run = { charset: "", parts: [] };
   for (const match of value.matchAll(encodedWord)) {
     const [whole, label = "", encoding = "", data = ""] = match;
-    const word = encoding.toLowerCase() === "b" ? fromBase64(data) : fromQ(data);
-    if (word === null) continue;
+    const octets = encoding.toLowerCase() === "b" ? fromBase64(data) : fromQ(data);
+    if (octets === null) continue; // no Base64: the word stays as it stands
+    const charset = label.replace(/\*.*$/, "").toLowerCase();
     const between = value.slice(last, match.index);
-    const next = label.replace(/\*.*$/, "").toLowerCase(); // RFC 2231 §5 allows a language behind the charset
-    // Writers split characters across words, against the rule; the octets of equal charsets are joined before decoding.
-    if (next !== charset || last === 0 || between.trim() !== "") flush();
-    if (last === 0 || between.trim() !== "") text += between;
-    charset = next;
-    for (const octet of word) octets.push(octet);
+    const isNeighbour = run.parts.length > 0 && between.trim() === "";
+    // Writers split a character across words, against RFC 2047 §5: octets are joined before they are decoded.
+    if (isNeighbour && run.charset === charset) run.parts.push(octets);
+    else {
+      text += decodeRun(run) + (isNeighbour ? "" : between);
+      run = { charset, parts: [octets] };
+    }
     last = match.index + whole.length;
   }
-  flush();
-  return text + value.slice(last);
+  return text + decodeRun(run) + value.slice(last);
+}
+
+function decodeRun({ charset, parts }: Run): string {
+  return parts.length > 0 ? decodeCharset(charset, concat(parts)) : "";
 }
 
 /** Decodes octets of a named charset; an unknown name is read as windows-1252, which never fails. */
@@ -49,36 +56,34 @@ export function decodeCharset(label: string, octets: Uint8Array): string {
 
 /** The `Q` encoding (RFC 2047 §4.2): an underscore is a space. A `=` without two hexadecimal digits stays itself. */
 function fromQ(data: string): Uint8Array {
-  const octets: number[] = [];
+  const octets = new Uint8Array(data.length);
+  let length = 0;
   for (let i = 0; i < data.length; i++) {
-    const char = data.charAt(i);
-    const code = char === "=" ? Number.parseInt(data.slice(i + 1, i + 3), 16) : Number.NaN;
-    if (/^[0-9a-f]{2}/i.test(data.slice(i + 1)) && !Number.isNaN(code)) {
-      octets.push(code);
-      i += 2;
-    } else if (char === "_") octets.push(32);
-    else octets.push(...utf8(char));
+    const escaped = data[i] === "=" ? hexOctet(data.slice(i + 1, i + 3)) : null;
+    octets[length++] = escaped ?? (data[i] === "_" ? 32 : data.charCodeAt(i));
+    if (escaped !== null) i += 2;
   }
-  return Uint8Array.from(octets);
+  return octets.subarray(0, length);
 }
 
-/**
- * Encodes a text as words of at most 75 octets, split between characters. `first` is the room on the first line.
- * `phrase`: for a display name, where fewer characters may stand for themselves (RFC 2047 §5 (3)).
- */
+function hexOctet(digits: string): number | null {
+  return /^[0-9a-f]{2}$/i.test(digits) ? Number.parseInt(digits, 16) : null;
+}
+
+/** Encodes a text as words of at most 75 octets, split between characters. `first` is the room on the first line. */
 export function encodeWords(text: string, first: number = maxWord): readonly string[] {
   const octets = utf8(text);
   const plain = octets.reduce((count, octet) => count + (standsForItself(octet) ? 1 : 0), 0);
   const useQ = plain * 2 > octets.length; // Q takes three for one, Base64 four for three
   const words: string[] = [];
   let word = "";
-  let room = Math.min(first, maxWord) - 12; // =?UTF-8?B? and ?=
+  let room = Math.min(first, maxWord) - frame;
   const length = (part: string) => (useQ ? toQ(part).length : Math.ceil(utf8(part).length / 3) * 4);
   for (const char of text) {
     if (word !== "" && length(word + char) > room) {
       words.push(wrap(word, useQ));
       word = "";
-      room = maxWord - 12;
+      room = maxWord - frame;
     }
     word += char;
   }
@@ -100,7 +105,7 @@ function toQ(part: string): string {
   return text;
 }
 
-/** Letters, digits and ! * + - / only: the set that is safe in a phrase too (RFC 2047 §5 (3)). */
+/** Letters, digits and ! * + - / only: the set that is safe in a display name too (RFC 2047 §5 (3)). */
 function standsForItself(octet: number): boolean {
   return octet < 128 && /[A-Za-z0-9!*+\-/ ]/.test(String.fromCharCode(octet));
 }

@@ -2,8 +2,8 @@
 // then forwards; each end is recorded before the next act begins. Deliveries and forwards act and then record (at least
 // once); a reply claims first (at most once). Whatever a port throws while an effect runs becomes a `delayed` verdict.
 
-import { type AddressKey, addressKey } from "./address.ts";
-import type { Deliver, EffectKey, Forward, Reply, Route, When } from "./effect.ts";
+import { addressKey } from "./address.ts";
+import type { Deliver, Effect, EffectKey, Forward, Reply, Route, When } from "./effect.ts";
 import { renderBlock } from "./header.ts";
 import { thrownEvent } from "./journal.ts";
 import type { Mail } from "./mail.ts";
@@ -120,7 +120,7 @@ class Run {
     if (waiting !== null) return this.#note("reply", effect.route, new Map([[effect.key, waiting]]));
     const row: ReplyRow = {
       recipient: addressKey(course.recipient),
-      sender: addressKey(effect.to) as AddressKey,
+      sender: effect.rememberAs,
       textHash: effect.textHash,
       mailId: this.#mailId,
       until: effect.rememberUntil,
@@ -145,7 +145,7 @@ class Run {
   async forward(course: Serve, effect: Forward): Promise<void> {
     if (this.#verdicts.has(effect.key)) return;
     const verdict = this.#whenSays(course, effect.when) ?? ((await this.#mayAct()) ? await this.#send(effect) : stopped);
-    this.#note("forward", effect.route, new Map([[effect.key, verdict]]));
+    this.#note("forward", effect.route, new Map([[effect.key, verdict]]), effect.notice);
   }
 
   /** `null`: it may run now. */
@@ -206,11 +206,11 @@ class Run {
     }
   }
 
-  #note(effect: "deliver" | "reply" | "forward", route: Route, verdicts: ReadonlyMap<EffectKey, Verdict>): void {
+  #note(effect: Effect["kind"], route: Route, verdicts: ReadonlyMap<EffectKey, Verdict>, notice: Forward["notice"] = null): void {
     for (const [key, verdict] of verdicts) {
       this.#verdicts.set(key, verdict);
       if (isFinal(verdict)) this.#unrecorded.set(key, verdict);
-      this.#hands.journal.note({ kind: "deed", mailId: this.#mailId, effect, key, route, verdict });
+      this.#hands.journal.note({ kind: "deed", mailId: this.#mailId, effect, key, route, verdict, ...(notice !== null && { notice }) });
     }
   }
 }
@@ -230,6 +230,7 @@ function refusesAll(verdict: Verdict | undefined): boolean {
 function contentOf(pieces: readonly Uint8Array[], rest: Content["rest"], mail: Mail): Content {
   const held = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const size = rest === null ? held : held + mail.size - mail.head.length;
-  const eightBit = rest === null ? pieces.some((piece) => piece.some((octet) => octet > 127)) : "unknown";
+  // NUL counts: it leaves as an octet above 127 (packages/smtp/source.ts).
+  const eightBit = rest === null ? pieces.some((piece) => piece.some((octet) => octet > 127 || octet === 0)) : "unknown";
   return { pieces, rest, size, eightBit };
 }

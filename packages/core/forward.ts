@@ -1,15 +1,17 @@
 // Forward: a new mail by the forwarding mailbox over the untouched body of the original, because SES sends only for
-// verified senders. The header block is new; what it takes over from the original is an allow-list, each field that may
-// occur once taken once (SES refuses a second one: SES Developer Guide, "Header fields in Amazon SES"). No inbound
-// X-SES- field passes, since SES obeys some of them. Whether and whither to forward is decided in plan.ts.
+// verified senders, and because From must be a domain for which we sign (RFC 7489 §3.1, DMARC alignment). The header
+// block is new; what it takes over from the original is the allow-list of kept-field.ts. The body is never looked at, so
+// attachments, signatures and encrypted parts stay whole. Whether and whither to forward is decided in plan.ts.
 
-import { type Address, asciiAddress, domainOf, localPartOf, type Mailbox } from "./address.ts";
-import { mailDate, type NewField, ownFields, references, structured } from "./draft.ts";
-import type { Draft } from "./effect.ts";
-import { decodeWords } from "./encoded-word.ts";
-import { fieldValue, type HeaderField, mailboxValue, safeText, valuesOf, writeBlock } from "./header.ts";
-import { idsOf, type Mail, mailboxesIn, mailboxesOf, messageIdOf, subjectOf } from "./mail.ts";
+import { type Address, domainOf } from "./address.ts";
+import { mailDate, type NewField, ownFields, structured } from "./draft.ts";
+import type { Draft, Forward } from "./effect.ts";
+import { type HeaderBlock, mailboxValue, safeText, valuesOf, writeBlock } from "./header.ts";
+import { addresseeFields, otherFields, receivedFields } from "./kept-field.ts";
+import { type Mail, subjectOf } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
+import { answerFields, authorName, originalFrom, threadFields } from "./original.ts";
+import { sesMaxAddressees } from "./ses-limit.ts";
 import { derivedId } from "./trace.ts";
 
 /** Everything that a forward is made of. */
@@ -17,105 +19,78 @@ export type ForwardOccasion = Readonly<{
   mail: Mail;
   mailId: MailId;
   receivedAt: EpochMs;
+  /** The forwarding mailbox, 7-bit. */
   recipient: Address;
+  /** Who gets the forward, 7-bit. */
   target: Address;
+  route: Forward["route"];
   loopKey: Uint8Array;
 }>;
 
-/** Taken over as they are, once. Content- fields describe the body and must go with it. */
-const takenOnce = [
-  "To",
-  "Cc",
-  "Importance",
-  "Priority",
-  "X-Priority",
-  "Sensitivity",
-  "Thread-Topic",
-  "Thread-Index",
-  "Auto-Submitted",
-  "List-Id",
-  "MIME-Version",
-  "Content-Type",
-  "Content-Transfer-Encoding",
-  "Content-Disposition",
-  "Content-Description",
-  "Content-ID",
-  "Content-Language",
-  "Content-Class",
-];
-
 /** Composes the forward to one target. */
-export function composeForward({ mail, mailId, receivedAt, recipient, target, loopKey }: ForwardOccasion): Draft {
-  const authors = mailboxesOf(mail, "From");
-  const replyTo = mailboxesOf(mail, "Reply-To");
-  const answerTo = asciiBoxes(replyTo.length > 0 ? replyTo : authors);
-  const original = messageIdOf(mail);
-  const fields: NewField[] = [
-    ...mail.block.fields.filter(({ key }) => key === "received").flatMap(takeOver), // the hop count (RFC 5321 §6.3)
-    structured("From", mailboxValue(`${authorName(mail)} via ${domainOf(recipient)}`, recipient)),
-    ...(answerTo.length > 0 ? [structured("Reply-To", boxesValue(answerTo.slice(0, 20)))] : []),
-    { name: "Subject", value: { kind: "text", text: forwardSubject(mail) } },
-    structured("Date", originalDate(mail) ?? mailDate(receivedAt)),
+export function composeForward({ mail, mailId, receivedAt, recipient, target, route, loopKey }: ForwardOccasion): Draft {
+  const original = takenFrom(mail);
+  const fields: readonly NewField[] = [
+    ...original.trace,
+    structured("From", mailboxValue(`${original.author} via ${domainOf(recipient)}`, recipient)),
+    ...original.answer,
+    // A mail that names nobody came for the recipient.
+    ...(original.addressees[route].length > 0 ? original.addressees[route] : [structured("To", recipient)]),
+    { name: "Subject", value: { kind: "text", text: original.subject } },
+    structured("Date", original.date ?? mailDate(receivedAt)),
     structured("Message-ID", `<${derivedId("forward", mailId, recipient, target)}@${domainOf(recipient)}>`),
-    ...ids("In-Reply-To", idsOf(mail, "In-Reply-To").slice(0, 1)),
-    ...(original === null ? [] : [structured("References", references(mail, original)), structured("X-Original-Message-ID", original)]),
-    { name: "X-Original-From", value: { kind: "text", text: safeText(valuesOf(mail.block, "From").map(decodeWords).join(", ")) } },
+    ...original.thread,
     ...ownFields(loopKey, recipient, mailId),
-    ...takenOnce.flatMap((name) => mail.block.fields.filter(({ key }) => key === name.toLowerCase()).slice(0, 1)).flatMap(takeOver),
+    ...original.others,
   ];
   return { head: writeBlock(fields), body: "original" };
 }
 
-/** Mailboxes that a 7-bit header can name. */
-function asciiBoxes(boxes: readonly Mailbox[]): readonly Mailbox[] {
-  return boxes.flatMap(({ name, address }) => {
-    const ascii = asciiAddress(address);
-    return ascii === null ? [] : [{ name, address: ascii }];
-  });
+/** What is the same for all recipients and targets of a mail. */
+type Taken = Readonly<{
+  author: string;
+  subject: string;
+  date: string | null;
+  trace: readonly NewField[];
+  answer: readonly NewField[];
+  addressees: Readonly<Record<Forward["route"], readonly NewField[]>>;
+  thread: readonly NewField[];
+  others: readonly NewField[];
+}>;
+
+const maxAddressees = 1000; // nobody reads more
+
+// One mail may be forwarded to 50 targets of each of its recipients, and its header may be long.
+const known = new WeakMap<HeaderBlock, Taken>();
+
+function takenFrom(mail: Mail): Taken {
+  const before = known.get(mail.block);
+  if (before) return before;
+  const taken: Taken = {
+    author: authorName(mail),
+    subject: forwardSubject(mail),
+    date: originalDate(mail),
+    trace: receivedFields(mail),
+    answer: answerFields(mail),
+    addressees: { ses: addresseeFields(mail, sesMaxAddressees), internal: addresseeFields(mail, maxAddressees) },
+    thread: [...threadFields(mail), ...originalFrom(mail)],
+    others: otherFields(mail),
+  };
+  known.set(mail.block, taken);
+  return taken;
 }
 
-function ids(name: string, found: readonly string[]): readonly NewField[] {
-  return found.length > 0 ? [structured(name, found.join(" "))] : [];
-}
-
-/** Who wrote it, in words that no mail program takes for another address. */
-function authorName(mail: Mail): string {
-  const [author] = mailboxesOf(mail, "From");
-  if (!author) return "Unknown sender";
-  const name = safeText(author.name.replace(/[@<>]/g, " "), 100);
-  return name !== "" ? name : safeText(`${localPartOf(author.address)} at ${domainOf(author.address)}`.replace(/[@<>]/g, " "), 100);
-}
-
-/** `FWD: ` once, whatever language said so before. */
+/** `FWD: ` once, whoever said so before: FW, FWD, German WG and French TR, counted (`Fwd[2]:`) or not. */
 function forwardSubject(mail: Mail): string {
   const subject = safeText(subjectOf(mail) ?? "");
-  return /^(?:fwd?|wg|tr)\s*:/i.test(subject) ? subject : safeText(`FWD: ${subject}`);
+  return /^(?:fwd?|wg|tr)\s*(?:\[\d{1,3}\])?\s*[:：]/i.test(subject) ? subject : safeText(`FWD: ${subject}`);
 }
 
-function originalDate(mail: Mail): string | null {
-  const [value = ""] = valuesOf(mail.block, "Date");
-  return /^[\t -~]{10,80}$/.test(value) && !Number.isNaN(Date.parse(value.replace(/\(.*\)$/, ""))) ? value : null;
-}
+const date =
+  /^(?:(?:mon|tue|wed|thu|fri|sat|sun)\s*,\s*)?\d{1,2}\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\s+\d{4}\s+\d{2}:\d{2}(?::\d{2})?\s+(?:[+-]\d{4}|[a-z]{1,5})(?:\s+\([ -'*-~]{0,40}\))?$/i;
 
-/**
- * A field as it was, written again by the one writer. 8-bit text in it is percent-encoded: inside a parameter it has no
- * lawful form but that of RFC 2231, and this one stays readable. What no line can hold is left out.
- */
-function takeOver(field: HeaderField): readonly NewField[] {
-  if (/^(?:to|cc)$/.test(field.key) && !/^[ -~]*$/.test(fieldValue(field))) return addressField(field);
-  const value = safeText(fieldValue(field), 8000).replace(/[^ -~]+/g, encodeURIComponent);
-  return value !== "" && longestWord(value) <= 900 ? [structured(field.name, value)] : [];
-}
-
-function longestWord(value: string): number {
-  return Math.max(...value.split(" ").map((word) => word.length));
-}
-
-function addressField(field: HeaderField): readonly NewField[] {
-  const boxes = asciiBoxes(mailboxesIn([fieldValue(field)]));
-  return boxes.length > 0 ? [structured(field.name, boxesValue(boxes))] : [];
-}
-
-function boxesValue(boxes: readonly Mailbox[]): string {
-  return boxes.map(({ name, address }) => mailboxValue(name, address)).join(", ");
+/** The Date field if it is one (RFC 5322 §3.3); `null` where another must stand in. */
+export function originalDate(mail: Mail): string | null {
+  const value = (valuesOf(mail.block, "Date")[0] ?? "").replace(/\s+/g, " ");
+  return date.test(value) ? value : null;
 }

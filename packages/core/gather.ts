@@ -5,6 +5,7 @@ import { type Address, type Domain, domainOf, parseAddress } from "./address.ts"
 import { inquire } from "./inquiry.ts";
 import type { EpochMs, Notice } from "./notice.ts";
 import {
+  type Claim,
   type Directory,
   type DirectoryRows,
   headLimit,
@@ -29,7 +30,7 @@ export type GatherPorts = Readonly<{
 
 /** The answers, or why there is nothing to do. */
 export type Gathered =
-  | { readonly kind: "closed" }
+  | Extract<Claim, { readonly kind: "closed" }>
   | { readonly kind: "busy"; readonly until: EpochMs }
   | {
       readonly kind: "held";

@@ -1,19 +1,19 @@
 // Journal events: everything that happens to a mail which somebody may want to read in a log or count in a metric, as
 // data. Reasons are the very words of the unions that decided. No event holds body text or a secret.
 
-import type { Effect, EffectKey, Route } from "./effect.ts";
+import type { Effect, EffectKey, Route, Unforwardable } from "./effect.ts";
 import type { EpochMs, IgnoreReason, MailId } from "./notice.ts";
 import type { Plan } from "./plan.ts";
 import { PortError } from "./ports.ts";
 import type { Settlement } from "./settle.ts";
 import type { Verdict } from "./verdict.ts";
 
-export type Stage = "decode" | "gather" | "plan" | "execute" | "settle" | "close";
+export type Stage = "decode" | "gather" | "parse" | "plan" | "execute" | "settle" | "close";
 
 export type JournalEvent =
   | { readonly kind: "entry-ignored"; readonly entryId: string; readonly reason: IgnoreReason }
   | { readonly kind: "entry-undecodable"; readonly entryId: string; readonly text: string }
-  | { readonly kind: "event-noted"; readonly event: "bounce" | "complaint"; readonly sesId: string }
+  | { readonly kind: "event-noted"; readonly news: "bounce" | "complaint"; readonly sesId: string }
   | { readonly kind: "already-closed"; readonly mailId: MailId }
   | { readonly kind: "busy-elsewhere"; readonly mailId: MailId; readonly until: EpochMs }
   | { readonly kind: "taken-over"; readonly mailId: MailId; readonly crashes: number } // a possible duplicate
@@ -29,6 +29,8 @@ export type JournalEvent =
       readonly key: EffectKey;
       readonly route: Route;
       readonly verdict: Verdict;
+      /** What was sent is a notice in the place of a forward, for this reason. */
+      readonly notice?: Unforwardable;
     }
   | { readonly kind: "audit-failed"; readonly mailId: MailId; readonly operation: "mark" | "erase"; readonly text: string }
   | {

@@ -3,19 +3,26 @@
 // it extends it while this runs, and acknowledges or gives it back as the outcome says.
 
 import { addressKey } from "./address.ts";
-import { type Bounce, decodeOutbound, isSesBounce, originalIds } from "./bounce.ts";
+import { attachmentsIn } from "./attachments.ts";
+import { type Bounce, bounceEdits, decodeOutbound, isSesBounce, originalIds } from "./bounce.ts";
+import { correspondentOf } from "./correspondent.ts";
 import { readDsn } from "./dsn.ts";
+import type { EffectKey } from "./effect.ts";
 import { execute, type Hands, type Report } from "./execute.ts";
+import { leavesBySes } from "./forward-decision.ts";
 import { type Gathered, type GatherPorts, gather, served } from "./gather.ts";
 import { type JournalEvent, type Stage, thrownEvent } from "./journal.ts";
-import { type Mail, openMail } from "./mail.ts";
+import { isReadable, type Mail, openMail } from "./mail.ts";
 import { markTrail } from "./mark.ts";
 import { decodeEntry, type EpochMs, type MailId, type Notice, type NoticeItem } from "./notice.ts";
+import { finalsWithoutDelivery, noticeForOthers } from "./other-recipients.ts";
 import { type Facts, type Policy, plan } from "./plan.ts";
-import type { Lease, Outbound, OutboundRow, QueueEntry, StoredMail } from "./ports.ts";
+import type { DirectoryRows, Lease, Outbound, OutboundRow, QueueEntry, StoredMail } from "./ports.ts";
 import { decodeRules } from "./rule.ts";
 import type { SendingEvent } from "./sending-event.ts";
+import { sesMaxOctets } from "./ses-limit.ts";
 import { type BlockedMail, backOff, type Settlement, settle } from "./settle.ts";
+import type { Final } from "./verdict.ts";
 
 /** All that a mail needs on its way. */
 export type Way = Hands &
@@ -44,14 +51,29 @@ const sameMailWaitSeconds = 5;
 
 /** Takes one entry all the way. What a port throws here is thrown on: the entry stays queued. */
 export async function travel(entry: QueueEntry, way: Way): Promise<EntryOutcome> {
-  const items = decodeEntry(entry.body);
-  if (!items.ok) {
-    way.journal.note({ kind: "entry-undecodable", entryId: entry.id, text: items.error });
-    return { kind: "retry", afterSeconds: backOff(entry.id as MailId, entry.receiveCount) };
-  }
+  const stage = stopwatch(way);
+  const items = decodeEntry(entry.body, entry.sentAt);
+  if (!items.ok) return leaveUndecoded(items.error, entry, way);
+  stage("decode");
   let latest: EntryOutcome = { kind: "ack" };
-  for (const item of items.value) latest = later(latest, await travelItem(item, entry, way));
+  let failure: { readonly thrown: unknown } | null = null;
+  for (const item of items.value) {
+    try {
+      latest = later(latest, await travelItem(item, entry, way));
+    } catch (thrown) {
+      // The other records have a way of their own; the caller notes what is thrown on.
+      if (failure === null) failure = { thrown };
+      else way.journal.note(thrownEvent(thrown, null));
+    }
+  }
+  if (failure !== null) throw failure.thrown;
   return latest;
+}
+
+/** What cannot be understood stays in the queue, until somebody looks into the dead-letter queue. */
+function leaveUndecoded(text: string, entry: QueueEntry, way: Way): EntryOutcome {
+  way.journal.note({ kind: "entry-undecodable", entryId: entry.id, text });
+  return { kind: "retry", afterSeconds: backOff(entry.id as MailId, entry.receiveCount) };
 }
 
 /** An entry is acknowledged only when all its records are done. */
@@ -70,6 +92,8 @@ async function travelItem(item: NoticeItem, entry: QueueEntry, way: Way): Promis
       return noteEvent(item.event, way);
     case "mail":
       return travelOnce(item.notice, entry, way);
+    case "undecodable":
+      return leaveUndecoded(item.error, entry, way);
     default:
       return item satisfies never;
   }
@@ -77,7 +101,7 @@ async function travelItem(item: NoticeItem, entry: QueueEntry, way: Way): Promis
 
 async function noteEvent({ kind, row }: SendingEvent, way: Way): Promise<EntryOutcome> {
   await way.outbound.note(row);
-  way.journal.note({ kind: "event-noted", event: kind, sesId: row.MessageId });
+  way.journal.note({ kind: "event-noted", news: kind, sesId: row.MessageId });
   return { kind: "ack" };
 }
 
@@ -98,12 +122,14 @@ async function travelOnce(notice: Notice, entry: QueueEntry, way: Way): Promise<
 }
 
 /** The journey itself: what may be worked on at all, and then the work under its lease. */
-async function travelMail(notice: Notice, entry: QueueEntry, way: Way): Promise<EntryOutcome> {
+async function travelMail(notice: Notice, entry: QueueEntry, way: Way, isSecond = false): Promise<EntryOutcome> {
   const { mailId } = notice;
   const stage = stopwatch(way);
   const gathered = await gather(notice, way);
   stage("gather");
   if (gathered.kind === "closed") {
+    const others = isSecond ? null : noticeForOthers(notice, gathered.finals, way.domains);
+    if (others !== null) return travelMail(others, entry, way, true);
     way.journal.note({ kind: "already-closed", mailId });
     return { kind: "ack" };
   }
@@ -144,11 +170,14 @@ async function workUnderLease(
     return giveBack({ kind: "set-aside", mailId, crashes: lease.crashes }, backOff(mailId, entry.receiveCount));
   if (stored === "missing") return giveBack({ kind: "object-missing", mailId }, backOff(mailId, entry.receiveCount));
 
-  const facts = await factsOf(notice, held, stored, way);
+  const mail = await openForReading(stored);
+  stage("parse");
+  const facts = await factsOf(notice, held, stored, mail, way);
   if (facts.bounce === "unknown" && entry.receiveCount === 1)
     return giveBack({ kind: "bounce", mailId, result: "awaited" }, bounceWaitSeconds);
   if (facts.bounce !== "not-a-bounce") {
-    way.journal.note({ kind: "bounce", mailId, result: facts.bounce === "unknown" ? "unknown" : "rewritten" });
+    const isRewritten = bounceEdits(facts.mail, facts.bounce, readDsn(facts.mail)).length > 0;
+    way.journal.note({ kind: "bounce", mailId, result: isRewritten ? "rewritten" : "unknown" });
   }
   const decided = await plan(facts, way.policy);
   stage("plan");
@@ -158,7 +187,8 @@ async function workUnderLease(
   stage("execute");
 
   const settlement = settle(decided, mailId, report.verdicts, entry.receiveCount, way.blockedMail);
-  const recorded = report.fenced ? "fenced" : await recordEnd(lease, report, settlement, way);
+  const unserved = settlement.kind === "close" ? finalsWithoutDelivery(served(notice, way.domains), decided, report.verdicts) : [];
+  const recorded = report.fenced ? "fenced" : await recordEnd(lease, report, unserved, settlement, way);
   if (recorded === "fenced") {
     way.journal.note({ kind: "fenced", mailId });
     return { kind: "leave" };
@@ -193,24 +223,43 @@ async function openForReading(stored: StoredMail): Promise<Mail> {
   return stored.size > stored.head.length && isSesBounce(mail) ? openMail(await stored.whole(), stored.size) : mail;
 }
 
-/** Parses the mail and asks what only its header raises: the row of a bounce, the memory of earlier replies. */
-async function factsOf(notice: Notice, held: Held, stored: StoredMail, way: Way): Promise<Facts> {
+/** Asks what only a mail's header raises: the row of a bounce, the memory of earlier replies. */
+async function factsOf(notice: Notice, held: Held, stored: StoredMail, mail: Mail, way: Way): Promise<Facts> {
   const { lease, rows, loopKey } = held;
-  const mail = await openForReading(stored);
   const bounce: Bounce = isSesBounce(mail)
     ? (decodeOutbound(await way.outbound.find(originalIds(mail, readDsn(mail)))) ?? "unknown")
     : "not-a-bounce";
   const sender = notice.envelope.reversePath;
   const mayReply = [...rows.rules.values()].some((row) => decodeRules(row).reply !== null);
   const answered =
-    sender && mayReply ? await way.ledger.recall(served(notice, way.domains).map(addressKey), addressKey(sender)) : new Map();
-  return { ...notice, domains: way.domains, mail, bounce, rows, finals: lease.finals, answered, loopKey };
+    sender && mayReply ? await way.ledger.recall(served(notice, way.domains).map(addressKey), correspondentOf(sender, mail)) : new Map();
+  const attachments = await attachmentsOf(notice, mail, stored, rows, way);
+  return { ...notice, domains: way.domains, mail, bounce, rows, finals: lease.finals, answered, attachments, loopKey };
+}
+
+/** A large mail is read for its attachments only where their names decide something: SES refuses some, and 40 MB at all. */
+async function attachmentsOf(
+  notice: Notice,
+  mail: Mail,
+  stored: StoredMail,
+  rows: DirectoryRows,
+  { domains }: Way,
+): Promise<readonly string[]> {
+  const isAsked = isReadable(mail) && leavesBySes(served(notice, domains), rows, domains);
+  if (!isAsked || mail.size - mail.bodyStart > sesMaxOctets) return [];
+  return attachmentsIn(mail, stored.size > mail.head.length ? stored.rest() : null);
 }
 
 /** Records how it ended. Where that fails, what the last act did may be done again, and the log says so now. */
-async function recordEnd(lease: Lease, report: Report, settlement: Settlement, way: Way): Promise<"recorded" | "fenced"> {
+async function recordEnd(
+  lease: Lease,
+  report: Report,
+  unserved: readonly (readonly [EffectKey, Final])[],
+  settlement: Settlement,
+  way: Way,
+): Promise<"recorded" | "fenced"> {
   try {
-    return await way.ledger.record(lease, report.unrecorded, settlement.kind === "close" ? "close" : "release");
+    return await way.ledger.record(lease, new Map([...report.unrecorded, ...unserved]), settlement.kind === "close" ? "close" : "release");
   } catch (error) {
     if (report.unrecorded.size > 0) way.journal.note({ kind: "unrecorded", mailId: lease.mailId, keys: [...report.unrecorded.keys()] });
     throw error;

@@ -1,9 +1,9 @@
 // Mail: a header block and an untouched body, opened from the first octets alone. What is read here are views; the
 // octets are the truth and leave as they came. RFC 5322 §3.6. The body is not looked at (see body.ts, bounce.ts).
 
-import { type Mailbox, parseMailboxes } from "./address.ts";
 import { decodeWords } from "./encoded-word.ts";
 import { firstValue, type HeaderBlock, type HeaderDefect, splitHeader, valuesOf } from "./header.ts";
+import { type Mailbox, maxMailboxes, parseMailboxes } from "./mailbox.ts";
 
 /** An opened mail. */
 export type Mail = Readonly<{
@@ -18,17 +18,22 @@ export type Mail = Readonly<{
 
 /** Opens a mail from its first octets. Any octets are a mail; what is odd about them is listed. */
 export function openMail(head: Uint8Array, size: number): Mail {
-  return { size, head, ...splitHeader(head, size <= head.length) };
+  const split = splitHeader(head, size <= head.length);
+  const isNulBelow = !split.defects.includes("nul") && head.includes(0, split.bodyStart);
+  return { size, head, ...split, defects: isNulBelow ? [...split.defects, "nul"] : split.defects };
 }
 
-/** Whether its header block can be edited. Where it cannot, the mail is delivered exactly as it is. */
-export function isEditable(mail: Mail): boolean {
-  return !mail.defects.includes("no-header-block") && !mail.defects.includes("mbox-line");
+/** Whether its topmost fields can be edited. Where they cannot, the mail is delivered exactly as it is. */
+export function isEditable({ defects, block }: Mail): boolean {
+  if (defects.includes("no-header-block") || defects.includes("mbox-line")) return false;
+  return block.fields.length > 1 || !defects.includes("header-too-long"); // the last field of such a block is cut
 }
+
+const unreadable: readonly HeaderDefect[] = ["no-header-block", "header-too-long", "too-many-fields"];
 
 /** Whether rules apply: without a whole header block nobody knows whether a mail is automatic. */
 export function isReadable(mail: Mail): boolean {
-  return !mail.defects.includes("no-header-block") && !mail.defects.includes("header-too-long");
+  return !mail.defects.some((defect) => unreadable.includes(defect));
 }
 
 /** The Message-ID with its angle brackets, or `null` (RFC 5322 §3.6.4). */
@@ -53,26 +58,34 @@ export function subjectOf(mail: Mail): string | null {
   return value === null ? null : decodeWords(value);
 }
 
+const asked = new WeakMap<HeaderBlock, Map<string, readonly Mailbox[]>>();
+
 /**
- * Every mailbox of all fields of these names. An encoded word may hide an address from a plain reader and show it to
- * another, so each value is read both as it stands and decoded.
+ * The mailboxes of all fields of these names, each address once, at most `maxMailboxes`. An encoded word may hide an address from
+ * a plain reader and show it to another, so each value is read both as it stands and decoded.
  */
-export function mailboxesOf(mail: Mail, ...names: readonly string[]): readonly Mailbox[] {
-  return mailboxesIn(names.flatMap((name) => valuesOf(mail.block, name)));
+export function mailboxesOf({ block }: Mail, ...names: readonly string[]): readonly Mailbox[] {
+  // Every recipient's decisions ask the same, and a list of thousands of addresses shall be parsed once.
+  const answers = asked.get(block) ?? new Map<string, readonly Mailbox[]>();
+  asked.set(block, answers);
+  const question = names.join(" ");
+  const answer = answers.get(question) ?? mailboxesIn(names.flatMap((name) => valuesOf(block, name)));
+  answers.set(question, answer);
+  return answer;
 }
 
 /** The same for the values of fields. */
 export function mailboxesIn(values: readonly string[]): readonly Mailbox[] {
-  const seen = new Set<string>();
-  const found: Mailbox[] = [];
+  const found = new Map<string, Mailbox>();
   for (const value of values) {
-    const readings = value.includes("=?") ? [value, decodeWords(value)] : [value];
-    for (const box of readings.flatMap(parseMailboxes)) {
-      if (!seen.has(box.address)) found.push({ name: decodeWords(box.name), address: box.address });
-      seen.add(box.address);
-    }
+    for (const { name, address } of parseMailboxes(value)) keep({ name: decodeWords(name), address });
+    if (value.includes("=?")) for (const mailbox of parseMailboxes(decodeWords(value))) keep(mailbox);
   }
-  return found;
+  return [...found.values()];
+
+  function keep(mailbox: Mailbox): void {
+    if (found.size < maxMailboxes && !found.has(mailbox.address)) found.set(mailbox.address, mailbox);
+  }
 }
 
 /** How many hosts the mail came through (RFC 5321 §6.3). */

@@ -12,12 +12,21 @@ type Step =
   | { readonly kind: "run" }
   | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
 
-/** A compiled pattern. */
-export type Pattern = Readonly<{ source: string; steps: readonly Step[] }>;
+/** A compiled pattern. `head` and `tail` are what every match starts and ends with, folded: most texts fail there. */
+export type Pattern = Readonly<{ source: string; head: string; tail: string; steps: readonly Step[] }>;
+
+/** A text, folded once for many patterns. */
+export type FoldedText = Readonly<{ text: string; chars: readonly string[] }>;
 
 /** Folds what is compared: composed, lower case. */
 export function foldText(text: string): string {
   return text.normalize("NFC").toLowerCase();
+}
+
+/** Folds a text that many patterns are compared with. */
+export function foldedText(text: string): FoldedText {
+  const folded = foldText(text);
+  return { text: folded, chars: [...folded] };
 }
 
 /** True when a pattern has no special character, so that it matches itself alone. */
@@ -42,7 +51,14 @@ export function compilePattern(source: string): Pattern {
       if (end >= 0) at = end + 1;
     } else steps.push({ kind: "literal", char });
   }
-  return { source, steps };
+  const isSpecial = (step: Step) => step.kind !== "literal";
+  const first = steps.findIndex(isSpecial);
+  const last = steps.findLastIndex(isSpecial);
+  return { source, head: textOf(first < 0 ? steps : steps.slice(0, first)), tail: textOf(steps.slice(last + 1)), steps };
+}
+
+function textOf(literals: readonly Step[]): string {
+  return literals.map((step) => (step.kind === "literal" ? step.char : "")).join("");
 }
 
 /** The index of the closing bracket; a bracket that comes first is a member. -1: never closed, so `[` is itself. */
@@ -53,17 +69,21 @@ function endOfSet(chars: readonly string[], start: number): number {
   return chars.indexOf("]", at);
 }
 
-/** Members and ranges of a set. A range that runs backwards holds nothing. */
+/**
+ * Members and ranges of a set. A range that runs backwards holds nothing; where that brings a `!` to the front, the set is
+ * negated, since Python looks at the front last.
+ */
 function compileSet(inner: readonly string[]): Step {
-  const negated = inner[0] === "!";
   const chunks = joinEmptyRanges(splitAtHyphens(inner));
   const [first = [], ...others] = chunks;
+  const negated = first[0] === "!";
   const members = negated ? first.slice(1) : first;
   const ranges: (readonly [string, string])[] = [...members, ...others.flat()].map((char) => [char, char]);
   chunks.slice(1).forEach((chunk, index) => {
-    const from = chunks[index]?.at(-1);
+    const from = (index === 0 ? members : chunks[index])?.at(-1);
     const to = chunk[0];
-    if (from !== undefined && to !== undefined) ranges.push([from, to]);
+    if (to === undefined) return;
+    ranges.push(from === undefined ? ["-", "-"] : [from, to]); // with nothing before it a hyphen is itself
   });
   return { kind: "set", negated, ranges };
 }
@@ -98,12 +118,17 @@ function compareChars(a: string, b: string): number {
   return (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0);
 }
 
+/** Whether the whole text matches. */
+export function matches(pattern: Pattern, text: string): boolean {
+  return matchesFolded(pattern, foldedText(text));
+}
+
 /**
- * Whether the whole text matches. On a mismatch only the last `*` is moved on: an earlier one can always take what it
- * took first, so no other choice needs to be tried.
+ * Whether a folded text matches as a whole. On a mismatch only the last `*` is moved on: an earlier one can always take
+ * what it took first, so no other choice needs to be tried.
  */
-export function matches({ steps }: Pattern, text: string): boolean {
-  const chars = [...foldText(text)];
+export function matchesFolded({ head, tail, steps }: Pattern, { text, chars }: FoldedText): boolean {
+  if (!text.startsWith(head) || !text.endsWith(tail)) return false;
   let [step, at, lastRun, lastAt] = [0, 0, -1, 0];
   while (at < chars.length) {
     const current = steps[step];

@@ -4,18 +4,20 @@
 
 import { type Address, type AddressKey, addressKey, type Domain, domainOf, parseAddress, type ReversePath, tableKeys } from "./address.ts";
 import type { AutomaticReason } from "./automatic.ts";
-import { findBlock, indexBlocklist, sendersOf } from "./blocklist.ts";
-import { type Bounce, bounceEdits, failedAddress, isFromSesDaemon } from "./bounce.ts";
-import { type Dsn, readDsn } from "./dsn.ts";
+import { type BlocklistWarning, findBlock, indexBlocklist } from "./blocklist.ts";
+import { type Bounce, bounceEdits, isFromSesComplaints, isFromSesDaemon } from "./bounce.ts";
+import { type Dsn, noDsn, readDsn } from "./dsn.ts";
 import { type Deliver, type Effect, type EffectKey, type Forward, keyOf, type Reply } from "./effect.ts";
 import { planForward } from "./forward-decision.ts";
 import type { HeaderDefect, HeaderEdit } from "./header.ts";
 import { isEditable, isReadable, type Mail } from "./mail.ts";
-import type { EpochMs, MailId, Verdicts } from "./notice.ts";
+import type { EpochMs, MailId } from "./notice.ts";
 import type { DirectoryRows, ReplyMemory } from "./ports.ts";
 import { planReply } from "./reply-decision.ts";
 import { quote } from "./result.ts";
 import { decodeRules, noRules } from "./rule.ts";
+import { sendersOf } from "./sender.ts";
+import type { Verdicts } from "./ses-verdicts.ts";
 import { type LoopMark, readLoopMark } from "./trace.ts";
 import type { Final } from "./verdict.ts";
 
@@ -33,6 +35,8 @@ export type Facts = Readonly<{
   finals: ReadonlyMap<EffectKey, Final>;
   /** Live reply memory for this sender, by recipient. */
   answered: ReadonlyMap<AddressKey, ReplyMemory>;
+  /** File names in the mail, as far as anybody needed to know: they are looked for only where a forward leaves by SES. */
+  attachments: readonly string[];
   loopKey: Uint8Array;
 }>;
 
@@ -64,7 +68,7 @@ export type WithheldReason =
   | "to-sender" // the target sent the mail
   | "too-many-hops"
   | "header-unreadable"
-  | "address-unsupported" // a local part outside ASCII: neither SES nor a header takes it (RFC 6531)
+  | "address-unsupported" // a local part outside ASCII (RFC 6531), or by SES a domain that it takes for none
   | "sender-unreadable";
 
 export type Withheld = Readonly<{ kind: "reply" | "forward"; to?: Address; reason: WithheldReason }>;
@@ -72,6 +76,7 @@ export type Withheld = Readonly<{ kind: "reply" | "forward"; to?: Address; reaso
 /** What an administrator should know; nothing stopped because of it. */
 export type Warning =
   | { readonly kind: "rule-invalid"; readonly table: "rules" | "blocked"; readonly key: string; readonly text: string }
+  | { readonly kind: "blocks-everybody"; readonly key: string; readonly text: string } // a pattern such as `*`
   | { readonly kind: "mail-defect"; readonly defect: HeaderDefect }
   | { readonly kind: "loop-mark-forged" }
   | { readonly kind: "reverse-path-unreadable" };
@@ -127,7 +132,8 @@ export type About = Readonly<{
   reversePath: ReversePath;
   senders: readonly Address[];
   mark: LoopMark;
-  fromSes: boolean;
+  /** Why nobody answers, because one of SES's machines wrote the mail. */
+  fromSes: WithheldReason | null;
   dsn: Dsn;
   edits: readonly HeaderEdit[];
   /** Why no rule of anybody runs. */
@@ -139,7 +145,7 @@ function study(facts: Facts): About {
   const { mail, bounce } = facts;
   const reversePath = facts.envelope.reversePath ?? null;
   const mark = readLoopMark(facts.loopKey, mail.block);
-  const dsn: Dsn = bounce === "not-a-bounce" ? { finalRecipients: [], original: null } : readDsn(mail);
+  const dsn: Dsn = bounce === "not-a-bounce" ? noDsn : readDsn(mail);
   const warnings: Warning[] = mail.defects.map((defect) => ({ kind: "mail-defect", defect }));
   if (mark === "forged") warnings.push({ kind: "loop-mark-forged" });
   if (facts.envelope.reversePath === undefined) warnings.push({ kind: "reverse-path-unreadable" });
@@ -147,7 +153,7 @@ function study(facts: Facts): About {
     reversePath,
     senders: sendersOf(reversePath, mail),
     mark,
-    fromSes: isFromSesDaemon(mail),
+    fromSes: isFromSesDaemon(mail) ? "ses-bounce" : isFromSesComplaints(mail) ? "report" : null,
     dsn,
     edits: deliveryEdits(mail, bounce, dsn),
     noRules: ruleStop(facts, mark),
@@ -169,15 +175,14 @@ function deliveryEdits(mail: Mail, bounce: Bounce, dsn: Dsn): readonly HeaderEdi
   if (!isEditable(mail)) return [];
   const top: readonly HeaderEdit[] =
     mail.block.fields[0]?.key === "return-path" ? [{ kind: "remove", name: "Return-Path", which: "topmost" }] : [];
-  const failed = typeof bounce === "object" ? failedAddress(bounce, dsn) : null;
-  return typeof bounce === "object" && failed !== null ? [...top, ...bounceEdits(mail, bounce, failed)] : top;
+  return [...top, ...bounceEdits(mail, bounce, dsn)];
 }
 
 async function courseOf(recipient: Address, facts: Facts, policy: Policy, about: About): Promise<Course> {
   const keys = tableKeys(recipient);
   const blockedRows = keys.filter((key) => facts.rows.blocked.has(key)).map((key) => ({ key, patterns: facts.rows.blocked.get(key) }));
   const patterns = indexBlocklist(blockedRows);
-  const blockWarnings = patterns.warnings.map((warning): Warning => ({ kind: "rule-invalid", table: "blocked", ...warning }));
+  const blockWarnings = patterns.warnings.map(warningOf);
   const block = findBlock(patterns, about.senders);
   if (block !== null) return { kind: "block", recipient, ...block, warnings: blockWarnings };
   const row = keys.find((key) => facts.rows.rules.has(key)) ?? null;
@@ -195,6 +200,10 @@ async function courseOf(recipient: Address, facts: Facts, policy: Policy, about:
     withheld: all.filter((item): item is Withheld => !("key" in item)),
     warnings: [...about.warnings, ...blockWarnings, ...ruleWarnings],
   };
+}
+
+function warningOf({ kind, key, text }: BlocklistWarning): Warning {
+  return kind === "broad" ? { kind: "blocks-everybody", key, text } : { kind: "rule-invalid", table: "blocked", key, text };
 }
 
 /** Names a course that serves nobody in one line, for logs and for people. */

@@ -114,7 +114,8 @@ export type Lease = Readonly<{
 export type Claim =
   | { readonly kind: "held"; readonly lease: Lease }
   | { readonly kind: "busy"; readonly until: EpochMs }
-  | { readonly kind: "closed" };
+  /** Done, and for whom: a second notice of the same mail may name others. */
+  | { readonly kind: "closed"; readonly finals: ReadonlyMap<EffectKey, Final> };
 
 /** One row of the reply memory: this recipient answered this sender. */
 export type ReplyRow = Readonly<{

@@ -2,14 +2,16 @@
 // and as pure. What a reply looks like is for reply.ts; whether a mail is automatic is for automatic.ts.
 // RFC 3834 §2 and §4, RFC 5230 §4.
 
-import { type Address, addressKey, asciiAddress } from "./address.ts";
+import { type Address, addressKey, asciiAddress, domainOf } from "./address.ts";
 import { automaticReason } from "./automatic.ts";
+import { correspondentOf } from "./correspondent.ts";
 import { keyOf, type Reply } from "./effect.ts";
 import type { EpochMs } from "./notice.ts";
 import type { About, Facts, Policy, Withheld, WithheldReason } from "./plan.ts";
 import { composeReply } from "./reply.ts";
 import { routeTo } from "./route.ts";
 import { isActive, type Rules } from "./rule.ts";
+import { sesTakesDomain } from "./ses-limit.ts";
 
 const day = 86_400_000; // ms
 
@@ -27,18 +29,18 @@ export async function planReply(
   const withheld = (reason: WithheldReason): Withheld => ({ kind: "reply", reason });
   if (!isActive(rule, receivedAt)) return withheld("not-active");
   if (about.noRules !== null) return withheld(about.noRules);
-  if (about.fromSes) return withheld("ses-bounce");
+  if (about.fromSes !== null) return withheld(about.fromSes);
   if (facts.envelope.reversePath === undefined) return withheld("sender-unreadable");
   const sender = about.reversePath;
   const automatic = automaticReason(mail, sender, recipient);
   if (automatic !== null || sender === null) return withheld(automatic ?? "null-reverse-path");
   const [self, to] = [asciiAddress(recipient), asciiAddress(sender)];
-  if (self === null || to === null) return withheld("address-unsupported");
+  const route = routeTo(sender, facts.domains);
+  if (self === null || to === null || (route === "ses" && !sesTakesDomain(domainOf(sender)))) return withheld("address-unsupported");
   const memory = facts.answered.get(addressKey(recipient));
   // The memory of this very mail does not withhold: the executor tells whether that attempt is in doubt.
   if (memory && memory.mailId !== mailId && memory.until > receivedAt && memory.textHash === rule.textHash)
     return withheld("already-answered");
-  const route = routeTo(sender, facts.domains);
   return {
     kind: "reply",
     key: keyOf("reply", recipient),
@@ -48,6 +50,7 @@ export async function planReply(
     route,
     draft: await composeReply({ mail, mailId, receivedAt, recipient: self, sender: to, rule, loopKey }),
     textHash: rule.textHash,
+    rememberAs: correspondentOf(sender, mail),
     rememberUntil: (receivedAt + policy.replyEveryDays * day) as EpochMs,
   };
 }

@@ -1,17 +1,22 @@
 // Reply: the out-of-office answer to one mail, composed so that every attempt builds the same octets. It goes to the
 // reverse-path and nobody else (RFC 3834 §4, RFC 5230 §4.5), says that it is automatic (RFC 3834 §5) and quotes at most
 // 2 KB of the original, as text. The one file that knows mimetext, which here only puts encoded parts side by side; the
-// header is written by header.ts. Whether to reply is decided in plan.ts.
+// header is written by header.ts. Whether to reply is decided in reply-decision.ts.
 
 import { createMimeMessage } from "mimetext/browser";
 import { type Address, domainOf } from "./address.ts";
-import { readableText, textOfHtml } from "./body.ts";
+import { withoutControls } from "./body.ts";
 import { utf8 } from "./bytes.ts";
 import { mailDate, type NewField, ownFields, references, structured } from "./draft.ts";
 import type { Draft } from "./effect.ts";
+import { decodeWords } from "./encoded-word.ts";
+import { excerptLine } from "./excerpt.ts";
 import { safeText, writeBlock } from "./header.ts";
+import { endsInside, textOfHtml } from "./html-text.ts";
 import { type Mail, messageIdOf, subjectOf } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
+import { htmlQuotation, plainQuotation, type Quotation, quotationOf } from "./quotation.ts";
+import { quotedPrintable } from "./quoted-printable.ts";
 import type { ReplyRule } from "./rule.ts";
 import { derivedId } from "./trace.ts";
 
@@ -26,22 +31,23 @@ export type ReplyOccasion = Readonly<{
   loopKey: Uint8Array;
 }>;
 
-const maxQuote = 2048; // octets; more would make the answerer an amplifier
+const maxSubject = 256; // characters; what Pigeonhole allows
 
 /** Composes the reply. */
 export async function composeReply(occasion: ReplyOccasion): Promise<Draft> {
   const { mail, mailId, recipient, sender, rule } = occasion;
-  const quoted = cut(await readableText(mail), maxQuote);
-  const body = rule.contentType === "html" ? htmlBody(occasion, quoted) : plainBody(rule.text, quoted, sender);
+  const quotation = await quotationOf(mail, sender);
+  const body = rule.contentType === "html" ? htmlBody(occasion, quotation) : plainBody(rule.text, quotation);
   const original = messageIdOf(mail);
+  const thread = references(mail, original);
   const fields: readonly NewField[] = [
-    structured("From", recipient),
-    structured("To", sender),
+    structured("From", recipient), // RFC 5230 §5.4; a name would have to be asked of somebody
+    structured("To", sender), // RFC 5230 §5.5; the sender's own names for it stay his
     { name: "Subject", value: { kind: "text", text: replySubject(rule, mail) } },
     structured("Date", mailDate(occasion.receivedAt)),
     structured("Message-ID", `<${derivedId("reply", mailId, recipient)}@${domainOf(recipient)}>`),
     ...(original === null ? [] : [structured("In-Reply-To", original)]), // RFC 5230 §5.8
-    ...(original === null ? [] : [structured("References", references(mail, original))]),
+    ...(thread === "" ? [] : [structured("References", thread)]),
     structured("Auto-Submitted", "auto-replied (vacation)"), // RFC 3834 §5
     structured("X-Auto-Response-Suppress", "All"),
     structured("Precedence", "bulk"),
@@ -54,75 +60,51 @@ export async function composeReply(occasion: ReplyOccasion): Promise<Draft> {
 
 type Body = Readonly<{ fields: readonly NewField[]; octets: Uint8Array }>;
 
-/** The rule's subject, else `Auto: ` and the original's, else a plain one (RFC 5230 §5.3). */
+/**
+ * The rule's subject, else `Auto: ` and the original's, else a plain one (RFC 5230 §5.3). An `Auto: ` that stands in front
+ * already is not repeated. Encoded words in a rule, as a Sieve script may hold them, are read.
+ */
 function replySubject(rule: ReplyRule, mail: Mail): string {
-  const own = safeText(rule.subject ?? "");
+  const own = excerptLine(decodeWords(rule.subject ?? ""), maxSubject);
   if (own !== "") return own;
-  const original = safeText(subjectOf(mail) ?? "");
-  return original === "" ? "Automated reply" : safeText(`Auto: ${original}`);
+  const original = safeText(subjectOf(mail) ?? "", Number.MAX_SAFE_INTEGER).replace(/^(?:auto: ?)+/i, "");
+  return original === "" ? "Automated reply" : excerptLine(`Auto: ${original}`, maxSubject);
 }
 
-function plainBody(text: string, quoted: string, sender: Address): Body {
-  const quote = quoted === "" ? "" : `\n\n${sender} wrote:\n${quoted.replace(/^/gm, "> ")}`;
+function plainBody(text: string, quotation: Quotation | null): Body {
   return {
     fields: [structured("Content-Type", "text/plain; charset=utf-8"), structured("Content-Transfer-Encoding", "quoted-printable")],
-    octets: utf8(quotedPrintable(`${text.trimEnd()}${quote}\n`)),
+    octets: utf8(quotedPrintable(plainText(withoutControls(text), quotation))),
   };
 }
 
-function htmlBody({ rule, sender, mailId, recipient }: ReplyOccasion, quoted: string): Body {
-  const boundary = `sesame-${derivedId("boundary", mailId, recipient)}`;
-  const quote = quoted === "" ? "" : `\n<p>${escapeHtml(sender)} wrote:</p>\n<blockquote><pre>${escapeHtml(quoted)}</pre></blockquote>\n`;
-  const plain = `${textOfHtml(rule.text).trim()}${quoted === "" ? "" : `\n\n${sender} wrote:\n${quoted.replace(/^/gm, "> ")}`}\n`;
+function plainText(text: string, quotation: Quotation | null): string {
+  return `${text.trimEnd()}\n${quotation === null ? "" : `\n${plainQuotation(quotation)}\n`}`;
+}
+
+/** The user's HTML as it is, and a text that says the same (RFC 2046 §5.1.4). */
+function htmlBody({ rule, mailId, recipient }: ReplyOccasion, quotation: Quotation | null): Body {
+  const html = withoutControls(rule.text);
+  // Quoted-printable never holds "=_", so no line of a part can be taken for this boundary (RFC 2045 §6.7, RFC 2046 §5.1.1).
+  const boundary = `=_sesame_${derivedId("boundary", mailId, recipient)}`;
+  const parts = [
+    ["text/plain", plainText(textOfHtml(html, { keepLinks: true }), quotation).trimEnd()],
+    ["text/html", withQuotation(html, quotation)],
+  ] as const;
   const tree = createMimeMessage();
-  for (const [contentType, data] of [
-    ["text/plain", plain],
-    ["text/html", `${rule.text}${quote}`],
-  ] as const) {
-    tree.addMessage({ contentType, encoding: "quoted-printable", data: quotedPrintable(data) });
+  for (const [contentType, text] of parts) {
+    tree.addMessage({ contentType, encoding: "quoted-printable", data: quotedPrintable(text) });
   }
-  const parts = tree.dumpTextContent(tree.getMessageByType("text/plain"), tree.getMessageByType("text/html"), boundary);
+  const joined = tree.dumpTextContent(tree.getMessageByType("text/plain"), tree.getMessageByType("text/html"), boundary);
   return {
     fields: [structured("Content-Type", `multipart/alternative; boundary="${boundary}"`)],
-    octets: utf8(`${parts.replace(/\r?\n/g, "\r\n")}\r\n--${boundary}--\r\n`),
+    octets: utf8(`${joined}\r\n--${boundary}--\r\n`),
   };
 }
 
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
-
-/** Cuts a text at a number of octets, never inside a character, and says so. */
-function cut(text: string, octets: number): string {
-  const all = utf8(text);
-  if (all.length <= octets) return text;
-  return `${new TextDecoder()
-    .decode(all.subarray(0, octets))
-    .replace(/\ufffd+$/, "")
-    .trimEnd()}\n[…]`;
-}
-
-/** Quoted-printable with lines of at most 76 characters and CRLF (RFC 2045 §6.7). */
-export function quotedPrintable(text: string): string {
-  return text.replace(/\r\n?/g, "\n").split("\n").map(encodeLine).join("\r\n");
-}
-
-function encodeLine(line: string): string {
-  const octets = utf8(line);
-  let output = "";
-  let width = 0;
-  octets.forEach((octet, index) => {
-    const last = index === octets.length - 1;
-    // A leading dot and "From " are altered by careless hosts on the way (RFC 2049 §3).
-    const risky = (index === 0 && (octet === 46 || octet === 70)) || (last && (octet === 32 || octet === 9));
-    const plain = ((octet > 32 && octet < 127 && octet !== 61) || octet === 32 || octet === 9) && !risky;
-    const part = plain ? String.fromCharCode(octet) : `=${octet.toString(16).toUpperCase().padStart(2, "0")}`;
-    if (width + part.length > 75) {
-      output += "=\r\n";
-      width = 0;
-    }
-    output += part;
-    width += part.length;
-  });
-  return output;
+/** The quotation stands within the body, where there is one, and is left to the plain part where it could not be text. */
+function withQuotation(html: string, quotation: Quotation | null): string {
+  if (quotation === null || endsInside(html)) return html;
+  const [end] = [...html.matchAll(/<\/(?:body|html)\s*>/gi)].map((match) => match.index);
+  return `${html.slice(0, end)}\n${htmlQuotation(quotation)}${end === undefined ? "" : `\n${html.slice(end)}`}`;
 }

@@ -14,8 +14,27 @@ export function err<E>(error: E): { readonly ok: false; readonly error: E } {
   return { ok: false, error };
 }
 
-/** Quotes a value for an error text: JSON form, cut after 120 characters so that hostile input cannot fill a log. */
+const [maxQuoted, maxDepth] = [120, 8];
+
+/**
+ * Quotes a value for an error text: JSON form, cut after 120 characters so that hostile input cannot fill a log. No more
+ * of it is looked at: a value that is nested some ten thousand deep would take a JSON writer's stack, and seconds.
+ */
 export function quote(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(JSON.stringify(value));
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+  const text = jsonOf(value, 0);
+  return text.length > maxQuoted ? `${text.slice(0, maxQuoted - 3)}...` : text;
+}
+
+function jsonOf(value: unknown, depth: number): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, maxQuoted));
+  if (typeof value !== "object" || value === null) return String(value);
+  const isList = Array.isArray(value);
+  if (depth === maxDepth) return isList ? "[...]" : "{...}";
+  let text = "";
+  for (const [key, item] of isList ? value.entries() : Object.entries(value)) {
+    if (item === undefined && !isList) continue;
+    text += `${text === "" ? "" : ","}${isList ? "" : `${jsonOf(key, 0)}:`}${jsonOf(item, depth + 1)}`;
+    if (text.length > maxQuoted) break;
+  }
+  return isList ? `[${text}]` : `{${text}}`;
 }

@@ -74,11 +74,12 @@ function markOf(courses: readonly Course[], verdicts: ReadonlyMap<EffectKey, Ver
   return { status: statusOfEnds(ends), invalidInboxes, blockedSender: block?.matched ?? null };
 }
 
-/** A relayed forward counts as a delivery: an address may exist only to pass mail on. */
+/** A relayed forward counts as a delivery: an address may exist only to pass mail on. A notice in its place does not. */
 function endOf(course: Course, verdicts: ReadonlyMap<EffectKey, Verdict>): End {
   if (course.kind === "block") return "blocked";
   if (course.kind === "refuse") return "refused";
-  const reached = course.effects.filter(({ kind }) => kind !== "reply").map(({ key }) => verdicts.get(key));
+  const carriers = course.effects.filter((effect) => effect.kind === "deliver" || (effect.kind === "forward" && !effect.notice));
+  const reached = carriers.map(({ key }) => verdicts.get(key));
   if (reached.some((verdict) => verdict?.action === "delivered" || verdict?.action === "relayed")) return "good";
   const [delivery] = reached;
   return delivery?.action === "failed" && delivery.status.startsWith("5.1.") ? "invalid" : "failed";

@@ -23,20 +23,27 @@ export function loopMark(key: Uint8Array, address: string, mailId: MailId): stri
 }
 
 function macOf(key: Uint8Array, address: string, id: string, hop: string): string {
-  return hex(hmac(sha256, key, utf8(JSON.stringify(["sesame loop mark", address.toLowerCase(), id, hop])))).slice(0, 32);
+  // Hosts on the way fold and unfold, and a quoted local part may hold spaces.
+  const folded = address.toLowerCase().replace(/\s+/g, " ");
+  return hex(hmac(sha256, key, utf8(JSON.stringify(["sesame loop mark", folded, id, hop])))).slice(0, 32);
 }
 
-/** Reads all X-Loop fields. Those of other programs have no mark and mean nothing here. */
+const mark = /^(\S.{0,400}?)\s*;\s*id=([0-9a-f]{32})\s*;\s*hop=(\d{1,3})\s*;\s*mac=([0-9a-f]{32})\s*;?$/i;
+
+/**
+ * Reads all X-Loop fields, white space as other hosts may have left it. One true mark is enough, whatever stands beside
+ * it. Fields of other programs have no mark and mean nothing here.
+ */
 export function readLoopMark(key: Uint8Array, block: HeaderBlock): LoopMark {
   let found: LoopMark = "none";
   for (const value of valuesOf(block, "X-Loop")) {
-    const match = /^(\S+); id=([0-9a-f]{32}); hop=(\d{1,3}); mac=([0-9a-f]{32})$/.exec(value);
+    const match = mark.exec(value);
     if (match === null) {
-      if (/\bmac=/.test(value)) found = "forged";
+      if (/\bmac\s*=/i.test(value)) found = "forged";
       continue;
     }
     const [, address = "", id = "", hop = "", mac = ""] = match;
-    if (equal(mac, macOf(key, address, id, hop))) return "ours";
+    if (equal(mac.toLowerCase(), macOf(key, address, id.toLowerCase(), hop))) return "ours";
     found = "forged";
   }
   return found;

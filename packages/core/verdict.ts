@@ -34,6 +34,8 @@ export type SkipReason =
   | "reply-in-doubt" // an earlier attempt may have sent this reply: at most once
   | "too-late" // a reply a day after the mail helps nobody
   | "not-delivered" // the mail did not reach the mailbox, so nobody is out of office there
+  | "blocked" // the recipient's blocklist refused the sender
+  | "dropped" // the operator drops mail with this verdict of SES
   | "delivery-refused"; // the mailbox refused the content or by policy, so it is not passed on
 
 /** How one effect ended. `detail` is text for people; it never decides anything. */

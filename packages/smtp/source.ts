@@ -1,12 +1,16 @@
 // Source: the octets of a mail as the stream that nodemailer pipes into the session. Its end is the moment before the
 // final dot goes out, which is how a session knows from when on the server may have the mail. nodemailer stuffs dots and
-// makes every bare CR or LF a CRLF, so nothing in a mail can end it early (RFC 5321 §2.3.8, §4.5.2).
+// makes every bare CR or LF a CRLF, so nothing in a mail can end it early (RFC 5321 §2.3.8, §4.5.2). NUL, which
+// neither 7bit nor 8bit data may hold (RFC 2045 §2.7, §2.8), is replaced here.
 
 import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import type { Content } from "@sesame/core";
 
 const slice = 64 * 1024; // octets: the unit of back-pressure, and of the deadline for each chunk
+// What Dovecot stores in the place of NUL, which IMAP cannot carry either (RFC 3501 §4.3.1). One octet for one: the size
+// that MAIL declares stays right, and no dot moves to the start of a line, as it would if NUL were taken out.
+const nulSubstitute = 0x80;
 
 /** What a session is told while a mail leaves it. */
 export type SourceWatch = Readonly<{
@@ -34,7 +38,7 @@ async function* chunks(content: Content, watch: SourceWatch): AsyncGenerator<Buf
     octets += piece.length;
     for (let at = 0; at < piece.length; at += slice) {
       watch.waits("server");
-      yield Buffer.from(piece.buffer, piece.byteOffset + at, Math.min(slice, piece.length - at));
+      yield withoutNul(Buffer.from(piece.buffer, piece.byteOffset + at, Math.min(slice, piece.length - at)));
     }
     watch.waits("store");
   }
@@ -48,4 +52,9 @@ async function* piecesOf(content: Content, watch: SourceWatch): AsyncGenerator<U
   if (content.rest === null) return;
   watch.waits("store");
   yield* content.rest();
+}
+
+/** The octets themselves where there is no NUL in them, else a copy: others may be sending the same octets. */
+function withoutNul(octets: Buffer): Buffer {
+  return octets.includes(0) ? Buffer.from(octets.map((octet) => (octet === 0 ? nulSubstitute : octet))) : octets;
 }

@@ -110,11 +110,11 @@ test("plan() composes a reply and a forward that another parser reads as meant",
   );
   const [reply, forward] = await Promise.all(drafts.map(({ head, body }) => simpleParser(Buffer.concat([head, body]))));
   expect(reply?.subject).toBe("Auto: Grüße Bcc: evil@x.test");
-  expect(reply?.text).toBe("Ich bin weg – bis Montag\n\nbob@remote.test wrote:\n> Hällo\n");
+  expect(reply?.text).toBe("Ich bin weg – bis Montag\n\nbob@remote.test:\n> Hällo\n");
   expect(reply?.headers.get("auto-submitted")).toBe("auto-replied (vacation)");
   expect(reply?.inReplyTo).toBe("<m1@remote.test>");
   expect([reply?.bcc, forward?.bcc]).toEqual([undefined, undefined]);
-  expect(forward?.from?.value).toEqual([{ address: "alice@example.com", name: "Bob evil y.test via example.com" }]);
+  expect(forward?.from?.value).toEqual([{ address: "alice@example.com", name: "Bob via example.com" }]);
   expect(forward?.replyTo?.value[0]?.address).toBe("bob@remote.test");
   expect(forward?.subject).toBe("FWD: Grüße Bcc: evil@x.test");
   expect(forward?.text).toBe("Hällo\n");
@@ -199,16 +199,4 @@ test("plan() reads the header block alone when nothing must be quoted", async ()
   const whole = factsOf({ body: "x".repeat(100_000), rules: { "alice@example.com": { forwards: ["x@other.test"] } } });
   const cut = { ...whole, mail: { ...whole.mail, head: octets.subarray(0, whole.mail.bodyStart) } };
   expect(await plan(cut)).toEqual(await plan(whole));
-});
-
-test("plan() leaves out a field that no line can hold, and still forwards", async () => {
-  const long = "x".repeat(1200);
-  const header = `${personal}Content-Type: text/plain; name="ü${long}"\r\nThread-Topic: ü${long}\r\nImportance: ${long}\r\nSensitivity: Größe\r\n`;
-  const forward = (await serveOf({ header, rules: { "alice@example.com": { forwards: ["x@other.test"] } } })).effects.find(
-    ({ kind }) => kind === "forward",
-  );
-  if (forward?.kind !== "forward") throw new Error("no forward");
-  const text = new TextDecoder().decode(forward.draft.head);
-  expect(text).not.toMatch(/Content-Type|Thread-Topic|Importance/);
-  expect(text).toContain("Sensitivity: Gr%C3%B6%C3%9Fe\r\n");
 });

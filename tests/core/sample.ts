@@ -11,6 +11,7 @@ import {
   parseReversePath,
   plan,
   type Serve,
+  scanAttachments,
 } from "@sesame/core";
 
 /** Header of an ordinary mail from a person. */
@@ -51,6 +52,7 @@ export function factsOf({
     rows: { rules: new Map(Object.entries(rules)), blocked: new Map(Object.entries(blocked)) },
     finals: new Map(),
     answered: new Map(),
+    attachments: scanAttachments(openMail(octets, octets.length)).names(),
     loopKey: new Uint8Array(32).fill(7),
     ...facts,
   };

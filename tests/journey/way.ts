@@ -59,7 +59,7 @@ export class TestWay {
       sentAt: this.clock.now(),
       body: this.#body,
     };
-    return travel(entry, this.#way());
+    return travel(entry, this.way());
   }
 
   /** Receives until it is acknowledged, as a queue would bring it back; gives the number of receives. */
@@ -73,7 +73,7 @@ export class TestWay {
     throw new Error("it never ends");
   }
 
-  #way(): Way {
+  way(): Way {
     return {
       store: this.faults.wrap("MailStore", this.store),
       directory: this.faults.wrap("Directory", this.directory),

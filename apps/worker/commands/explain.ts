@@ -2,38 +2,62 @@
 // the very functions of the worker and sends nothing.
 
 import { readFile } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { err, fromBase64, ok, plan, quote, type Result } from "@sesame/core";
 import { z } from "zod";
-import { planJson, planText } from "../explanation.ts";
-import { decodeFacts } from "../facts.ts";
+import { planJson } from "../explanation/plan-json.ts";
+import { explainText } from "../explanation/plan-text.ts";
+import { decodeFacts, unknownFacts } from "../facts.ts";
+import { linesOf } from "../lines.ts";
+
+/** Where one explanation goes, and what is wrong with the question. */
+export type ExplainStreams = Readonly<{ out: Writable; problems: Writable }>;
 
 /** Explains one mail. Returns the exit code. */
 export async function explainOne(
   mailPath: string,
   factsPath: string,
   options: Readonly<{ json?: boolean }>,
-  out: Writable,
+  { out, problems }: ExplainStreams,
 ): Promise<number> {
-  const mail = new Uint8Array(await readFile(mailPath));
-  const json = parseJson(await readFile(factsPath, "utf8"), factsPath);
-  const facts = json.ok ? decodeFacts(json.value, mail) : json;
-  if (!facts.ok) {
-    process.stderr.write(`${facts.error}\n`);
+  const read = await readCaseFiles(mailPath, factsPath);
+  const known = read.ok ? decodeFacts(read.value.facts, read.value.mail) : read;
+  if (!read.ok || !known.ok) {
+    problems.write(`${read.ok ? (known.ok ? "" : known.error) : read.error}\n`);
     return 2;
   }
-  const decided = await plan(facts.value);
-  const answer = { id: facts.value.mailId, plan: planJson(decided, mail, facts.value.mail.bodyStart) };
-  out.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : planText(decided));
+  for (const name of unknownFacts(read.value.facts))
+    problems.write(`Cannot use ${quote(name)} of the facts as no fact has this name: it is passed over\n`);
+  const { facts, policy } = known.value;
+  const decided = await plan(facts, policy);
+  const answer = { id: facts.mailId, plan: planJson(decided, read.value.mail, facts.mail.bodyStart) };
+  out.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : explainText(decided, facts));
   return 0;
+}
+
+async function readCaseFiles(mailPath: string, factsPath: string): Promise<Result<Readonly<{ mail: Uint8Array; facts: unknown }>>> {
+  const [mail, text] = [await readAny(mailPath, "mail"), await readAny(factsPath, "facts")];
+  if (!mail.ok) return mail;
+  if (!text.ok) return text;
+  const facts = parseJson(new TextDecoder().decode(text.value), factsPath);
+  return facts.ok ? ok({ mail: mail.value, facts: facts.value }) : facts;
+}
+
+async function readAny(path: string, what: string): Promise<Result<Uint8Array>> {
+  try {
+    return ok(new Uint8Array(await readFile(path)));
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? ` (${error.code})` : "";
+    return err(`Cannot read the ${what} as a readable file must be named: current value is ${quote(path)}${code}`);
+  }
 }
 
 function parseJson(text: string, path: string): Result<unknown> {
   try {
     return ok(JSON.parse(text));
-  } catch {
-    return err(`Cannot read the facts in ${path} as they must be JSON: current value is ${quote(text)}`);
+  } catch (error) {
+    const where = error instanceof Error ? ` (${error.message})` : "";
+    return err(`Cannot read the facts in ${path} as they must be JSON: current value is ${quote(text)}${where}`);
   }
 }
 
@@ -41,7 +65,7 @@ const caseShape = z.object({ id: z.unknown(), mail: z.string(), facts: z.unknown
 
 /** Explains NDJSON cases, one answer line each, in order. A bad case gets an answer with its error. */
 export async function explainBatch(input: Readable, out: Writable): Promise<number> {
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(input)) {
     if (line.trim() === "") continue;
     if (!out.write(`${JSON.stringify(await explainCase(line))}\n`)) await new Promise((resolve) => out.once("drain", resolve));
   }
@@ -57,7 +81,8 @@ export async function explainCase(line: string): Promise<Record<string, unknown>
   if (octets === null) return { id, error: "Cannot explain a case as its mail must be Base64: current value is no Base64" };
   const decoded = decodeFacts(facts, octets);
   if (!decoded.ok) return { id, error: decoded.error };
-  return { id, plan: planJson(await plan(decoded.value), octets, decoded.value.mail.bodyStart) };
+  const { facts: known, policy } = decoded.value;
+  return { id, plan: planJson(await plan(known, policy), octets, known.mail.bodyStart) };
 }
 
 function readCase(line: string): Result<z.infer<typeof caseShape>> {

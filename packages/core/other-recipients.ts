@@ -1,0 +1,40 @@
+// Other recipients: two receipt rules of SES may match one mail, store it under one name and announce it twice, each time
+// for the recipients that its rule matched. The second notice then meets a mail that is closed, and those whom the first
+// one did not name must still get it. So a closed mail says for whom it was closed, the blocked ones included.
+// SES Developer Guide, "Amazon SES email receiving concepts and use cases" (each rule that matches is carried out).
+
+import { type Address, addressKey, type Domain, parseAddress } from "./address.ts";
+import { type EffectKey, keyOf } from "./effect.ts";
+import { served } from "./gather.ts";
+import type { MailId, Notice } from "./notice.ts";
+import type { Plan } from "./plan.ts";
+import { derivedId } from "./trace.ts";
+import type { Final, Verdict } from "./verdict.ts";
+
+/** The notice for those whom a closed mail did not reach, under a name of its own; `null` where it reached all. */
+export function noticeForOthers(notice: Notice, finals: ReadonlyMap<EffectKey, Final>, domains: readonly Domain[]): Notice | null {
+  const reached = new Set([...finals.keys()].flatMap(deliveredTo));
+  const recipients = served(notice, domains).filter((address) => !reached.has(addressKey(address)));
+  if (recipients.length === 0) return null;
+  const mailId = `${notice.mailId}#${derivedId("others", ...recipients.map(addressKey).sort()).slice(0, 12)}` as MailId;
+  return { ...notice, mailId, envelope: { ...notice.envelope, recipients } };
+}
+
+function deliveredTo(key: EffectKey): readonly string[] {
+  const [kind, ...rest] = key.split(" ");
+  const parsed = parseAddress(rest.join(" "));
+  return kind === "deliver" && parsed.ok ? [addressKey(parsed.value)] : [];
+}
+
+/** Finals for the recipients whom no delivery was tried for, so that the closed mail names them too. */
+export function finalsWithoutDelivery(
+  recipients: readonly Address[],
+  plan: Plan,
+  verdicts: ReadonlyMap<EffectKey, Verdict>,
+): readonly (readonly [EffectKey, Final])[] {
+  const reason = plan.kind === "discard" ? "dropped" : "blocked";
+  const tried = new Set([...verdicts.keys()].flatMap(deliveredTo));
+  return recipients
+    .filter((recipient) => !tried.has(addressKey(recipient)))
+    .map((recipient) => [keyOf("deliver", recipient), { action: "skipped", reason }]);
+}
