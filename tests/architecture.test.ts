@@ -14,6 +14,7 @@ const importsOf = (text: string) => [...text.matchAll(/(?:from|import)\s*\(?\s*"
 const packages: [string, RegExp][] = [
   ["packages/core", /^(?:\.\/[a-z-]+\.ts|zod|postal-mime|mimetext\/browser|@noble\/hashes\/.*|punycode\/.*)$/],
   ["packages/smtp", /^(?:\.\/[a-z-]+\.ts|node:.*|nodemailer(?:\/.*)?|@sesame\/core)$/],
+  ["packages/aws-adapters", /^(?:\.\/[a-z0-9-]+\.ts|node:.*|@aws-sdk\/(?:client|lib)-.*|@smithy\/node-http-handler|zod|@sesame\/core)$/],
 ];
 for (const [folder, allowed] of packages) {
   test(`${folder} imports only what it may`, () => {
@@ -39,7 +40,7 @@ test("one file each knows postal-mime and mimetext", () => {
 });
 
 test("Bun's own modules appear in the worker only, and no exported name says message", () => {
-  for (const { path, text } of [...sources("packages/core"), ...sources("packages/smtp")]) {
+  for (const { path, text } of ["core", "smtp", "aws-adapters"].flatMap((name) => sources(`packages/${name}`))) {
     expect(`${path} ${/\bBun\.|"bun:/.exec(text)?.[0] ?? "ok"}`).toBe(`${path} ok`);
     expect(`${path} ${/^export (?:type|class|function|const) \w*[Mm]essage\b/m.exec(text)?.[0] ?? "ok"}`).toBe(`${path} ok`);
   }

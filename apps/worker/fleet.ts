@@ -6,7 +6,7 @@ import type { Timers } from "@sesame/smtp";
 import type { Logger } from "pino";
 import { ByteBudget } from "./budget.ts";
 import { Circuit } from "./circuit.ts";
-import { type LogAddresses, logJournal } from "./log.ts";
+import { type LogAddresses, logJournal, maskAddresses } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { Poller, type PollerOptions } from "./poller.ts";
 import { StatusCount } from "./status.ts";
@@ -26,6 +26,8 @@ export type FleetOptions = Readonly<{
   waitSeconds: number;
   bytesInFlight: number;
   timers: Timers;
+  /** Hears every event beside the log and the metrics. */
+  witness?: Journal;
 }>;
 
 /** What a watcher sees of one domain. */
@@ -64,7 +66,11 @@ export class Fleet {
     this.#circuit = new Circuit({
       probe: options.probe,
       timers,
-      changed: (state, detail) => logger[state === "open" ? "error" : "info"]({ event: "circuit", state, detail }, `circuit ${state}`),
+      // The detail is the mail server's answer, which may repeat an address.
+      changed: (state, answer) => {
+        const detail = options.logAddresses === "masked" ? maskAddresses(answer) : answer;
+        logger[state === "open" ? "error" : "info"]({ event: "circuit", state, detail }, `circuit ${state}`);
+      },
     });
     metrics.watch({ bytesInFlight: () => this.#budget.held });
     this.#members = [...options.queues].map(([domain, queue]) => {
@@ -135,8 +141,8 @@ export class Fleet {
   }
 
   #journal(domain: Domain): Journal {
-    const { logger, logAddresses, metrics } = this.#options;
-    const journals = [logJournal(logger, domain, logAddresses), metrics.journal(domain)];
+    const { logger, logAddresses, metrics, witness } = this.#options;
+    const journals = [logJournal(logger, domain, logAddresses), metrics.journal(domain), ...(witness ? [witness] : [])];
     return {
       note: (event) => {
         this.#counts.get(domain)?.note(event);

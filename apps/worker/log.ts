@@ -1,7 +1,7 @@
 // Log: journal events as JSON lines on standard output, one closing line for each mail. No body text, no subject and no
 // secret is ever part of an event, so none can be part of a line.
 
-import { describeCourse, type EffectKey, type Journal, type JournalEvent, type Plan, type Verdict } from "@sesame/core";
+import { describeCourse, type Effect, type EffectKey, type Journal, type JournalEvent, type Plan, type Verdict } from "@sesame/core";
 import pino, { type Logger } from "pino";
 
 /** A logger of the documented form: `time` in RFC 3339 UTC, `level` as a word. */
@@ -54,11 +54,11 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
     case "bounce":
       logger.info(line, kind);
       break;
-    case "entry-undecodable":
-    case "port-error":
     case "unrecorded":
       logger.error(line, "done and not recorded: may be delivered more than once");
       break;
+    case "entry-undecodable":
+    case "port-error":
     case "audit-failed":
     case "set-aside":
       logger.error(line, kind);
@@ -112,6 +112,7 @@ function coursesOf(plan: Plan, verdicts: ReadonlyMap<EffectKey, Verdict>): reado
     const effects = course.effects.map((effect) => ({
       kind: effect.kind,
       ...(effect.kind !== "deliver" && { to: effect.to, route: effect.route }),
+      ...(effect.kind === "forward" && effect.notice !== null && { notice: effect.notice }),
       verdict: verdicts.get(effect.key) ?? null,
     }));
     return { kind: course.kind, recipient: course.recipient, effects, withheld: course.withheld, warnings: course.warnings };
@@ -125,13 +126,17 @@ function summary({ plan, verdicts, settlement }: MailEvent): string {
   if (plan.kind === "discard") return `dropped: ${plan.reason}`;
   const courses = plan.courses.map((course) => {
     if (course.kind !== "serve") return `${course.recipient} ${describeCourse(course)}`;
-    const done = course.effects.map(
-      (effect) => `${effect.kind === "deliver" ? "delivery" : `${effect.kind} to ${effect.to}`} ${inWords(verdicts.get(effect.key))}`,
-    );
+    const done = course.effects.map((effect) => `${deedOf(effect)} ${inWords(verdicts.get(effect.key))}`);
     const withheld = course.withheld.map(({ kind, to, reason }) => `no ${kind}${to ? ` to ${to}` : ""} (${reason})`);
     return `${course.recipient} ${[...done, ...withheld].join(", ")}`;
   });
   return `${end}: ${courses.join("; ")}`;
+}
+
+function deedOf(effect: Effect): string {
+  if (effect.kind === "deliver") return "delivery";
+  if (effect.kind === "forward" && effect.notice !== null) return `notice to ${effect.to} that a forward is not made (${effect.notice})`;
+  return `${effect.kind} to ${effect.to}`;
 }
 
 function inWords(verdict: Verdict | undefined): string {

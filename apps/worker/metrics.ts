@@ -129,21 +129,24 @@ function count(set: Set, domain: string, event: JournalEvent): void {
   }
 }
 
-function countDeed(set: Set, domain: string, { effect, route, verdict }: Extract<JournalEvent, { readonly kind: "deed" }>): void {
+function countDeed(set: Set, domain: string, event: Extract<JournalEvent, { readonly kind: "deed" }>): void {
+  const { effect, route, verdict, notice } = event;
   const result = verdict.action === "skipped" ? verdict.reason : verdict.action;
   if (effect === "deliver") set.deliveries.inc({ domain, action: verdict.action });
   if (effect === "reply") set.replies.inc({ domain, result });
-  if (effect === "forward") set.forwards.inc({ domain, route, result });
+  // A target that got a notice did not get the forward.
+  if (effect === "forward") set.forwards.inc({ domain, route, result: verdict.action === "relayed" ? (notice ?? result) : result });
   if (verdict.action === "delayed" && verdict.possibleDuplicate) set.duplicates.inc({ domain });
 }
 
 function countMail(set: Set, domain: string, event: Extract<JournalEvent, { readonly kind: "mail" }>): void {
-  const { settlement, plan, seconds } = event;
+  const { settlement, plan, seconds, receivedAt } = event;
   set.seconds.observe({ domain }, seconds);
   if (settlement.kind === "retry") {
     set.retries.inc({ domain, reason: settlement.reason });
     return;
   }
+  set.age.observe({ domain }, Math.max(0, Date.now() - receivedAt) / 1000);
   set.mails.inc({ domain, outcome: settlement.mark?.status ?? "closed" });
   countCourses(set, domain, plan);
 }

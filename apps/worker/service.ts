@@ -9,10 +9,11 @@ import { Fleet, type FleetOptions } from "./fleet.ts";
 import { healthApp, metricsApp, serve } from "./http.ts";
 import { makeMetrics } from "./metrics.ts";
 import { within } from "./signals.ts";
+import { keepTidy } from "./tidy.ts";
 import { version } from "./version.ts";
 
 /** The ports of a service, and how to let go of them. */
-export type ServicePorts = Pick<FleetOptions, "queues" | "ledger" | "courier" | "probe" | "way"> &
+export type ServicePorts = Pick<FleetOptions, "queues" | "ledger" | "courier" | "probe" | "way" | "witness"> &
   Readonly<{
     smtpSessions(): Readonly<{ idle: number; busy: number }>;
     /** Ends what is still under way at once, so that its verdicts come in. */
@@ -64,7 +65,9 @@ export async function openService(config: Config, ports: ServicePorts, logger: L
     return err(`Cannot serve health and metrics as HEALTH_PORT and METRICS_PORT must be free: current value is ${taken}`);
   }
   fleet.start();
+  const untidy = keepTidy({ timers: wallTimers, resident: () => process.memoryUsage.rss(), collect: () => Bun.gc(true) });
   const end = async (graceSeconds: number) => {
+    untidy();
     const ending = fleet.end();
     let ended = (await within(graceSeconds, ending)) !== "over";
     if (!ended) {

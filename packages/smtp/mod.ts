@@ -4,6 +4,7 @@ export { SmtpCourier, type Reachability, type SmtpTargets } from "./courier.ts";
 export {
   defaultEhloName,
   isEhloName,
+  type SessionPhase,
   smtpDefaults,
   type SmtpCredentials,
   type SmtpOptions,
@@ -13,3 +14,4 @@ export {
 export type { PoolGauge } from "./pool.ts";
 export type { Capabilities } from "./session.ts";
 export { type Timers, wallTimers } from "./deadline.ts";
+export { askRelay, type RelayAnswer, type RelayQuestion } from "./relay.ts";

@@ -17,6 +17,9 @@ export type TlsMode =
 
 export type SmtpCredentials = Readonly<{ user: string; password: string }>;
 
+/** How far a session came: it is open; the answer to that command is read; the final dot has left; its answer is read. */
+export type SessionPhase = "connect" | "mail" | "rcpt" | "data" | "dot-sent" | "answer-read";
+
 export type SmtpOptions = Readonly<{
   /** Name for EHLO or LHLO: a fully qualified name or an address literal (RFC 5321 §4.1.1.1). */
   name: string;
@@ -50,6 +53,8 @@ export type SmtpOptions = Readonly<{
   maxTransactions: number;
   /** Octets of one reply: stops a server that never ends its line. */
   maxReplySize: number;
+  /** Told of each phase at once, for tests that end a process in the midst of a transaction. Must not throw. */
+  onPhase?: (phase: SessionPhase) => void;
 }>;
 
 /** The name that this machine can give without being refused: its own where that is fully qualified, else a literal. */

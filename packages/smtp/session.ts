@@ -4,11 +4,14 @@
 // It judges nothing (trouble.ts does) and reconnects nothing (pool.ts does).
 
 import type { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
+import { setImmediate } from "node:timers";
 import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import { Deadline, type Timers } from "./deadline.ts";
-import { type Ending, type Exchange, ExchangeLog } from "./exchange.ts";
-import type { SmtpOptions } from "./options.ts";
+import { type Ending, type Exchange, ExchangeLog, type Phase } from "./exchange.ts";
+import type { SessionPhase, SmtpOptions } from "./options.ts";
 import { type Reply, ReplyReader } from "./reply.ts";
 import { openSource } from "./source.ts";
 
@@ -53,6 +56,7 @@ export class SmtpSession {
     connection.on("end", () => this.#die({ kind: "lost", detail: "the connection ended" }));
     // nodemailer loses the LMTP answers that stood before a drop, and acts on answers before it has judged them.
     if (connection._socket) connection._socket.prependListener("data", (chunk: Buffer) => this.#hear(chunk));
+    if (options.onPhase) this.#watchPhases(options.onPhase);
   }
 
   get dead(): boolean {
@@ -158,9 +162,26 @@ export class SmtpSession {
 
   #answered(work: Work, reply: Reply): Ending | null {
     if (work.log === null) return reply.code === 0 || reply.code === 421 ? unasked(reply) : null;
+    const { phase } = work.log;
     const ending = work.log.hear(reply);
     this.#waitFor(work.log);
+    if (this.#options.onPhase) tellAnswer(this.#options.onPhase, phase);
     return ending;
+  }
+
+  #watchPhases(tell: (phase: SessionPhase) => void): void {
+    const socket = this.#connection._socket;
+    if (!socket) return;
+    // nodemailer pipes each mail into the socket: the end of that stream is its final dot.
+    socket.on("pipe", (mail: Readable) => mail.once("end", () => this.#tellDot(socket, tell)));
+    tell("connect");
+  }
+
+  /** Once the socket holds nothing back, and only where the answer was not quicker. */
+  #tellDot(socket: Socket, tell: (phase: SessionPhase) => void): void {
+    if (this.#death || this.#work?.log?.phase !== "dot") return;
+    if (socket.writableLength === 0) tell("dot-sent");
+    else setImmediate(() => this.#tellDot(socket, tell));
   }
 
   /** Each answer that is due has a deadline of its own (RFC 5321 §4.5.3.2). */
@@ -191,6 +212,12 @@ export class SmtpSession {
     log.dot();
     this.#waitFor(log);
   }
+}
+
+/** An answer was read in that phase. */
+function tellAnswer(tell: (phase: SessionPhase) => void, phase: Phase): void {
+  if (phase === "mail" || phase === "rcpt" || phase === "data") tell(phase);
+  if (phase === "dot") tell("answer-read");
 }
 
 /** What a server says without being asked: a goodbye, or something that would be taken for the next answer. */

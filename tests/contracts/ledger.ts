@@ -140,9 +140,9 @@ const recordCases: Cases<LedgerHarness> = {
   "record() closes a mail for everybody and for good": async ({ open, advance }) => {
     const one = open("one");
     expect(await one.record(await hold(one), finals([toAlice, delivered]), "close")).toBe("recorded");
-    expect(await one.claim(mail, 60)).toEqual({ kind: "closed" });
+    expect(await one.claim(mail, 60)).toEqual({ kind: "closed", finals: finals([toAlice, delivered]) });
     await advance(3600);
-    expect(await open("two").claim(mail, 60)).toEqual({ kind: "closed" });
+    expect(await open("two").claim(mail, 60)).toEqual({ kind: "closed", finals: finals([toAlice, delivered]) });
   },
   "record() lets finals stand that are recorded already": async ({ open }) => {
     const one = open("one");
@@ -174,7 +174,7 @@ const recordCases: Cases<LedgerHarness> = {
     const lease = await hold(one);
     await advance(61);
     expect(await one.record(lease, finals([toAlice, delivered]), "close")).toBe("recorded");
-    expect(await open("two").claim(mail, 60)).toEqual({ kind: "closed" });
+    expect(await open("two").claim(mail, 60)).toEqual({ kind: "closed", finals: finals([toAlice, delivered]) });
   },
   "record() is fenced and writes nothing when another owner took over": async ({ open, advance }) => {
     const [one, two] = [open("one"), open("two")];
@@ -193,7 +193,7 @@ const recordCases: Cases<LedgerHarness> = {
     await advance(61);
     await two.record(await hold(two), finals([toAlice, delivered]), "close");
     expect(await one.record(stale, finals([toAlice, failed]), "release")).toBe("fenced");
-    expect(await one.claim(mail, 60)).toEqual({ kind: "closed" });
+    expect(await one.claim(mail, 60)).toEqual({ kind: "closed", finals: finals([toAlice, delivered]) });
   },
 };
 

@@ -32,7 +32,7 @@ export class MemoryLedger implements Ledger {
 
   async claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
     const row = this.tables.mails.get(mailId) ?? { owner: null, until: 0, crashes: 0, finals: new Map(), closed: false };
-    if (row.closed) return { kind: "closed" };
+    if (row.closed) return { kind: "closed", finals: new Map(row.finals) };
     const expired = row.owner !== null && row.until <= this.#clock.now();
     if (row.owner !== null && row.owner !== this.#owner && !expired) return { kind: "busy", until: row.until as EpochMs };
     if (expired) row.crashes++;

@@ -121,6 +121,15 @@ describe("MaildirCourier", () => {
       expect((await readdir(join(folder, home))).sort()).toEqual(["cur", "new", "tmp"]);
     }));
 
+  test("send() stores NUL, bare CR, bare LF and lonely dots as they are", () =>
+    inDataFolder(async (folder) => {
+      const odd = new TextEncoder().encode("Subject: a\0b\r\n\r\n\0\n.\n\r.\r\r\n.\r\nend");
+      const stored = { pieces: [odd], rest: null, size: odd.length, eightBit: true };
+      await new MaildirCourier({ folder }).send("mailbox", consignment("alice@example.com", { content: stored }));
+      const [file = ""] = await tree(folder);
+      expect(new Uint8Array(await readFile(join(folder, file)))).toEqual(odd);
+    }));
+
   test("send() is the same file when it is repeated, in new/ and in cur/ with flags", () =>
     inDataFolder(async (folder) => {
       const courier = new MaildirCourier({ folder });

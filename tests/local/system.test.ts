@@ -93,7 +93,7 @@ test("sesame local delivers a mail with an attachment to the octet, and answers 
   const system = await start(data);
   const rule = run("rules", "set", "alice@example.com", "--data", data, "--ooo", "Bin weg – bis Montag", "--ooo-subject", "Abwesend");
   expect(rule.exitCode).toBe(0);
-  const mail = readFileSync(join(import.meta.dir, "../golden/06-forward-internal-and-external-8-bit-with-attachment/mail.eml"));
+  const mail = readFileSync(join(import.meta.dir, "../golden/54-forward-internal-and-external-8-bit-with-attachment/mail.eml"));
   const octets = mail.subarray(mail.indexOf("\r\n") + 2); // without Return-Path, which a delivery takes off
   const file = join(data, "mail.eml");
   await Bun.write(file, octets);

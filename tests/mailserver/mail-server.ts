@@ -61,9 +61,11 @@ export class MailServer {
     run(["/usr/sbin/postfix", "-c", join(this.folder, "postfix"), "start"]);
   }
 
-  /** Ends Postfix at once, with sessions in mid-command. */
+  /** Ends Postfix at once, with sessions in mid-command: its own stop waits for them, and for a busy machine. */
   stopPostfix(): void {
-    run(["/usr/sbin/postfix", "-c", join(this.folder, "postfix"), "abort"]);
+    const file = join(this.folder, "spool", "pid", "master.pid");
+    const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+    if (pid > 1) killGroup(pid);
   }
 
   reloadPostfix(lines: readonly string[]): void {
@@ -108,6 +110,7 @@ export class MailServer {
         // it was stopped before, or never ran
       }
     }
+    await until(async () => !(await answers(this.ports.smtp)), 10_000, "Postfix does not stop").catch(() => {});
     await until(async () => !(await answers(this.ports.lmtp)), 10_000, "Dovecot does not stop").catch(() => {});
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -130,6 +133,15 @@ export class MailServer {
     writeFileSync(join(postfix, "master.cf"), masterCf(given));
     writeFileSync(join(folder, "vmailbox"), mailboxes.map(({ address }) => `${address} x\n`).join(""));
     writeFileSync(join(folder, "transport"), "mapped.test discard:led away by transport_maps\n");
+  }
+}
+
+/** Kills a daemon and all that it started: it leads a group of its own. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // it has ended
   }
 }
 
@@ -179,10 +191,10 @@ function answers(port: number): Promise<boolean> {
 }
 
 /** Asks again and again, a while, until it is so. */
-export async function until(isSo: () => Promise<boolean> | boolean, withinMs: number, otherwise: string): Promise<void> {
+export async function until(isSo: () => Promise<boolean> | boolean, withinMs: number, otherwise: string, everyMs = 50): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`${otherwise} within ${withinMs} ms`);
-    await Bun.sleep(50);
+    await Bun.sleep(everyMs);
   }
 }

@@ -23,6 +23,7 @@ export async function smoke(core: typeof Core): Promise<void> {
     rows: { rules: new Map([["alice@xn--bcher-kva.example", { ooo_active: true, ooo_message: "Grüße" }]]), blocked: new Map() },
     finals: new Map(),
     answered: new Map(),
+    attachments: [],
     loopKey: new Uint8Array(32),
   });
   assert(plan.kind === "carry");
@@ -34,5 +35,5 @@ export async function smoke(core: typeof Core): Promise<void> {
   );
   const reply = course.effects[1];
   assert(reply?.kind === "reply" && reply.draft.body !== "original");
-  assert.match(new TextDecoder().decode(reply.draft.body), /^Gr=C3=BC=C3=9Fe\r\n\r\nbob@remote\.test wrote:\r\n> Hi\r\n$/);
+  assert.match(new TextDecoder().decode(reply.draft.body), /^Gr=C3=BC=C3=9Fe\r\n\r\nbob@remote\.test:\r\n> Hi\r\n$/);
 }

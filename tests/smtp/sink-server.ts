@@ -16,6 +16,8 @@ export type SinkOptions = {
   keep?: boolean;
   /** Called for each line of a command; an answer replaces the usual one. */
   answer?: (line: string, connection: number) => string | null;
+  /** Waited for before the final dot of a mail that is taken is answered. */
+  hold?: (connection: number) => Promise<void>;
   /** Called for each chunk. */
   onData?: (socket: Socket, chunk: Buffer) => void;
 };
@@ -132,7 +134,11 @@ class Talk {
     this.#mail.data = Buffer.from(wire.replace(/(^|\r\n)\./g, "$1"), "latin1");
     this.#state.mails.push(this.#mail);
     const answers = this.#options.protocol === "lmtp" ? this.#mail.recipients.length : 1;
-    for (let at = 0; at < answers; at++) this.#say(this.#options.answer?.(".", this.#number) ?? "250 2.0.0 taken");
+    const say = () => {
+      for (let at = 0; at < answers; at++) this.#say(this.#options.answer?.(".", this.#number) ?? "250 2.0.0 taken");
+    };
+    if (this.#options.hold) void this.#options.hold(this.#number).then(say);
+    else say();
     this.#chunks = [];
     this.#inData = false;
   }

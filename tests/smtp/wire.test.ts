@@ -41,7 +41,11 @@ describe("SmtpCourier.send() on the wire", () => {
     ["no line end at the end", "a\r\nb", "a\r\nb\r\n.\r\n"],
     ["nothing", "", "\r\n.\r\n"],
     ["dots at the start of lines", ".\r\n..\r\n.a\r\na.\r\n", "..\r\n...\r\n..a\r\na.\r\n.\r\n"],
-    ["8-bit and NUL", "\xe4\xff\x00\x80\r\n", "\xe4\xff\x00\x80\r\n.\r\n"],
+    ["8-bit", "\xe4\xff\x80\r\n", "\xe4\xff\x80\r\n.\r\n"],
+    ["NUL", "\0a\0\0\r\n\0", "\x80a\x80\x80\r\n\x80\r\n.\r\n"],
+    ["NUL before a dot", "a\r\n\0.\r\nb\r\n", "a\r\n\x80.\r\nb\r\n.\r\n"],
+    ["NUL behind a dot", "a\r\n.\0\r\nb\r\n", "a\r\n..\x80\r\nb\r\n.\r\n"],
+    ["CRCRLF", "a\r\r\nb\r\n", "a\r\n\r\nb\r\n.\r\n"],
     ["bare LF", "a\nb\n", "a\r\nb\r\n.\r\n"],
     ["bare CR", "a\rb\r", "a\r\nb\r\n.\r\n"],
     ["smuggled LF dot LF", "a\n.\nMAIL FROM:<x@y>\n", "a\r\n..\r\nMAIL FROM:<x@y>\r\n.\r\n"],
@@ -65,6 +69,37 @@ describe("SmtpCourier.send() on the wire", () => {
       expect(await wireOf(contentOf(mail, { pieces: pieces.slice(0, middle), rest }))).toBe(wire);
     });
   }
+
+  test("send() replaces each NUL by one octet, so that the size it declares is that of the mail", async () => {
+    const mail = "Subject: a\0b\r\n\r\n\0\0\r\n.\0\r\n";
+    const server = await scriptedServer(`
+      S: 220 mx.test
+      C: EHLO worker.test
+      S: 250-mx.test
+      S: 250-SIZE 1000
+      S: 250 8BITMIME
+      C: MAIL FROM:<carol@remote.test> BODY=8BITMIME SIZE=${mail.length}
+      S: 250 ok
+      C: RCPT TO:<a@example.com>
+      S: 250 ok
+      C: DATA
+      S: 354 go
+      C: Subject: a\x80b
+      C:
+      C: \x80\x80
+      C: ..\x80
+      C: .
+      S: 250 ok
+      C: QUIT
+      S: 221 bye`);
+    const made = courier(server.port, "smtp");
+    const bytes = octets(mail);
+    const content = contentOf(mail, { pieces: [bytes], eightBit: true });
+    expect(inOrder(await made.send("mailbox", consignment(["a@example.com"], { content }))).map(words)).toEqual(["delivered"]);
+    await made.close();
+    await server.played();
+    expect(bytes).toEqual(octets(mail)); // the stored octets are another recipient's too
+  });
 
   test("send() takes a window of a larger buffer for what it is", async () => {
     const window = octets("####a: b\r\n####").subarray(4, 10);

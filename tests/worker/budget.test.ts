@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { headLimit, type StoredMail } from "@sesame/core";
+import { type Consignment, type Courier, headLimit, type StoredMail } from "@sesame/core";
 import { ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "../../apps/worker/budget.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
@@ -85,4 +85,77 @@ test("budgetedCourier() delays a large send through SES when there is no room, a
   const sending = courier.send("ses", consignment);
   timers.advance(5000);
   expect([...(await sending).values()][0]).toMatchObject({ action: "delayed", reason: "no-room", possibleDuplicate: false });
+});
+
+test("a read that outlives its mail leaves the budget as it was", async () => {
+  const { budget, timers } = budgetOf(headLimit);
+  const store = new MemoryMailStore();
+  store.put(location, new Uint8Array(400));
+  let opened: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  const slow = Object.assign(Object.create(store), { open: async (at: typeof location) => gate.then(() => store.open(at)) });
+  const [scope, late] = [budget.scope(), budget.scope()];
+  const reading = budgetedStore(slow, scope).open(location);
+  const waiting = budgetedStore(slow, late).open(location).catch(() => "no room");
+  scope.end(); // another question of its mail failed, and nobody waits for the octets any more
+  late.end();
+  opened();
+  await reading;
+  timers.advance(5000);
+  await waiting;
+  expect(budget.held).toBe(0);
+  expect(await budget.take(headLimit)).toBe(true);
+});
+
+test("a mail may pass the whole budget when all that is held is its own head", async () => {
+  const { budget, timers } = budgetOf(1000);
+  const scope = budget.scope();
+  expect(await scope.take(400)).toBe(true);
+  expect(await scope.take(5000)).toBe(true);
+  scope.end();
+  const [one, other] = [budget.scope(), budget.scope()];
+  await one.take(400);
+  await other.take(400);
+  const large = one.take(5000);
+  other.end();
+  expect(await large).toBe(true);
+  const refused = budget.scope().take(1);
+  timers.advance(5000);
+  expect(await refused).toBe(false);
+});
+
+test("ByteBudget.end() tells all who wait that there is no room, and whoever would wait", async () => {
+  const { budget, timers } = budgetOf(100);
+  await budget.take(60);
+  const waiting = budget.take(70);
+  budget.end();
+  expect([await waiting, await budget.take(70), await budget.take(40)]).toEqual([false, false, true]);
+  expect(timers.pending).toBe(0);
+});
+
+test("budgetedCourier() lets large sends through SES wait in a line of their own, so that intake goes on", async () => {
+  const { budget, timers } = budgetOf(20 * headLimit);
+  const sends = new ByteBudget({ most: 10 * headLimit, patienceMs: 60_000, timers });
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow: Courier = { send: (route, consignment) => gate.then(() => new MemoryCourier().send(route, consignment)) };
+  const size = 2 * headLimit;
+  const consignment: Consignment = {
+    mailId: "b/k" as never,
+    from: null,
+    recipients: [{ address: "a@b.test" as never, key: "forward x" as never }],
+    content: { pieces: [new Uint8Array(size)], rest: null, size, eightBit: false },
+  };
+  const all = Array.from({ length: 5 }, () => budgetedCourier(slow, budget.scope(), sends).send("ses", consignment));
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  expect([budget.held, budget.hasRoom]).toEqual([8 * headLimit, true]);
+  timers.advance(59_000); // far beyond the patience of the budget itself
+  release();
+  const verdicts = (await Promise.all(all)).flatMap((each) => [...each.values()].map(({ action }) => action));
+  expect(verdicts).toEqual(Array(5).fill("relayed"));
+  expect([budget.held, sends.held]).toEqual([0, 0]);
 });

@@ -22,7 +22,7 @@ function appOf(domains: readonly DomainView[], more: Partial<HealthView> = {}) {
   };
 }
 
-const rows: readonly [string, readonly DomainView[], Partial<HealthView>, string, readonly unknown[]][] = [
+const rows: readonly [string, readonly DomainView[], Partial<HealthView>, string, readonly (string | number)[]][] = [
   ["all is well", [good, other], {}, "/health", [200, "ok"]],
   ["all is well", [good], {}, "/readyz", [200, "ok"]],
   ["a queue does not answer", [good, { ...other, pollAgeSeconds: 61 }], {}, "/health", [200, "degraded"]],

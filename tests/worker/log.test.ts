@@ -34,3 +34,22 @@ test("logJournal() masks every text of a line when asked to", () => {
   expect(lines.join("")).toContain("c***@example.com");
   expect(lines.join("")).not.toContain("canary");
 });
+
+test("logJournal() says that a mail may come twice of what may, and of nothing else", () => {
+  const lines: string[] = [];
+  const journal = logJournal(pino({ level: "debug" }, { write: (line: string) => void lines.push(line) }), "example.com", "plain");
+  const mailId = "b/k" as MailId;
+  const delayedTwice = delayed("in-doubt", "mail", "", { possibleDuplicate: true });
+  const deed = { kind: "deed", mailId, effect: "deliver", key: "deliver a@x" as never, route: "mailbox" } as const;
+  const events: readonly JournalEvent[] = [
+    { kind: "port-error", port: "Ledger", operation: "record", text: "no answer", mailId },
+    { kind: "entry-undecodable", entryId: "e", text: "not JSON" },
+    { kind: "audit-failed", mailId, operation: "mark", text: "no answer" },
+    { ...deed, verdict: delayed("unreachable", "host", "") },
+    { kind: "taken-over", mailId, crashes: 1 },
+    { kind: "unrecorded", mailId, keys: [] },
+    { ...deed, verdict: delayedTwice },
+  ];
+  for (const event of events) journal.note(event);
+  expect(lines.map((line) => line.includes("may be delivered more than once"))).toEqual([false, false, false, false, true, true, true]);
+});

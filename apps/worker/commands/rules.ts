@@ -2,6 +2,7 @@
 // function that the worker uses, so what is refused there is refused here. Works while `sesame local` runs.
 
 import {
+  addressKey,
   decodeRules,
   err,
   indexBlocklist,
@@ -26,14 +27,14 @@ export type RuleOptions = Readonly<{
   off?: boolean;
 }>;
 
-/** The key under which the worker looks: lower case, `*@domain` for a catch-all. */
+/** The key under which the worker looks: lower case, A-labels, `*@domain` for a catch-all. */
 export function tableKey(text: string): Result<string> {
   if (text.startsWith("*@")) {
     const domain = parseDomain(text.slice(2));
     return domain.ok ? ok(`*@${domain.value}`) : domain;
   }
   const address = parseAddress(text);
-  return address.ok ? ok(address.value.toLowerCase()) : address;
+  return address.ok ? ok(addressKey(address.value)) : address;
 }
 
 /** Merges options into a row and checks it. */
@@ -56,7 +57,7 @@ export function ruleRow(stored: unknown, options: RuleOptions): Result<Record<st
 
 /** Checks patterns; one that can match nobody is refused with the spelling that was meant. */
 export function patternRow(patterns: readonly string[]): Result<Record<string, unknown>> {
-  const { warnings } = indexBlocklist([{ key: "", patterns }]);
+  const warnings = indexBlocklist([{ key: "", patterns }]).warnings.filter(({ kind }) => kind !== "broad"); // that may be meant
   return warnings.length > 0 ? err(warnings.map(({ text }) => text).join("\n")) : ok({ blocked_patterns: patterns });
 }
 

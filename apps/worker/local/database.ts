@@ -51,6 +51,14 @@ export function openDatabase(folder: string): Database {
   }
 }
 
+/** The same in memory, which nobody else sees and no restart survives. */
+export function openMemoryDatabase(): Database {
+  const database = new Database(":memory:", { strict: true });
+  database.run("PRAGMA foreign_keys = ON");
+  upgrade(database);
+  return database;
+}
+
 function upgrade(database: Database): void {
   const found = database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
   if (found > version)

@@ -13,6 +13,8 @@ export type SqliteLedgerOptions = Readonly<{
   clock: Clock;
   /** Days that a mail is remembered after its last change. Default 35. */
   rememberDays?: number;
+  /** The secret of the loop mark where it is configured; else the database holds it. */
+  loopKey?: Uint8Array;
 }>;
 
 type MailRow = { owner: string | null; until: number; crashes: number; closed: number };
@@ -22,9 +24,11 @@ const dayMs = 86_400_000;
 
 /** One owner's ledger in the data folder. */
 export class SqliteLedger implements Ledger {
-  readonly #options: Required<SqliteLedgerOptions>;
+  readonly #options: Required<Omit<SqliteLedgerOptions, "loopKey">>;
+  readonly #loopKey: Uint8Array | undefined;
 
-  constructor(options: SqliteLedgerOptions) {
+  constructor({ loopKey, ...options }: SqliteLedgerOptions) {
+    this.#loopKey = loopKey;
     this.#options = { rememberDays: 35, ...options };
   }
 
@@ -43,7 +47,7 @@ export class SqliteLedger implements Ledger {
     return this.#transact("claim", () => {
       const sql = "SELECT owner, until, crashes, closed FROM ledger_mails WHERE mail_id = ?";
       const row = this.#options.database.query<MailRow, [string]>(sql).get(mailId);
-      if (row?.closed) return { kind: "closed" };
+      if (row?.closed) return { kind: "closed", finals: this.#finalsOf(mailId) };
       const expired = row !== null && row.owner !== null && row.until <= this.#now();
       const foreign = row !== null && row.owner !== null && row.owner !== this.#options.owner;
       if (foreign && !expired) return { kind: "busy", until: row.until as EpochMs };
@@ -100,7 +104,8 @@ export class SqliteLedger implements Ledger {
     });
   }
 
-  loopKey(): Promise<Uint8Array> {
+  async loopKey(): Promise<Uint8Array> {
+    if (this.#loopKey) return this.#loopKey;
     return this.#transact("loopKey", () => {
       this.#run("INSERT INTO ledger_secrets VALUES ('loop-key', ?) ON CONFLICT DO NOTHING", randomBytes(32));
       const query = this.#options.database.query<{ octets: Uint8Array }, []>("SELECT octets FROM ledger_secrets WHERE name = 'loop-key'");

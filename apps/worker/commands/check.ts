@@ -1,0 +1,62 @@
+// sesame check: the doctor. Looks at everything that `sesame run` needs, with the same configuration, and says a line for
+// each thing and how to mend it. It changes nothing but an object of its own, which it deletes.
+
+import { clientsOf } from "../aws-ports.ts";
+import {
+  checkBucket,
+  checkClock,
+  checkCredentials,
+  checkQueue,
+  checkSesAccount,
+  checkSesIdentity,
+  checkTable,
+  tablesOf,
+} from "../check/aws.ts";
+import type { Finding } from "../check/finding.ts";
+import { checkPort, portsOf } from "../check/mail-server.ts";
+import { type Config, decodeConfig } from "../config.ts";
+import { mailServerOf } from "../mail-server.ts";
+
+/** Returns the exit code: 0 all well, 1 with warnings, 2 with errors. */
+export async function checkAll(options: Readonly<{ json?: boolean }>): Promise<number> {
+  const config = decodeConfig(process.env);
+  if (!config.ok) {
+    const findings = config.error
+      .split("\n")
+      .map((text): Finding => ({ level: "error", subject: "configuration", text, mend: "see the table in the README" }));
+    return print(findings, options);
+  }
+  return print(await findingsOf(config.value), options);
+}
+
+async function findingsOf(config: Config): Promise<readonly Finding[]> {
+  const clients = clientsOf(config);
+  const server = mailServerOf(config, config.SMTP_HOST ?? "localhost");
+  const { domains } = config;
+  try {
+    const credentials = await checkCredentials(clients);
+    const looks = await Promise.all([
+      ...domains.map((domain) => checkQueue(domain, config, clients)),
+      ...domains.map((domain) => checkBucket(domain, config, clients)),
+      ...tablesOf(config).map((table) => checkTable(table, clients)),
+      checkSesAccount(clients),
+      ...domains.map((domain) => checkSesIdentity(domain, clients)),
+      ...portsOf(config).map((port) => checkPort(port, config, server)),
+    ]);
+    return [...credentials, ...looks.flat(), ...checkClock(clients)];
+  } finally {
+    await server.close();
+    clients.close();
+  }
+}
+
+function print(findings: readonly Finding[], { json = false }: Readonly<{ json?: boolean }>): number {
+  const lines = json ? [JSON.stringify(findings, null, 2)] : findings.map(lineOf);
+  process.stdout.write(`${lines.join("\n")}\n`);
+  if (findings.some(({ level }) => level === "error")) return 2;
+  return findings.some(({ level }) => level === "warning") ? 1 : 0;
+}
+
+function lineOf({ level, subject, text, mend }: Finding): string {
+  return `${level.padEnd(8)} ${subject}: ${text}${mend === null ? "" : `\n         ↳ ${mend}`}`;
+}

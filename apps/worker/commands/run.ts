@@ -1,0 +1,39 @@
+// sesame run: the worker on AWS. Polls until a signal, then ends in good order.
+
+import { clientsOf, openAwsPorts } from "../aws-ports.ts";
+import { decodeConfig } from "../config.ts";
+import { armTrap, decodeKillOrder, trapPorts } from "../kill-point.ts";
+import { makeLogger } from "../log.ts";
+import { openService } from "../service.ts";
+import { signalled } from "../signals.ts";
+import { version } from "../version.ts";
+
+/** Runs until a signal. Returns the exit code: 0 after an end in order, 1 where mails were still in work, 2 for a wrong configuration. */
+export async function runWorker(): Promise<number> {
+  const config = decodeConfig(process.env);
+  const killOrder = decodeKillOrder(process.env["SESAME_KILL_POINT"]);
+  if (!config.ok || !killOrder.ok) {
+    for (const each of [config, killOrder]) if (!each.ok) process.stderr.write(`${each.error}\n`);
+    return 2;
+  }
+  const { DOMAINS, SHUTDOWN_SECONDS, LOG_LEVEL } = config.value;
+  const logger = makeLogger(LOG_LEVEL);
+  const ending = signalled();
+  const trap = killOrder.value && armTrap(killOrder.value, logger);
+  const ports = await openAwsPorts(config.value, clientsOf(config.value), logger, trap ? { onPhase: trap.reach } : {});
+  const service = await openService(config.value, trap ? trapPorts(ports, trap) : ports, logger, 0);
+  if (!service.ok) {
+    process.stderr.write(`${service.error}\n`);
+    return 2;
+  }
+  const { healthPort, metricsPort, end } = service.value;
+  logger.info({ event: "started", version, domains: DOMAINS, healthPort, metricsPort }, "started");
+  const signal = await ending;
+  logger.info({ event: "stopping", signal, graceSeconds: SHUTDOWN_SECONDS }, "stopping");
+  const began = performance.now();
+  const ended = await end(SHUTDOWN_SECONDS);
+  const seconds = (performance.now() - began) / 1000;
+  if (ended) logger.info({ event: "stopped", seconds }, "stopped");
+  else logger.error({ event: "stopped-in-work", seconds }, "stopped with mails in work: they may be delivered more than once");
+  return ended ? 0 : process.exit(1); // what is still under way would keep the process
+}

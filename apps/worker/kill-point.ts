@@ -1,0 +1,163 @@
+// Kill point: for tests only. SESAME_KILL_POINT=<point>[:<signal>][:<nth>] makes `sesame run` send itself a signal (KILL,
+// where none is named, or TERM) at once when it reaches that point for the nth time. Unset, nothing is wrapped and nothing
+// asked. A point is reached when what it names has happened and before anybody but the port knows of it; MAIL, RCPT and
+// DATA when their answer was read.
+
+import { type Courier, err, type Journal, type Ledger, type MailQueue, type MailStore, ok, quote, type Result } from "@sesame/core";
+import type { Logger } from "pino";
+import type { ServicePorts } from "./service.ts";
+
+/** In the order of a mail's way. Those from `connect` to `answer-read` are an SMTP session's phases. */
+export const killPoints = [
+  "receive", // counted by entries
+  "decode",
+  "claim",
+  "fetch",
+  "parse",
+  "connect",
+  "mail",
+  "rcpt",
+  "data",
+  "dot-sent",
+  "answer-read",
+  "recorded", // finals, and the mail is not closed yet
+  "forward-sent",
+  "reply-claimed",
+  "reply-sent",
+  "closed",
+  "marked",
+  "acked",
+] as const;
+export type KillPoint = (typeof killPoints)[number];
+
+export type KillOrder = Readonly<{ point: KillPoint; signal: "SIGKILL" | "SIGTERM"; nth: number }>;
+
+/** Reads SESAME_KILL_POINT; `null` where it is not set. */
+export function decodeKillOrder(text: string | undefined): Result<KillOrder | null> {
+  if (text === undefined || text === "") return ok(null);
+  const [, name, signal = "KILL", nth = "1"] = /^([a-z-]+)(?::(KILL|TERM))?(?::([1-9]\d{0,8}))?$/.exec(text) ?? [];
+  const point = killPoints.find((each) => each === name);
+  if (point !== undefined) return ok({ point, signal: signal === "TERM" ? "SIGTERM" : "SIGKILL", nth: Number(nth) });
+  const form = `<point>[:KILL|TERM][:<nth>], and a point is one of ${killPoints.join(", ")}`;
+  return err(`Cannot use SESAME_KILL_POINT as it must be ${form}: current value is ${quote(text)}`);
+}
+
+/** Counts how often its point is reached, and strikes once. */
+export class KillTrap {
+  readonly #order: KillOrder;
+  readonly #strike: (order: KillOrder) => void;
+  #left: number;
+
+  constructor(order: KillOrder, strike: (order: KillOrder) => void) {
+    this.#order = order;
+    this.#strike = strike;
+    this.#left = order.nth;
+  }
+
+  /** Bound, so that it can be handed on as a function. */
+  readonly reach = (point: KillPoint, times: number = 1): void => {
+    if (point !== this.#order.point || this.#left <= 0) return;
+    this.#left -= times;
+    if (this.#left <= 0) this.#strike(this.#order);
+  };
+}
+
+/** Says aloud that this process will end itself, and sees to it. */
+export function armTrap(order: KillOrder, logger: Logger): KillTrap {
+  logger.warn(
+    { event: "kill-point-armed", ...order },
+    "SESAME_KILL_POINT is set, which is for tests: this worker will send itself a signal",
+  );
+  return new KillTrap(order, ({ point, signal }) => {
+    logger.warn({ event: "kill-point-reached", point, signal }, `${point} is reached: ${signal}`);
+    process.kill(process.pid, signal);
+  });
+}
+
+/** The same ports, with a trap behind those of their calls that are points. */
+export function trapPorts(ports: ServicePorts, { reach }: KillTrap): ServicePorts {
+  const ledger = trapLedger(ports.ledger, reach);
+  const queues = new Map([...ports.queues].map(([domain, queue]) => [domain, trapQueue(queue, reach)]));
+  const way = { ...ports.way, ledger, store: trapStore(ports.way.store, reach) };
+  return { ...ports, queues, ledger, courier: trapCourier(ports.courier, reach), way, witness: trapJournal(reach) };
+}
+
+type Reach = KillTrap["reach"];
+
+function trapQueue(queue: MailQueue, reach: Reach): MailQueue {
+  return {
+    receive: async (limit, stop) => {
+      const entries = await queue.receive(limit, stop);
+      reach("receive", entries.length);
+      return entries;
+    },
+    ack: async (entries) => {
+      await queue.ack(entries);
+      reach("acked", entries.length);
+    },
+    extend: (entry, seconds) => queue.extend(entry, seconds),
+    retryLater: (entry, afterSeconds) => queue.retryLater(entry, afterSeconds),
+    size: () => queue.size(),
+  };
+}
+
+function trapStore(store: MailStore, reach: Reach): MailStore {
+  return {
+    open: async (location) => {
+      const opened = await store.open(location);
+      reach("fetch");
+      return opened;
+    },
+    mark: async (mail, trail) => {
+      await store.mark(mail, trail);
+      reach("marked");
+    },
+    erase: (mail) => store.erase(mail),
+  };
+}
+
+function trapLedger(ledger: Ledger, reach: Reach): Ledger {
+  return {
+    claim: async (mailId, leaseSeconds) => {
+      const claim = await ledger.claim(mailId, leaseSeconds);
+      if (claim.kind === "held") reach("claim");
+      return claim;
+    },
+    record: async (lease, finals, then) => {
+      const recorded = await ledger.record(lease, finals, then);
+      if (then === "close") reach("closed");
+      else if (finals.size > 0) reach("recorded");
+      return recorded;
+    },
+    claimReply: async (row) => {
+      const claim = await ledger.claimReply(row);
+      if (claim === "claimed") reach("reply-claimed");
+      return claim;
+    },
+    extend: (lease, leaseSeconds) => ledger.extend(lease, leaseSeconds),
+    recall: (recipients, sender) => ledger.recall(recipients, sender),
+    releaseReply: (row) => ledger.releaseReply(row),
+    loopKey: () => ledger.loopKey(),
+  };
+}
+
+function trapCourier(courier: Courier, reach: Reach): Courier {
+  return {
+    send: async (route, consignment) => {
+      const verdicts = await courier.send(route, consignment);
+      const [kind] = consignment.recipients[0]?.key.split(" ") ?? [];
+      if (kind === "forward") reach("forward-sent");
+      if (kind === "reply") reach("reply-sent");
+      return verdicts;
+    },
+  };
+}
+
+/** Decoding and parsing ask no port. */
+function trapJournal(reach: Reach): Journal {
+  return {
+    note: (event) => {
+      if (event.kind === "stage" && (event.stage === "decode" || event.stage === "parse")) reach(event.stage);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+// S3 attributes: what stands beside an object, as `StoredMail.attributes` carries it from the reading to the mark. A copy
+// onto itself is the only way to change metadata, and it forgets every header that is not sent again (S3 User Guide,
+// "Working with object metadata"). Access-control lists cannot be kept so; buckets have them switched off by default.
+
+import type { CopyObjectCommandInput, GetObjectCommandOutput, HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+
+type Attributes = Readonly<Record<string, string>>;
+
+type Answer = Pick<
+  GetObjectCommandOutput | HeadObjectCommandOutput,
+  CopiedField | "ETag" | "Metadata" | "ExpiresString" | "BucketKeyEnabled"
+>;
+
+type CopiedField = (typeof copied)[number];
+
+const copied = [
+  "ContentType",
+  "CacheControl",
+  "ContentDisposition",
+  "ContentEncoding",
+  "ContentLanguage",
+  "WebsiteRedirectLocation",
+  "StorageClass", // absent means STANDARD, which is what a copy gets that does not say
+  "ServerSideEncryption",
+  "SSEKMSKeyId",
+] as const;
+const metadataPrefix = "metadata:";
+
+/** The attributes of an answer to GetObject or HeadObject. */
+export function attributesOf(answer: Answer): Attributes {
+  const fields = [...copied, "ETag" as const].map((name) => [name, answer[name]] as const);
+  const metadata = Object.entries(answer.Metadata ?? {}).map(([name, value]) => [metadataPrefix + name, value] as const);
+  const expires = ["Expires", answer.ExpiresString] as const;
+  const bucketKey = ["BucketKeyEnabled", answer.BucketKeyEnabled?.toString()] as const;
+  return Object.fromEntries([...fields, expires, bucketKey, ...metadata].filter(([, value]) => value !== undefined)) as Attributes;
+}
+
+/** User metadata among attributes. */
+export function metadataOf(attributes: Attributes): Attributes {
+  const own = Object.entries(attributes).filter(([name]) => name.startsWith(metadataPrefix));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(metadataPrefix.length), value]));
+}
+
+/** What a copy must say so that nothing but the metadata changes. */
+export function copyInput(attributes: Attributes): Partial<CopyObjectCommandInput> {
+  const { ETag, Expires, BucketKeyEnabled } = attributes;
+  const expires = Expires === undefined ? Number.NaN : Date.parse(Expires);
+  return {
+    ...Object.fromEntries(copied.filter((name) => attributes[name] !== undefined).map((name) => [name, attributes[name]])),
+    ...(Number.isNaN(expires) ? {} : { Expires: new Date(expires) }),
+    ...(BucketKeyEnabled !== undefined && { BucketKeyEnabled: BucketKeyEnabled === "true" }),
+    ...(ETag !== undefined && { CopySourceIfMatch: ETag }),
+  };
+}
+
+/**
+ * The metadata that tells that SES encrypted the object before it stored it ("Encrypt message" in the receipt rule), or
+ * `undefined`. Its octets are no mail then, and only the S3 encryption client of Java or Ruby can read them (SES Developer
+ * Guide, "Deliver to S3 bucket action").
+ */
+export function clientEncryption(metadata: Attributes | undefined): string | undefined {
+  return ["x-amz-key", "x-amz-key-v2", "x-amz-iv", "x-amz-matdesc"].find((name) => metadata?.[name] !== undefined);
+}

@@ -1,0 +1,203 @@
+// S3 mail store: MailStore on objects as SES stores them. A mail is read in one GetObject; a large one goes on to be read
+// while it is delivered. "missing" is said only where S3 says NoSuchKey, which it does only to those who may list the
+// bucket. The audit trail is written by copying the object onto itself.
+// S3 API Reference: "GetObject", "HeadObject", "CopyObject", "DeleteObject".
+
+import type { Readable } from "node:stream";
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import { headLimit, type MailStore, type ObjectLocation, PortError, quote, type StoredMail } from "@sesame/core";
+import type { AwsClock } from "./aws-clock.ts";
+import { call } from "./call.ts";
+import { attributesOf, clientEncryption, copyInput, metadataOf } from "./s3-attributes.ts";
+import { S3Body } from "./s3-body.ts";
+import { fitMetadata, metadataLimit } from "./s3-metadata.ts";
+import { HeldBody, type RestOptions, restOf } from "./s3-rest.ts";
+import { GarbledError, troubleOf } from "./trouble.ts";
+
+export type S3MailStoreOptions = Readonly<{
+  s3: S3Client;
+  clock: AwsClock;
+  /** Milliseconds for a call, and for a head to be there. Default 30 000. */
+  callMs?: number;
+  /** Milliseconds to wait for one piece of the rest. Default 30 000. */
+  stallMs?: number;
+  /** Milliseconds of all waiting for the rest: 41 MiB then come at 140 KiB/s at least. Default 300 000. */
+  restMs?: number;
+  /** Milliseconds that the answer to `open` is kept for the first `rest`; 0: not at all. Default 10 000. */
+  holdMs?: number;
+  /** Octets of the largest mail. SES takes 40 MB (SES Developer Guide, "Service quotas"). Default 41 MiB. */
+  maxOctets?: number;
+}>;
+
+type Settings = Required<S3MailStoreOptions>;
+
+const defaults = { callMs: 30_000, stallMs: 30_000, restMs: 300_000, holdMs: 10_000, maxOctets: 41 * 1024 * 1024 };
+
+/** Raw mail in S3. */
+export class S3MailStore implements MailStore {
+  readonly #settings: Settings;
+
+  constructor(options: S3MailStoreOptions) {
+    this.#settings = { ...defaults, ...options };
+  }
+
+  async open(location: ObjectLocation): Promise<StoredMail | "missing"> {
+    try {
+      return await this.#call("open", location, (signal) => this.#open(location, signal));
+    } catch (error) {
+      if (troubleOf(error).code === "NoSuchKey") return "missing";
+      throw error;
+    }
+  }
+
+  async mark(mail: StoredMail, trail: Readonly<Record<string, string>>): Promise<void> {
+    try {
+      await this.#copy(mail, mail.attributes, trail);
+    } catch (error) {
+      const { kind } = troubleOf(error);
+      // The way in which S3 counts is its own affair: a trail that is too long after all is made much shorter, once.
+      if (kind === "metadata-too-large") return this.#copy(mail, mail.attributes, trail, metadataLimit / 2);
+      if (kind !== "conflict") throw error;
+      await this.#copy(mail, await this.#attributes(mail.location), trail);
+    }
+  }
+
+  async erase({ location }: StoredMail): Promise<void> {
+    const { bucket: Bucket, key: Key } = location;
+    await this.#call("erase", location, (abortSignal) => this.#settings.s3.send(new DeleteObjectCommand({ Bucket, Key }), { abortSignal }));
+  }
+
+  async #open(location: ObjectLocation, abortSignal: AbortSignal): Promise<StoredMail> {
+    const { s3, callMs, holdMs } = this.#settings;
+    const { bucket: Bucket, key: Key } = location;
+    const answer = await s3.send(new GetObjectCommand({ Bucket, Key }), { abortSignal });
+    const body = bodyOf(answer);
+    try {
+      const size = this.#sizeOf(location, answer);
+      const head = await body.head(headLimit, callMs);
+      const held = head.length < size ? new HeldBody(body, holdMs) : null;
+      return this.#stored(location, size, attributesOf(answer), head, held);
+    } catch (error) {
+      body.drop();
+      throw error;
+    }
+  }
+
+  #stored(
+    location: ObjectLocation,
+    size: number,
+    attributes: StoredMail["attributes"],
+    head: Uint8Array,
+    held: HeldBody | null,
+  ): StoredMail {
+    const source = {
+      about: aboutOf(location),
+      from: head.length,
+      size,
+      take: () => held?.take() ?? null,
+      reopen: (at: number) => this.#call("rest", location, (signal) => this.#reopen(location, at, size, attributes["ETag"], signal)),
+    };
+    const options: RestOptions = this.#settings;
+    return {
+      location,
+      size,
+      attributes,
+      head,
+      rest: () => restOf(source, options),
+      whole: () => whole(head, size, restOf(source, options)),
+    };
+  }
+
+  async #reopen(
+    { bucket, key }: ObjectLocation,
+    at: number,
+    size: number,
+    etag: string | undefined,
+    abortSignal: AbortSignal,
+  ): Promise<S3Body> {
+    const input = { Bucket: bucket, Key: key, Range: `bytes=${at}-`, ...(etag !== undefined && { IfMatch: etag }) };
+    const answer = await this.#settings.s3.send(new GetObjectCommand(input), { abortSignal });
+    const body = bodyOf(answer);
+    if (answer.ContentRange === `bytes ${at}-${size - 1}/${size}`) return body;
+    body.drop();
+    throw new GarbledError(`the answer to a request for the octets from ${at} of ${size} has "${answer.ContentRange}"`);
+  }
+
+  /** How many octets there are, where they are a mail that can be read. */
+  #sizeOf(location: ObjectLocation, { ContentLength, Metadata }: GetObjectCommandOutput): number {
+    const { maxOctets } = this.#settings;
+    const encryption = clientEncryption(Metadata);
+    if (encryption !== undefined) {
+      throw cannotOpen(location, 'SES must not encrypt it (the receipt rule has "Encrypt message" on)', `metadata ${encryption}`);
+    }
+    if (ContentLength === undefined) throw new GarbledError("the answer says no length");
+    if (ContentLength > maxOctets) throw cannotOpen(location, `a mail has at most ${maxOctets} octets`, String(ContentLength));
+    return ContentLength;
+  }
+
+  async #attributes(location: ObjectLocation): Promise<StoredMail["attributes"]> {
+    const { bucket: Bucket, key: Key } = location;
+    const answer = await this.#call("mark", location, (abortSignal) =>
+      this.#settings.s3.send(new HeadObjectCommand({ Bucket, Key }), { abortSignal }),
+    );
+    return attributesOf(answer);
+  }
+
+  async #copy(
+    { location }: StoredMail,
+    attributes: StoredMail["attributes"],
+    trail: Readonly<Record<string, string>>,
+    limit?: number,
+  ): Promise<void> {
+    const { bucket, key } = location;
+    const command = new CopyObjectCommand({
+      ...copyInput(attributes),
+      Bucket: bucket,
+      Key: key,
+      CopySource: `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`,
+      MetadataDirective: "REPLACE",
+      Metadata: fitMetadata(metadataOf(attributes), trail, limit),
+    });
+    await this.#call("mark", location, async (abortSignal) => {
+      const { CopyObjectResult } = await this.#settings.s3.send(command, { abortSignal });
+      // S3 answers 200 before it has copied; what is no result was no copy.
+      if (CopyObjectResult?.ETag === undefined) throw new GarbledError("the answer has no result of the copy");
+    });
+  }
+
+  #call<T>(operation: string, location: ObjectLocation, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { callMs: deadlineMs, clock } = this.#settings;
+    return call({ port: "MailStore", operation, about: aboutOf(location), deadlineMs, clock }, run);
+  }
+}
+
+function bodyOf({ Body, ContentLength }: GetObjectCommandOutput): S3Body {
+  if (Body === undefined) throw new GarbledError("the answer has no body");
+  return new S3Body(Body as Readable, ContentLength ?? Number.POSITIVE_INFINITY); // with node:http below it is one
+}
+
+function aboutOf({ bucket, key }: ObjectLocation): string {
+  return quote(`${bucket}/${key}`);
+}
+
+function cannotOpen(location: ObjectLocation, rule: string, found: string): PortError {
+  return new PortError("MailStore", "open", `Cannot open (${aboutOf(location)}) as ${rule}: current value is ${found}`);
+}
+
+async function whole(head: Uint8Array, size: number, rest: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const octets = new Uint8Array(size);
+  octets.set(head);
+  let at = head.length;
+  for await (const piece of rest) {
+    octets.set(piece, at);
+    at += piece.length;
+  }
+  return octets;
+}

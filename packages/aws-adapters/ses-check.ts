@@ -1,0 +1,77 @@
+// SES check: what the doctor wants to know of the account and of a domain's identity. It judges nothing.
+
+import { GetAccountCommand, GetEmailIdentityCommand, type SESv2Client } from "@aws-sdk/client-sesv2";
+import type { AwsClock } from "./aws-clock.ts";
+import { call } from "./call.ts";
+import { troubleOf } from "./trouble.ts";
+
+export type SesCheckOptions = Readonly<{
+  sesv2: SESv2Client;
+  clock: AwsClock;
+  /** Default 5000. */
+  deadlineMs?: number;
+}>;
+
+export type SesAccount = Readonly<{
+  /** In the sandbox SES sends to verified recipients only. */
+  sandbox: boolean;
+  sendingEnabled: boolean;
+  /** `HEALTHY`, `PROBATION` or `SHUTDOWN`. */
+  enforcement: string;
+  /** Mails in 24 hours; -1 is no limit. */
+  dailyQuota: number;
+  sentToday: number;
+  /** Recipients in a second. */
+  maxRate: number;
+}>;
+
+export type SesIdentity =
+  | { readonly kind: "missing" }
+  | {
+      readonly kind: "present";
+      readonly verified: boolean;
+      /** Whether SES signs for it: `SUCCESS` where it does. */
+      readonly dkim: string;
+      /** Whether SES mails bounces to the sender; without it no bounce is rewritten. */
+      readonly bouncesByMail: boolean;
+      /** State of a custom MAIL FROM domain; `null` where there is none. */
+      readonly mailFrom: string | null;
+    };
+
+export function describeSesAccount(options: SesCheckOptions): Promise<SesAccount> {
+  return check(options, "describeAccount", async (signal) => {
+    const answer = await options.sesv2.send(new GetAccountCommand({}), { abortSignal: signal });
+    const { Max24HourSend = 0, MaxSendRate = 0, SentLast24Hours = 0 } = answer.SendQuota ?? {};
+    return {
+      sandbox: answer.ProductionAccessEnabled !== true,
+      sendingEnabled: answer.SendingEnabled === true,
+      enforcement: answer.EnforcementStatus ?? "unknown",
+      dailyQuota: Max24HourSend,
+      sentToday: SentLast24Hours,
+      maxRate: MaxSendRate,
+    };
+  });
+}
+
+/** Describes the identity of a domain or an address, in the region of the client. */
+export function describeSesIdentity(name: string, options: SesCheckOptions): Promise<SesIdentity> {
+  return check(options, "describeIdentity", async (signal) => {
+    try {
+      const answer = await options.sesv2.send(new GetEmailIdentityCommand({ EmailIdentity: name }), { abortSignal: signal });
+      return {
+        kind: "present",
+        verified: answer.VerifiedForSendingStatus === true,
+        dkim: answer.DkimAttributes?.Status ?? "NOT_STARTED",
+        bouncesByMail: answer.FeedbackForwardingStatus === true,
+        mailFrom: answer.MailFromAttributes?.MailFromDomainStatus ?? null,
+      };
+    } catch (error) {
+      if (troubleOf(error).kind === "not-found") return { kind: "missing" };
+      throw error;
+    }
+  });
+}
+
+function check<T>({ deadlineMs = 5000, clock }: SesCheckOptions, operation: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return call({ port: "Ses", operation, deadlineMs, clock }, run);
+}

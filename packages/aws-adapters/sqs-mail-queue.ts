@@ -1,0 +1,195 @@
+// SQS mail queue: MailQueue on an SQS standard queue. A long poll is never ended from outside before its deadline, since a
+// dead poll may still take an entry. Acknowledgements and changes of visibility travel together, up to ten in a request.
+// SQS API Reference: "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueAttributes".
+
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from "@aws-sdk/client-sqs";
+import { type EpochMs, type MailQueue, type PortError, type QueueEntry, type QueueSize, quote, type Stop } from "@sesame/core";
+import type { AwsClock } from "./aws-clock.ts";
+import { type After, Batcher } from "./batcher.ts";
+import { call, portErrorOf, type What } from "./call.ts";
+import { type BatchAnswer, type Outcome, untilAnswered } from "./sqs-batch.ts";
+import { describeQueue, type QueueDescription } from "./sqs-description.ts";
+import { GarbledError, type Trouble, troubleOf } from "./trouble.ts";
+
+export type SqsMailQueueOptions = Readonly<{
+  /** For all but the long poll. */
+  sqs: SQSClient;
+  /** For the long poll: tries once, and has sockets of its own, so that no acknowledgement waits behind a poll. */
+  sqsPoll: SQSClient;
+  clock: AwsClock;
+  /** The queue's name; its URL is asked for when it is needed. */
+  name: string;
+  /** How long a received entry stays out of sight. Default 120. */
+  visibilitySeconds?: number;
+  /** How long a receive waits for the first entry, at most 20. Default 20. */
+  waitSeconds?: number;
+  /** Milliseconds for an answer, on top of the wait where there is one. Default 10 000. */
+  callMs?: number;
+  /** Milliseconds that an acknowledgement waits for others to travel with. Default 50. */
+  gatherMs?: number;
+  /** How often an acknowledgement that fails for now is sent. Default 3. */
+  attempts?: number;
+  after?: After;
+  sleep?: (ms: number) => Promise<void>;
+}>;
+
+type Operation = "receive" | "extend" | "ack" | "retryLater" | "size" | "describe";
+type Change = Readonly<{ receiptHandle: string; seconds: number }>;
+
+const batchLimit = 10;
+const maxVisibilitySeconds = 43_200;
+const sizes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"] as const;
+const realSleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** One queue of SQS. */
+export class SqsMailQueue implements MailQueue {
+  readonly #options: Required<Omit<SqsMailQueueOptions, "after">>;
+  readonly #acks: Batcher<string, Outcome>;
+  readonly #changes: Batcher<Change, Outcome>;
+  #url: Promise<string> | null = null;
+
+  constructor({ after, ...given }: SqsMailQueueOptions) {
+    const options = { visibilitySeconds: 120, waitSeconds: 20, callMs: 10_000, gatherMs: 50, attempts: 3, sleep: realSleep, ...given };
+    this.#options = options;
+    const shared = { limit: batchLimit, gatherMs: options.gatherMs, ...(after && { after }) };
+    const deleteAll = (items: ReadonlyMap<string, string>) => this.#deleteAll(items);
+    const changeAll = (items: ReadonlyMap<string, Change>) => this.#changeAll(items);
+    this.#acks = new Batcher({ ...shared, send: (receipts) => untilAnswered(receipts, deleteAll, options) });
+    this.#changes = new Batcher({ ...shared, send: (changes) => untilAnswered(changes, changeAll, options) });
+  }
+
+  async receive(limit: number, stop: Stop): Promise<readonly QueueEntry[]> {
+    if (stop.stopped) return [];
+    const { sqsPoll, waitSeconds, visibilitySeconds, callMs, clock } = this.#options;
+    const answer = await this.#ask("receive", waitSeconds * 1000 + callMs, (QueueUrl, abortSignal) => {
+      const input = {
+        QueueUrl,
+        MaxNumberOfMessages: Math.min(Math.max(limit, 1), batchLimit),
+        WaitTimeSeconds: waitSeconds,
+        VisibilityTimeout: visibilitySeconds,
+        MessageSystemAttributeNames: ["ApproximateReceiveCount" as const, "SentTimestamp" as const],
+      };
+      return sqsPoll.send(new ReceiveMessageCommand(input), { abortSignal });
+    });
+    return (answer.Messages ?? []).map((entry) => entryOf(entry, clock.now()));
+  }
+
+  async extend({ receiptHandle }: QueueEntry, seconds: number): Promise<"kept" | "lost"> {
+    const { trouble } = await this.#changes.add({ receiptHandle, seconds: visibility(seconds) });
+    if (trouble?.kind === "receipt-lost") return "lost";
+    if (trouble) throw this.#error("extend", trouble);
+    return "kept";
+  }
+
+  async ack(entries: readonly QueueEntry[]): Promise<void> {
+    this.#throwFirst("ack", await Promise.all(entries.map(({ receiptHandle }) => this.#acks.add(receiptHandle))));
+  }
+
+  async retryLater({ receiptHandle }: QueueEntry, afterSeconds: number): Promise<void> {
+    this.#throwFirst("retryLater", [await this.#changes.add({ receiptHandle, seconds: visibility(afterSeconds) })]);
+  }
+
+  async size(): Promise<QueueSize> {
+    const { sqs, callMs } = this.#options;
+    const { Attributes = {} } = await this.#ask("size", callMs, async (QueueUrl, abortSignal) => {
+      const answer = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...sizes] }), { abortSignal });
+      // What says nothing must not pass for an empty queue.
+      if (answer.Attributes === undefined) throw new GarbledError("the answer has no attributes");
+      return answer;
+    });
+    const [visible = 0, inFlight = 0, delayed = 0] = sizes.map((name) => Number(Attributes[name] ?? 0));
+    return { visible, inFlight, delayed };
+  }
+
+  /** What an operator should know of the queue and its dead-letter queue. */
+  describe(): Promise<QueueDescription> {
+    const { sqs, callMs } = this.#options;
+    return this.#ask("describe", callMs, (url, signal) => describeQueue(sqs, url, signal));
+  }
+
+  #deleteAll(receipts: ReadonlyMap<string, string>): Promise<BatchAnswer> {
+    const { sqs, callMs } = this.#options;
+    const Entries = [...receipts].map(([Id, ReceiptHandle]) => ({ Id, ReceiptHandle }));
+    return this.#ask("ack", callMs, (QueueUrl, abortSignal) =>
+      sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }), { abortSignal }),
+    );
+  }
+
+  #changeAll(changes: ReadonlyMap<string, Change>): Promise<BatchAnswer> {
+    const { sqs, callMs } = this.#options;
+    const Entries = [...changes].map(([Id, { receiptHandle: ReceiptHandle, seconds: VisibilityTimeout }]) => ({
+      Id,
+      ReceiptHandle,
+      VisibilityTimeout,
+    }));
+    return this.#ask("extend", callMs, (QueueUrl, abortSignal) =>
+      sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }), { abortSignal }),
+    );
+  }
+
+  /** One call that names the queue. A queue that was deleted may be made anew, so its URL is forgotten then. */
+  async #ask<T>(operation: Operation, deadlineMs: number, run: (url: string, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const url = await this.#queueUrl(operation);
+    try {
+      return await call(this.#what(operation, deadlineMs), (signal) => run(url, signal));
+    } catch (error) {
+      if (troubleOf(error).kind === "not-found") this.#url = null;
+      throw error;
+    }
+  }
+
+  /** The URL is asked for once by all who need it at the same time, and again as long as that fails; then each fails by its own name. */
+  async #queueUrl(operation: Operation): Promise<string> {
+    this.#url ??= this.#askUrl(operation).catch((error: unknown) => {
+      this.#url = null;
+      throw error;
+    });
+    try {
+      return await this.#url;
+    } catch (error) {
+      throw portErrorOf(this.#what(operation, 0), troubleOf(error), error);
+    }
+  }
+
+  #askUrl(operation: Operation): Promise<string> {
+    const { sqs, name, callMs } = this.#options;
+    return call(this.#what(operation, callMs), async (abortSignal) => {
+      const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }), { abortSignal });
+      if (QueueUrl) return QueueUrl;
+      throw new GarbledError("the answer has no URL");
+    });
+  }
+
+  /** A receipt that rules no more is no error: the entry is somebody else's, or gone. */
+  #throwFirst(operation: Operation, outcomes: readonly Outcome[]): void {
+    const trouble = outcomes.map((outcome) => outcome.trouble).find((each) => each !== null && each.kind !== "receipt-lost");
+    if (trouble) throw this.#error(operation, trouble);
+  }
+
+  #what(operation: Operation, deadlineMs: number): What {
+    const { name, clock } = this.#options;
+    return { port: "MailQueue", operation, about: `queue ${quote(name)}`, deadlineMs, clock };
+  }
+
+  #error(operation: Operation, trouble: Trouble): PortError {
+    return portErrorOf(this.#what(operation, 0), trouble);
+  }
+}
+
+function visibility(seconds: number): number {
+  return Math.min(Math.max(Math.ceil(seconds), 0), maxVisibilitySeconds);
+}
+
+function entryOf({ MessageId = "", ReceiptHandle = "", Body = "", Attributes = {} }: Message, now: EpochMs): QueueEntry {
+  const { ApproximateReceiveCount = "1", SentTimestamp } = Attributes;
+  const sentAt = (SentTimestamp === undefined ? now : Number(SentTimestamp)) as EpochMs;
+  return { id: MessageId, receiptHandle: ReceiptHandle, receiveCount: Number(ApproximateReceiveCount), sentAt, body: Body };
+}

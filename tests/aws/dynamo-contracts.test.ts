@@ -1,0 +1,78 @@
+// Contracts: the adapters on DynamoDB keep the contracts of their ports, against dynalite.
+
+import { afterAll, beforeAll } from "bun:test";
+import { ScanCommand } from "@aws-sdk/client-dynamodb";
+import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoDirectory, DynamoLedger, DynamoOutbound, DynamoRuleBook } from "@sesame/aws-adapters";
+import { directoryContract } from "../contracts/directory.ts";
+import { ledgerContract } from "../contracts/ledger.ts";
+import { outboundContract } from "../contracts/outbound.ts";
+import { ruleBookContract } from "../contracts/rule-book.ts";
+import { type Dynalite, fourTables, ManualAwsClock, startDynalite } from "./dynalite.ts";
+
+let dynamo: Dynalite;
+beforeAll(async () => {
+  dynamo = await startDynalite();
+});
+afterAll(() => dynamo.close());
+
+const timing = { timeoutMs: 20_000 }; // dynalite makes some 200 calls a second
+
+/** Empty tables; to make them anew takes longer. */
+async function emptyTables(): Promise<void> {
+  for (const [TableName, key] of Object.entries(fourTables)) {
+    const { Items = [] } = await dynamo.client.send(
+      new ScanCommand({ TableName, ProjectionExpression: "#k", ExpressionAttributeNames: { "#k": key } }),
+    );
+    await Promise.all(Items.map((item) => documents().send(new DeleteCommand({ TableName, Key: { [key]: item[key]?.S } }))));
+  }
+}
+
+const documents = () => DynamoDBDocumentClient.from(dynamo.client);
+const close = async () => {};
+
+directoryContract(
+  "DynamoDirectory",
+  async () => {
+    await emptyTables();
+    const put = (TableName: string) => async (email_address: string, row: Readonly<Record<string, unknown>>) => {
+      await documents().send(new PutCommand({ TableName, Item: { email_address, ...row } }));
+    };
+    const directory = new DynamoDirectory({ client: dynamo.client, clock: new ManualAwsClock() });
+    return { directory, putRule: put("email-rules"), putBlocked: put("email-blocked-senders"), close };
+  },
+  timing,
+);
+
+ledgerContract(
+  "DynamoLedger",
+  async () => {
+    await emptyTables();
+    const clock = new ManualAwsClock();
+    return {
+      open: (owner) => new DynamoLedger({ client: dynamo.client, clock, owner }),
+      now: () => clock.now(),
+      advance: async (seconds) => clock.advance(seconds),
+      close,
+    };
+  },
+  timing,
+);
+
+outboundContract(
+  "DynamoOutbound",
+  async () => {
+    await emptyTables();
+    return { outbound: new DynamoOutbound({ client: dynamo.client, clock: new ManualAwsClock() }), close };
+  },
+  timing,
+);
+
+ruleBookContract(
+  "DynamoRuleBook",
+  async () => {
+    await emptyTables();
+    return { ruleBook: new DynamoRuleBook({ client: dynamo.client, clock: new ManualAwsClock() }), close };
+  },
+  timing,
+);

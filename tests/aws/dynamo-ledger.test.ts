@@ -1,0 +1,355 @@
+// DynamoLedger beyond its contract: how many calls it makes, what it does when an answer is lost or strange, and that
+// names which are used again, hostile keys and full rows do no harm. Against dynalite, and a scripted server where that lies.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoLedger, type DynamoLedgerOptions } from "@sesame/aws-adapters";
+import { type Claim, type EffectKey, type Final, type Lease, type MailId, PortError, type ReplyRow } from "@sesame/core";
+import { delivered, deliverKey, key, mailId } from "../contracts/samples.ts";
+import { countCalls, createTable, type Dynalite, dynamoClient, ManualAwsClock, startDynalite } from "./dynalite.ts";
+import { json, jsonError, type ScriptedHttp, scriptedHttp } from "./scripted-http.ts";
+
+let dynamo: Dynalite;
+let calls: string[];
+let clock: ManualAwsClock;
+let mail: MailId;
+let count = 0;
+beforeAll(async () => {
+  dynamo = await startDynalite({ "email-worker-ledger": "id" });
+  calls = countCalls(dynamo.client);
+});
+afterAll(() => dynamo.close());
+beforeEach(() => {
+  clock = new ManualAwsClock();
+  mail = mailId(`example-com-emails/${count++}`);
+  calls.length = 0;
+});
+
+const documents = () => DynamoDBDocumentClient.from(dynamo.client);
+
+function open(owner: string, options: Partial<DynamoLedgerOptions> = {}): DynamoLedger {
+  return new DynamoLedger({ client: dynamo.client, clock, owner, ...options });
+}
+
+async function hold(ledger: DynamoLedger, seconds: number = 60): Promise<Lease> {
+  const claim = await ledger.claim(mail, seconds);
+  if (claim.kind !== "held") throw new Error(`The claim is ${claim.kind}`);
+  return claim.lease;
+}
+
+/** Calls made by `work`, in their order. Where a refusal brings no row, dynalite adds a GetItem. */
+async function callsOf(work: () => Promise<unknown>): Promise<readonly string[]> {
+  calls.length = 0;
+  await work();
+  return [...calls];
+}
+
+async function storedRow(id: string): Promise<Record<string, unknown> | undefined> {
+  return (await documents().send(new GetCommand({ TableName: "email-worker-ledger", Key: { id } }))).Item;
+}
+
+describe("a mail's way", () => {
+  test("costs one call for each method", async () => {
+    const ledger = open("one");
+    let lease: Lease | undefined;
+    expect(
+      await callsOf(async () => {
+        lease = await hold(ledger);
+      }),
+    ).toEqual(["UpdateItem"]);
+    const held = lease as unknown as Lease;
+    expect(await callsOf(() => ledger.extend(held, 60))).toEqual(["UpdateItem"]);
+    expect(await callsOf(() => ledger.record(held, new Map([[deliverKey("a@example.com"), delivered]]), "hold"))).toEqual(["UpdateItem"]);
+    expect(await callsOf(() => ledger.record(held, new Map(), "close"))).toEqual(["UpdateItem"]);
+    expect(await callsOf(() => ledger.claimReply(reply()))).toEqual(["UpdateItem"]);
+    expect(await callsOf(() => ledger.recall([key("alice@example.com")], key("carol@remote.test")))).toEqual(["BatchGetItem"]);
+    expect(await callsOf(() => ledger.releaseReply(reply()))).toEqual(["DeleteItem"]);
+  });
+
+  test("costs a second call only after a refusal", async () => {
+    await hold(open("one"));
+    expect(await callsOf(() => open("two").claim(mail, 60))).toEqual(["UpdateItem", "GetItem"]);
+    clock.advance(61);
+    expect(await callsOf(() => open("two").claim(mail, 60))).toEqual(["UpdateItem", "GetItem", "UpdateItem"]);
+  });
+
+  test("ends in a row that Time to Live deletes", async () => {
+    const ledger = open("one", { rememberDays: 10 });
+    await ledger.record(await hold(ledger), new Map([[deliverKey("a@example.com"), delivered]]), "close");
+    expect(await storedRow(mail)).toEqual({
+      id: mail,
+      closed: true,
+      crashes: 0,
+      expires: clock.now() / 1000 + 10 * 86_400,
+      finals: [{ key: "deliver a@example.com", action: "delivered", detail: "250 2.0.0 Ok" }],
+      lastOwner: "one",
+      until: clock.now() + 60_000,
+    });
+  });
+});
+
+describe("claim()", () => {
+  test("takes a lease of negative seconds for one that ran out", async () => {
+    await hold(open("one"), -5);
+    expect(await hold(open("two"))).toMatchObject({ crashes: 1, takenOver: true });
+  });
+
+  test("takes a row without a time for a lease that ran out", async () => {
+    await documents().send(new PutCommand({ TableName: "email-worker-ledger", Item: { id: mail, owner: "one" } }));
+    expect(await hold(open("two"))).toMatchObject({ crashes: 1, takenOver: true });
+  });
+
+  test("counts a crash when the same owner comes back after its lease ran out", async () => {
+    await hold(open("one"));
+    clock.advance(61);
+    expect(await hold(open("one"))).toMatchObject({ crashes: 1, takenOver: true });
+  });
+
+  test("throws when the row is not one of ours", async () => {
+    await documents().send(new PutCommand({ TableName: "email-worker-ledger", Item: { id: mail, finals: "none" } }));
+    await expect(open("one").claim(mail, 60)).rejects.toThrow("a row of the ledger cannot be read: finals");
+  });
+
+  test("throws when a final is of a later version", async () => {
+    const finals = [{ key: "deliver a@example.com", action: "evaporated" }];
+    await documents().send(new PutCommand({ TableName: "email-worker-ledger", Item: { id: mail, finals } }));
+    await expect(open("one").claim(mail, 60)).rejects.toThrow(PortError);
+  });
+});
+
+describe("fencing", () => {
+  test("tells a name that is used again from its earlier holder", async () => {
+    const earlier = await hold(open("worker"));
+    clock.advance(61);
+    const later = await hold(open("worker"));
+    expect(await open("worker").record(earlier, new Map([[deliverKey("a@example.com"), delivered]]), "close")).toBe("fenced");
+    expect(await open("worker").extend(earlier, 600)).toBe("lost");
+    expect(await open("worker").record(later, new Map(), "close")).toBe("recorded");
+  });
+
+  test("holds when the lease was given back and another has it", async () => {
+    const lease = await hold(open("one"));
+    await open("one").record(lease, new Map(), "release");
+    await hold(open("two"));
+    expect(await open("one").record(lease, new Map(), "release")).toBe("fenced");
+    expect(await open("one").extend(lease, 60)).toBe("lost");
+  });
+});
+
+describe("record()", () => {
+  test("takes any key, and as many finals as a mail has recipients", async () => {
+    const ledger = open("one");
+    const odd = ["__proto__", 'deliver "a\'b c"@example.com', "deliver #owner = :me", "forward a@x b@y", "deliver ü@example.com"];
+    const many = Array.from({ length: 500 }, (_, n) => `deliver user${n}@example.com`);
+    const finals = new Map([...odd, ...many].map((each) => [each as EffectKey, delivered]));
+    const lease = await hold(ledger);
+    expect(await callsOf(() => ledger.record(lease, finals, "hold"))).toEqual(["UpdateItem"]);
+    expect(new Map((await hold(ledger)).finals)).toEqual(finals);
+  });
+
+  test("cuts details, and never through a character", async () => {
+    const ledger = open("one");
+    const detail = `${"x".repeat(199)}😀 and more`;
+    await ledger.record(await hold(ledger), new Map([[deliverKey("a@example.com"), { action: "delivered", detail } as Final]]), "hold");
+    const [final] = (await hold(ledger)).finals.values();
+    expect(final).toEqual({ action: "delivered", detail: `${"x".repeat(199)}\ufffd` });
+  });
+
+  test("keeps a final without detail", async () => {
+    const ledger = open("one");
+    await ledger.record(await hold(ledger), new Map([[deliverKey("a@example.com"), { action: "delivered", detail: "" } as Final]]), "hold");
+    expect([...(await hold(ledger)).finals.values()]).toEqual([{ action: "delivered", detail: "" }]);
+  });
+
+  test("leaves details out when the row is full", async () => {
+    const ledger = open("one");
+    const finals = (from: number) =>
+      new Map(
+        Array.from({ length: 1000 }, (_, n) => [
+          `deliver user${from + n}@example.com` as EffectKey,
+          { action: "delivered", detail: "d".repeat(200) } as Final,
+        ]),
+      );
+    const lease = await hold(ledger);
+    expect(await ledger.record(lease, finals(0), "hold")).toBe("recorded");
+    expect(await ledger.record(lease, finals(1000), "hold")).toBe("recorded");
+    const recorded = (await hold(ledger)).finals;
+    expect(recorded.size).toBe(2000);
+    expect(recorded.get("deliver user1999@example.com" as EffectKey)).toEqual({ action: "delivered", detail: "" });
+  }, 20_000);
+});
+
+function reply(more: Partial<ReplyRow> = {}): ReplyRow {
+  const until = (clock.now() + 7 * 86_400_000) as ReplyRow["until"];
+  return { recipient: key("alice@example.com"), sender: key("carol@remote.test"), textHash: "hash", mailId: mail, until, ...more };
+}
+
+describe("reply memory", () => {
+  test("keeps addresses apart that hold the divider themselves", async () => {
+    const ledger = open("one");
+    const mine = { recipient: key('"a@x#b"@y.test'), sender: key("c@z.test") };
+    const other = { recipient: key("a@x.test"), sender: key('"b@y.test#c"@z.test') };
+    expect(await ledger.claimReply(reply(mine))).toBe("claimed");
+    expect(await ledger.claimReply(reply(other))).toBe("claimed");
+    expect(await storedRow("reply#a@x%23b@y.test#c@z.test")).toMatchObject({ mail, text: "hash" });
+  });
+
+  test("leaves by Time to Live a day after it has no meaning", async () => {
+    const row = reply({ recipient: key("ttl@example.com") });
+    await open("one").claimReply(row);
+    expect(await storedRow("reply#ttl@example.com#carol@remote.test")).toMatchObject({ expires: row.until / 1000 + 86_400 });
+  });
+});
+
+describe("probe()", () => {
+  test("tells a missing table from one that is there", async () => {
+    expect(await open("one").probe()).toBe("present");
+    expect(await open("one", { table: "no-such-ledger" }).probe()).toBe("missing");
+  });
+});
+
+describe("loopKey()", () => {
+  test("is asked for once in a process, and not when it is configured", async () => {
+    const ledger = open("one");
+    expect(await callsOf(() => Promise.all([ledger.loopKey(), ledger.loopKey()]))).toEqual(["UpdateItem"]);
+    expect(await callsOf(() => ledger.loopKey())).toEqual([]);
+    const loopKey = new Uint8Array(32).fill(7);
+    expect(await callsOf(async () => expect(await open("two", { loopKey }).loopKey()).toBe(loopKey))).toEqual([]);
+  });
+
+  test("is never deleted by Time to Live", async () => {
+    await open("one").loopKey();
+    expect(Object.keys((await storedRow("loop-key")) ?? {}).sort()).toEqual(["id", "secret"]);
+  });
+
+  test("throws when somebody put something else there, and asks again", async () => {
+    await createTable(dynamo.client, "another-ledger", "id");
+    const put = (secret: unknown) => documents().send(new PutCommand({ TableName: "another-ledger", Item: { id: "loop-key", secret } }));
+    await put("swordfish");
+    const ledger = open("one", { table: "another-ledger" });
+    await expect(ledger.loopKey()).rejects.toThrow("holds no key of 16 octets or more");
+    await put(new Uint8Array(32));
+    expect(await ledger.loopKey()).toEqual(new Uint8Array(32));
+  });
+});
+
+const updateItem = "DynamoDB_20120810.UpdateItem";
+const refused = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+
+/** As DynamoDB refuses: with the row that stood in the way. */
+function refusedBy(item: unknown): ReturnType<typeof json> {
+  return { ...json({ __type: refused, message: "The conditional request failed", Item: item }), status: 400 };
+}
+
+describe("DynamoDB's own ways", () => {
+  let aws: ScriptedHttp;
+  beforeAll(async () => {
+    aws = await scriptedHttp();
+  });
+  afterAll(() => aws.close());
+
+  const scripted = (options: Partial<DynamoLedgerOptions> = {}) =>
+    new DynamoLedger({ client: dynamoClient(aws.endpoint), clock, owner: "one", ...options });
+  const asked = () => aws.requests(updateItem).length;
+
+  test("a refusal brings the row, and costs no read", async () => {
+    const until = clock.now() + 30_000;
+    aws.on(updateItem, refusedBy({ id: { S: mail }, owner: { S: "two" }, until: { N: String(until) }, crashes: { N: "0" } }));
+    expect(await scripted().claim(mail, 60)).toEqual({ kind: "busy", until } as Claim);
+    aws.on(updateItem, refusedBy({ id: { S: mail }, closed: { BOOL: true }, finals: { L: [] } }));
+    expect(await scripted().claim(mail, 60)).toMatchObject({ kind: "closed" });
+    expect(aws.strangers).toEqual([]);
+  });
+
+  test("a takeover whose answer was lost is still one", async () => {
+    const before = asked();
+    const row = (owner: string, until: number, crashes: number) => ({
+      id: { S: mail },
+      owner: { S: owner },
+      until: { N: String(until) },
+      crashes: { N: String(crashes) },
+    });
+    aws.on(
+      updateItem,
+      refusedBy(row("two", clock.now() - 1, 1)),
+      "reset", // it was done, and the SDK does it again
+      refusedBy(row("one", clock.now() + 60_000, 2)),
+    );
+    expect(await scripted().claim(mail, 60)).toMatchObject({ kind: "held", lease: { owner: "one", crashes: 2, takenOver: true } });
+    expect(asked() - before).toBe(3);
+  });
+
+  const lease = (): Lease => ({ mailId: mail, owner: "one", until: clock.now(), crashes: 0, takenOver: false, finals: new Map() });
+  const finals = new Map([[deliverKey("a@example.com"), delivered]]);
+  const storedFinal = { L: [{ M: { key: { S: "deliver a@example.com" }, action: { S: "delivered" } } }] };
+  const ended = { id: { S: mail }, lastOwner: { S: "one" }, crashes: { N: "0" }, finals: storedFinal };
+  const lostAnswers: readonly (readonly [end: "recorded" | "fenced", then: "release" | "close", what: string, row: unknown])[] = [
+    ["recorded", "close", "closed by us", { ...ended, closed: { BOOL: true } }],
+    ["recorded", "release", "given back by us", ended],
+    ["fenced", "close", "closed by another", { ...ended, lastOwner: { S: "two" }, closed: { BOOL: true } }],
+    ["fenced", "close", "only given back", ended],
+    ["fenced", "release", "closed", { ...ended, closed: { BOOL: true } }],
+    ["fenced", "release", "held by another", { ...ended, owner: { S: "two" } }],
+    ["fenced", "release", "taken over since", { ...ended, crashes: { N: "1" } }],
+    ["fenced", "release", "given back without these finals", { ...ended, finals: { L: [] } }],
+  ];
+  for (const [end, then, what, row] of lostAnswers) {
+    test(`a refused ${then} is ${end} when the row was ${what}`, async () => {
+      aws.on(updateItem, "reset", refusedBy(row));
+      expect(await scripted().record(lease(), finals, then)).toBe(end);
+    });
+  }
+
+  test("a reply's claim whose answer was lost is claimed", async () => {
+    aws.on(updateItem, "reset", (request) => {
+      const { ExpressionAttributeValues: values } = request.json as { ExpressionAttributeValues: Record<string, unknown> };
+      return refusedBy({
+        id: { S: "reply" },
+        mail: values[":mail"],
+        text: values[":text"],
+        until: values[":until"],
+        claim: values[":claim"],
+      });
+    });
+    expect(await scripted().claimReply(reply())).toBe("claimed");
+    const other = { id: { S: "reply" }, mail: { S: mail }, text: { S: "hash" }, until: { N: "1" }, claim: { S: "another" } };
+    aws.on(updateItem, refusedBy(other));
+    expect(await scripted().claimReply(reply())).toBe("in-doubt");
+  });
+
+  test("a throttled write is tried again", async () => {
+    const before = asked();
+    aws.on(updateItem, jsonError(400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"), json({}));
+    expect(await scripted().extend(lease(), 60)).toBe("kept");
+    expect(asked() - before).toBe(2);
+  });
+
+  const troubles: readonly (readonly [what: string, answer: Parameters<ScriptedHttp["on"]>[1]])[] = [
+    ["no answer", "hang"],
+    ["an answer that drips", { body: Array.from({ length: 50 }, () => [" ", { waitMs: 20 }] as const).flat() }],
+    ["an answer that is no JSON", { body: "<html>" }],
+    ["an answer without the row", json({})],
+    ["a missing table", jsonError(400, "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException")],
+    ["a missing right", jsonError(400, "com.amazon.coral.service#AccessDeniedException")],
+    ["a failure of AWS", jsonError(500, "com.amazonaws.dynamodb.v20120810#InternalServerError")],
+  ];
+  for (const [what, answer] of troubles) {
+    test(`claim() throws within its deadline on ${what}`, async () => {
+      aws.on(updateItem, answer);
+      const began = performance.now();
+      const error = await scripted({ deadlineMs: 300 })
+        .claim(mail, 60)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(PortError);
+      expect(error).toMatchObject({ port: "Ledger", operation: "claim" });
+      expect(performance.now() - began).toBeLessThan(1500);
+    });
+  }
+
+  test("claim() gives up on a row that changes under it again and again", async () => {
+    const before = asked();
+    aws.on(updateItem, refusedBy({ id: { S: mail }, crashes: { N: "0" } }));
+    await expect(scripted().claim(mail, 60)).rejects.toThrow("changed 5 times");
+    expect(asked() - before).toBe(5);
+  });
+});

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "bun:test";
+import { fitMetadata } from "../../packages/aws-adapters/s3-metadata.ts";
+
+type Metadata = Readonly<Record<string, string>>;
+
+const sizeOf = (metadata: Metadata) => Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+const list = (count: number) => Array.from({ length: count }, (_, n) => `inbox-${n}@example.com`);
+
+describe("fitMetadata()", () => {
+  const rows: readonly (readonly [string, Metadata, Metadata, Metadata])[] = [
+    ["keeps what was there", { origin: "x" }, { status: "blocked" }, { origin: "x", status: "blocked" }],
+    ["lets the trail win", { status: "partial" }, { status: "blocked" }, { status: "blocked" }],
+    ["writes names in lower case", { Origin: "x" }, { Status: "blocked" }, { origin: "x", status: "blocked" }],
+    [
+      "encodes what is not ASCII",
+      { by: "jörg" },
+      { blocked_sender: "ü@€.example" },
+      { by: "j%C3%B6rg", blocked_sender: "%C3%BC@%E2%82%AC.example" },
+    ],
+    ["encodes line ends and other controls", {}, { status: "a\r\nx-amz-acl: public\0\x7f" }, { status: "a%0D%0Ax-amz-acl: public%00%7F" }],
+    ["encodes half a character", {}, { status: "a\ud800b" }, { status: "a%EF%BF%BDb" }],
+    ["leaves a percent sign that is there already", {}, { status: "50%25" }, { status: "50%25" }],
+  ];
+  for (const [title, existing, trail, fitted] of rows) test(title, () => expect(fitMetadata(existing, trail)).toEqual(fitted));
+
+  test("shortens a list from its end and counts what is missing, when it is too long", () => {
+    const fitted = fitMetadata({ origin: "x" }, { processed: "true", invalid_inboxes: list(200).join(",") });
+    expect(sizeOf(fitted)).toBeLessThanOrEqual(2048);
+    const [, kept = "", missing] = /^(.*),\+(\d+) more$/.exec(fitted["invalid_inboxes"] ?? "") ?? [];
+    expect(kept.split(",")).toEqual(list(200 - Number(missing)));
+    expect(sizeOf(fitted)).toBeGreaterThan(2000);
+    expect(fitted["processed"]).toBe("true");
+  });
+  test("adds to the count that a list has already", () => {
+    const fitted = fitMetadata({}, { invalid_inboxes: `${list(20).join(",")},+5 more` }, 200);
+    const [, kept = "", missing] = /^(.*),\+(\d+) more$/.exec(fitted["invalid_inboxes"] ?? "") ?? [];
+    expect(kept.split(",").length + Number(missing)).toBe(25);
+    expect(sizeOf(fitted)).toBeLessThanOrEqual(200);
+  });
+  test("cuts a text that is no list", () => {
+    expect(fitMetadata({}, { by: "x".repeat(3000) }, 100)).toEqual({ by: `${"x".repeat(95)}...` });
+  });
+  test("shortens one value after another", () => {
+    const fitted = fitMetadata({}, { processed: "true", blocked_sender: "s".repeat(1500), invalid_inboxes: list(100).join(",") }, 400);
+    expect(sizeOf(fitted)).toBeLessThanOrEqual(400);
+    expect(fitted["processed"]).toBe("true");
+  });
+  test("never shortens what was there, nor what is short", () => {
+    const full = { foreign: "f".repeat(2040) };
+    const trail = { processed: "true", status: "partial", invalid_inboxes: "a@example.com,b@example.com,c@example.com" };
+    expect(fitMetadata(full, trail)).toEqual({ ...full, ...trail });
+  });
+});

@@ -1,0 +1,103 @@
+// The doctor and the table commands as a user runs them, against the emulators.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { type SinkServer, sinkServer } from "../smtp/sink-server.ts";
+import { Cloud } from "./cloud.ts";
+
+const main = join(import.meta.dir, "../../apps/worker/main.ts");
+let cloud: Cloud;
+let mailServer: SinkServer;
+
+beforeAll(async () => {
+  const extensions = ["PIPELINING", "8BITMIME", "SIZE 10240000"];
+  const answer = (line: string) => (/^RCPT.*@another\.test>/.test(line) ? "554 5.7.1 Relay access denied" : null);
+  [cloud, mailServer] = await Promise.all([Cloud.start({ domains: ["example.com"] }), sinkServer({ extensions, answer })]);
+}, 60_000);
+afterAll(async () => {
+  mailServer.close();
+  await cloud.stop();
+}, 60_000);
+
+async function sesame(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
+  const port = String(mailServer.port);
+  const env = { PATH: "/nowhere", ...cloud.env, SMTP_HOST: "127.0.0.1", SMTP_PORT: port, INTERNAL_SMTP_PORT: port, ...more };
+  const child = Bun.spawn([process.execPath, main, ...args], { env, stdout: "pipe", stderr: "pipe" });
+  const [out, error, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  return { out, error, code };
+}
+
+type Finding = { level: string; subject: string; text: string; mend: string | null };
+
+async function check(more: Readonly<Record<string, string>> = {}): Promise<{ code: number; find: (part: string) => string }> {
+  const { out, code, error } = await sesame(["check", "--json"], more);
+  if (!out.startsWith("[")) throw new Error(`${out}${error}`);
+  const findings = JSON.parse(out) as Finding[];
+  const find = (part: string) =>
+    findings
+      .filter(({ subject }) => subject.includes(part))
+      .map(({ level, text }) => `${level}: ${text}`)
+      .join("; ");
+  return { code, find };
+}
+
+test("check says what is well and what is not, and exits 1 for warnings", async () => {
+  cloud.ses.account.production = true;
+  const { code, find } = await check();
+  expect(find("queue example-com-queue")).toMatch(/^ok: visible 120 s, kept \d+ days; ok: dead-letter queue after 10 receives$/);
+  expect(find("bucket example-com-emails")).toBe("ok: readable, markable, erasable");
+  expect(find("table email-rules")).toBe("ok: 0 rows");
+  expect(find("SES account")).toMatch(/^ok: /);
+  expect(find("SES identity example.com")).toMatch(/^(?:ok|warning): /);
+  expect(find(`:${mailServer.port} (smtp)`)).toMatch(/^warning: takes mails of 10240000 octets/);
+  expect(find("clock")).toMatch(/^ok: /);
+  expect(code).toBe(1);
+}, 60_000);
+
+const wrong: readonly [string, Record<string, string>, string, RegExp][] = [
+  ["a queue is missing", { QUEUE_NAME: "no-such-queue" }, "queue no-such-queue", /^error: .*/],
+  ["a bucket is missing", { MAIL_OBJECTS: "no-such-bucket/**" }, "bucket no-such-bucket", /^(?:error|warning): /],
+  ["MAIL_OBJECTS names no bucket", { MAIL_OBJECTS: "**" }, "bucket of example.com", /^warning: MAIL_OBJECTS names no bucket/],
+  ["the ledger is missing", { LEDGER_TABLE: "no-such-table" }, "table no-such-table", /^error: missing: all work fails/],
+  [
+    "the rules' table is missing",
+    { RULES_TABLE: "no-such-table" },
+    "table no-such-table",
+    /^warning: missing: replies and forwards are off/,
+  ],
+  ["a table has another key", { OUTBOUND_TABLE: "email-rules" }, "table email-rules", /error: its key must be MessageId \(S\)/],
+  ["the mail server is away", { SMTP_PORT: "1" }, "(smtp)", /^error: .*(?:refused|ECONNREFUSED|connect)/i],
+  [
+    "the mail server does not know a domain",
+    { DOMAINS: "example.com,another.test" },
+    "(smtp)",
+    /error: refuses mail for another\.test: 554 5\.7\.1/,
+  ],
+  ["the configuration is wrong", { SMTP_PORT: "x" }, "configuration", /^error: Cannot use SMTP_PORT/],
+];
+for (const [when, more, part, expected] of wrong) {
+  test(`check says so when ${when}`, async () => {
+    const { find, code } = await check(more);
+    expect(find(part)).toMatch(expected);
+    expect(code).toBe(find(part).startsWith("warning") && !expected.source.startsWith("^error") ? code : 2);
+  }, 60_000);
+}
+
+test("check names rows that no mail will find, and the line that mends each trouble", async () => {
+  await cloud.putRow("email-rules", { email_address: "Alice@Example.com", forwards: [] });
+  const { out } = await sesame(["check"]);
+  expect(out).toContain("rows that no mail finds: Alice@Example.com");
+  expect(out).toContain("↳ write the keys in lower case");
+}, 60_000);
+
+test("rules and block work on DynamoDB as on the local tables", async () => {
+  expect((await sesame(["rules", "set", "Bob@Example.com", "--aws", "--ooo", "away", "--forward", "x@elsewhere.test"])).code).toBe(0);
+  expect((await sesame(["block", "set", "*@example.com", "*@spam.test", "--aws"])).code).toBe(0);
+  expect((await cloud.rows("email-rules")).find(({ email_address }) => email_address === "bob@example.com")).toMatchObject({
+    ooo_message: "away",
+  });
+  expect((await sesame(["block", "show", "*@example.com", "--aws"])).out).toContain("*@spam.test");
+  expect((await sesame(["rules", "set", "bob@example.com", "--aws", "--forward", "no address"])).code).toBe(2);
+  expect((await sesame(["rules", "remove", "bob@example.com", "--aws"])).code).toBe(0);
+  expect((await sesame(["rules", "list", "--aws"])).out).not.toContain("bob@example.com");
+}, 60_000);

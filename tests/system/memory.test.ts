@@ -1,0 +1,55 @@
+// Memory: large mails in flight at once to a server that reads slowly. A mail is a chunk in memory and not the mail. It is
+// the executable that is measured: the gate compiles it and names it in SESAME_EXECUTABLE.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { type SinkServer, sinkServer } from "../smtp/sink-server.ts";
+import { Cloud } from "./cloud.ts";
+import { WorkerProcess } from "./worker.ts";
+
+const [mails, megabytes] = [16, 25];
+const executable = process.env["SESAME_EXECUTABLE"];
+const missing =
+  executable === undefined ? "SESAME_EXECUTABLE names no compiled program" : process.platform === "linux" ? null : "it reads /proc";
+if (missing) console.warn(`SKIPPED tests/system/memory: ${missing}`);
+let cloud: Cloud;
+let sink: SinkServer;
+
+beforeAll(async () => {
+  if (missing) return;
+  const onData: Parameters<typeof sinkServer>[0] = {
+    keep: false,
+    onData: (socket) => {
+      socket.pause();
+      setTimeout(() => socket.resume(), 5);
+    },
+  };
+  [cloud, sink] = await Promise.all([Cloud.start({ domains: ["example.com"] }), sinkServer(onData)]);
+}, 60_000);
+afterAll(async () => {
+  sink?.close();
+  await cloud?.stop();
+}, 60_000);
+
+test.skipIf(missing !== null)(
+  `${mails} mails of ${megabytes} MB in flight at once take at most 100 MB and 0.35 byte for each byte in flight`,
+  async () => {
+    const line = `${"0123456789".repeat(7)}\r\n`;
+    const head = "From: bob@remote.test\r\nTo: alice@example.com\r\nSubject: large\r\n\r\n";
+    const octets = new TextEncoder().encode(head + line.repeat(Math.ceil((megabytes * 1e6) / line.length)));
+    for (let i = 0; i < mails; i++)
+      await cloud.receive({ domain: "example.com", key: `large-${i}`, octets, recipients: ["alice@example.com"] });
+    const env = { ...cloud.env, SMTP_HOST: "127.0.0.1", SMTP_PORT: String(sink.port), SMTP_POOL_SIZE: "16", WAIT_SECONDS: "1" };
+    const worker = await WorkerProcess.start(env, [executable ?? ""]);
+    const deadline = performance.now() + 120_000;
+    while ((await cloud.queued("example.com")) > 0 && performance.now() < deadline) await Bun.sleep(200);
+    const peak = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${worker.pid}/status`, "utf8"))?.[1]) * 1024;
+    expect(await worker.stop()).toBe(0);
+    expect(worker.linesOf("mail").length).toBe(mails);
+    expect(sink.mails.length).toBe(mails);
+    const inFlight = mails * octets.length;
+    console.info(`peak ${(peak / 1e6).toFixed(0)} MB with ${(inFlight / 1e6).toFixed(0)} MB in flight`);
+    expect(peak).toBeLessThanOrEqual(100e6 + 0.35 * inFlight);
+  },
+  180_000,
+);

@@ -1,0 +1,30 @@
+import { expect, test } from "bun:test";
+import { keepTidy } from "../../apps/worker/tidy.ts";
+import { FakeTimers } from "../fakes/fake-timers.ts";
+
+test("keepTidy() collects when memory has grown by much since the last time, and not before", () => {
+  const timers = new FakeTimers();
+  let [resident, collections] = [100e6, 0];
+  const collect = () => {
+    collections++;
+    resident = 105e6;
+  };
+  const stop = keepTidy({ timers, resident: () => resident, collect });
+  const later = () => timers.advance(100);
+  resident = 116e6;
+  later();
+  expect(collections).toBe(0);
+  resident = 130e6;
+  later();
+  expect([collections, resident]).toEqual([1, 105e6]);
+  resident = 121e6; // 16 MB above what was left
+  later();
+  expect(collections).toBe(1);
+  resident = 90e6;
+  later();
+  resident = 107e6;
+  later();
+  expect(collections).toBe(2);
+  stop();
+  expect(timers.pending).toBe(0);
+});
