@@ -1,9 +1,21 @@
-// Compiles dist/sesame: the worker, its libraries and Bun in one executable file. Run by Bun.
-const target = process.argv.find((arg) => arg.startsWith("--target="))?.slice("--target=".length);
-const outfile = `dist/sesame${target ? `-${target.replace(/^bun-/, "")}` : ""}`;
+// Compiles the worker, its libraries and Bun into one executable file, as byte code, for this machine or another one:
+//   npm run compile -- [--target linux-arm64] [--outfile FILE]
+// Targets are Bun's: linux-x64, linux-arm64, either with -musl, darwin-x64, darwin-arm64, windows-x64. For another machine
+// Bun fetches its runtime from the npm registry. Run by Bun.
+import { parseArgs } from "node:util";
+
+const { values } = parseArgs({ options: { target: { type: "string" }, outfile: { type: "string" } } });
+const target = values.target?.replace(/^bun-/, "");
+const outfile = values.outfile ?? `dist/sesame${target ? `-${target}` : ""}`;
 const result = await Bun.build({
   entrypoints: ["apps/worker/main.ts"],
-  compile: { outfile, ...(target && { target }) },
+  compile: {
+    outfile,
+    ...(target && { target: `bun-${target}` }),
+    // What lies in the folder where it is started is none of its affair: Bun would run a `preload` of a bunfig.toml there.
+    autoloadDotenv: false,
+    autoloadBunfig: false,
+  },
   minify: true,
   bytecode: true,
   format: "esm",

@@ -10,7 +10,7 @@ import {
   SesCourier,
   SqsMailQueue,
 } from "@sesame/aws-adapters";
-import type { Courier, Ledger, MailId, Route } from "@sesame/core";
+import { type Courier, err, type Ledger, type MailId, ok, quote, type Result, type Route, type Stop } from "@sesame/core";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
 import type { Logger } from "pino";
 import { type Config, queueName } from "./config.ts";
@@ -28,20 +28,23 @@ export function clientsOf(config: Config): AwsClients {
   return awsClients({ version, queues: config.domains.length, mailsInWork: config.CONCURRENCY * config.domains.length });
 }
 
-/** Opens the ports, and says aloud which features are off for want of a table. */
+/** Opens the ports, and says aloud which features are off for want of a table. Without the ledger's nothing can be done. */
 export async function openAwsPorts(
   config: Config,
   clients: AwsClients,
   logger: Logger,
   smtp: Pick<SmtpOptions, "onPhase"> = {},
-): Promise<ServicePorts> {
+): Promise<Result<ServicePorts>> {
   const { clock } = clients;
   const dynamo = { client: clients.dynamo, clock };
   const directory = new DynamoDirectory({ ...dynamo, tables: { rules: config.RULES_TABLE, blocked: config.BLOCKED_TABLE } });
   const outbound = new DynamoOutbound({ ...dynamo, table: config.OUTBOUND_TABLE, rememberDays: config.LEDGER_DAYS });
-  await probeTables(config, directory, outbound, logger);
-  const server = mailServerOf(config, config.SMTP_HOST ?? "localhost", smtp);
   const ledger = openLedger(config, clients, logger);
+  const probed = await probeTables(config, directory, outbound, ledger, logger);
+  if (!probed.ok) return probed;
+  const server = mailServerOf(config, config.SMTP_HOST ?? "localhost", smtp);
+  const stop = { stopped: false };
+  const ses = sesCourier(config, clients, stop);
   const queues = new Map(
     config.domains.map((domain) => {
       const name = queueName(config.QUEUE_NAME, domain);
@@ -49,13 +52,17 @@ export async function openAwsPorts(
       return [domain, new SqsMailQueue({ sqs: clients.sqs, sqsPoll: clients.sqsPoll, clock, name, visibilitySeconds, waitSeconds })];
     }),
   );
-  return {
+  return ok({
     queues,
     ledger,
-    courier: couriers(config, clients, server),
+    courier: couriers(server, ses),
+    stop,
     probe: () => probeMailServer(server),
     smtpSessions: () => server.gauge,
-    abort: () => server.abort(),
+    abort: () => {
+      ses.abort();
+      return server.abort();
+    },
     close: async () => {
       await server.close();
       clients.close();
@@ -73,21 +80,31 @@ export async function openAwsPorts(
       inWork: new Set<MailId>(),
       mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
     },
-  };
+  });
 }
 
 /** A table that is missing at the start switches its feature off; one that cannot be asked for is no missing one. */
-async function probeTables(config: Config, directory: DynamoDirectory, outbound: DynamoOutbound, logger: Logger): Promise<void> {
+async function probeTables(
+  config: Config,
+  directory: DynamoDirectory,
+  outbound: DynamoOutbound,
+  ledger: Ledger,
+  logger: Logger,
+): Promise<Result<null>> {
   const off = (feature: string, table: string) =>
     logger.error({ event: "feature-off", feature, table }, `there is no table ${table}: ${feature} are off until the next start`);
   try {
-    const [tables, sent] = await Promise.all([directory.probe(), outbound.probe()]);
+    const asked = ledger instanceof DynamoLedger ? ledger.probe() : "present";
+    const [tables, sent, claims] = await Promise.all([directory.probe(), outbound.probe(), asked]);
+    if (claims === "missing")
+      return err(`Cannot start as the table LEDGER_TABLE must exist: current value is ${quote(config.LEDGER_TABLE)}, see sesame check`);
     if (tables.rules === "missing") off("replies and forwards", config.RULES_TABLE);
     if (tables.blocked === "missing") off("blocklists", config.BLOCKED_TABLE);
     if (sent === "missing") off("rewritten bounces", config.OUTBOUND_TABLE);
   } catch (error) {
     logger.error({ event: "probe-failed", text: error instanceof Error ? error.message : String(error) }, "the tables could not be probed");
   }
+  return ok(null);
 }
 
 function openLedger(config: Config, { dynamo, clock }: AwsClients, logger: Logger): Ledger {
@@ -105,9 +122,12 @@ function openLedger(config: Config, { dynamo, clock }: AwsClients, logger: Logge
   return ledger;
 }
 
-function couriers(config: Config, clients: AwsClients, server: SmtpCourier): Courier {
+function sesCourier(config: Config, clients: AwsClients, stop: Stop): SesCourier {
   const rate = config.SES_MAX_RATE === undefined ? {} : { maxRate: config.SES_MAX_RATE };
-  const ses = new SesCourier({ ...clients, ...rate });
+  return new SesCourier({ ...clients, ...rate, stop });
+}
+
+function couriers(server: SmtpCourier, ses: SesCourier): Courier {
   const byRoute: Readonly<Record<Route, Courier>> = { mailbox: server, internal: server, ses };
   return { send: (route, consignment) => byRoute[route].send(route, consignment) };
 }

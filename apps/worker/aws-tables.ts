@@ -8,7 +8,8 @@ import { version } from "./version.ts";
 /** Opens the tables for one command. */
 export async function onAws(command: (book: RuleBook) => Promise<number>): Promise<number> {
   const clients = awsClients({ version });
-  const { RULES_TABLE: rules = tableDefaults.rules, BLOCKED_TABLE: blocked = tableDefaults.blocked } = process.env;
+  const { RULES_TABLE, BLOCKED_TABLE } = process.env; // empty is unset, as it is for `sesame run`
+  const [rules, blocked] = [RULES_TABLE || tableDefaults.rules, BLOCKED_TABLE || tableDefaults.blocked];
   try {
     return await command(new DynamoRuleBook({ client: clients.dynamo, clock: clients.clock, tables: { rules, blocked } }));
   } finally {

@@ -6,7 +6,7 @@ import type { Consignment, Courier, EffectKey, MailStore, ObjectLocation, Route,
 import { delayed, headLimit, PortError } from "@sesame/core";
 import type { Timers } from "@sesame/smtp";
 
-type Waiter = { readonly bytes: number; readonly admit: (admitted: boolean) => void };
+type Waiter = { readonly bytes: number; readonly own: () => number; readonly admit: (admitted: boolean) => void };
 
 export type BudgetOptions = Readonly<{
   /** Octets that may be held together. */
@@ -21,6 +21,7 @@ export class ByteBudget {
   readonly #options: BudgetOptions;
   #held = 0;
   #waiting: Waiter[] = [];
+  #ended = false;
 
   constructor(options: BudgetOptions) {
     this.#options = options;
@@ -35,12 +36,16 @@ export class ByteBudget {
     return this.#waiting.length === 0 && this.#fits(headLimit);
   }
 
-  /** Takes octets, in the order of asking. False: there was no room in time, and nothing is held. */
-  take(bytes: number): Promise<boolean> {
-    if (this.#waiting.length === 0 && this.#fits(bytes)) {
+  /**
+   * Takes octets, in the order of asking. `own`: what whoever asks holds already, which must not stand in its own way.
+   * False: there was no room in time, and nothing is held.
+   */
+  take(bytes: number, own: () => number = () => 0): Promise<boolean> {
+    if (this.#waiting.length === 0 && this.#fits(bytes, own())) {
       this.#held += bytes;
       return Promise.resolve(true);
     }
+    if (this.#ended) return Promise.resolve(false);
     return new Promise((resolve) => {
       const cancel = this.#options.timers.after(this.#options.patienceMs, () => {
         this.#waiting = this.#waiting.filter((each) => each !== waiter);
@@ -49,6 +54,7 @@ export class ByteBudget {
       });
       const waiter: Waiter = {
         bytes,
+        own,
         admit: (admitted) => {
           cancel();
           resolve(admitted);
@@ -63,17 +69,23 @@ export class ByteBudget {
     this.#serve();
   }
 
+  /** Lets nobody wait any more: a worker that ends has no time for it. */
+  end(): void {
+    this.#ended = true;
+    for (const waiter of this.#waiting.splice(0)) waiter.admit(false);
+  }
+
   /** What one mail takes, given back together. */
   scope(): BudgetScope {
     return new BudgetScope(this);
   }
 
-  #fits(bytes: number): boolean {
-    return this.#held === 0 || this.#held + bytes <= this.#options.most;
+  #fits(bytes: number, own: number = 0): boolean {
+    return this.#held <= own || this.#held + bytes <= this.#options.most;
   }
 
   #serve(): void {
-    for (let next = this.#waiting[0]; next && this.#fits(next.bytes); next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next && this.#fits(next.bytes, next.own()); next = this.#waiting[0]) {
       this.#waiting.shift();
       this.#held += next.bytes;
       next.admit(true);
@@ -85,24 +97,28 @@ export class ByteBudget {
 export class BudgetScope {
   readonly #budget: ByteBudget;
   #held = 0;
+  #ended = false;
 
   constructor(budget: ByteBudget) {
     this.#budget = budget;
   }
 
   async take(bytes: number): Promise<boolean> {
-    const taken = await this.#budget.take(bytes);
-    if (taken) this.#held += bytes;
-    return taken;
+    const taken = await this.#budget.take(bytes, () => this.#held);
+    if (taken && !this.#ended) this.#held += bytes;
+    else if (taken) this.#budget.give(bytes);
+    return taken && !this.#ended;
   }
 
   give(bytes: number): void {
-    this.#held -= bytes;
-    this.#budget.give(bytes);
+    const given = Math.min(bytes, this.#held); // after the end nothing is held
+    this.#held -= given;
+    this.#budget.give(given);
   }
 
-  /** Gives back all that this mail still holds. */
+  /** Gives back all that this mail still holds. A read that outlives its mail, as one does when another failed, holds nothing. */
   end(): void {
+    this.#ended = true;
     this.give(this.#held);
   }
 }
@@ -140,21 +156,35 @@ export function budgetedStore(store: MailStore, scope: BudgetScope): MailStore {
 
 const sdkCopies = 4; // the octets, their Base64, and the request that holds both
 
-/** A courier whose large sends through SES are charged: the SDK needs all octets of a mail, several times over. */
-export function budgetedCourier(courier: Courier, scope: BudgetScope): Courier {
+/**
+ * A courier whose large sends through SES are charged: the SDK needs all octets of a mail, several times over. They wait
+ * in a line of their own, `sends`: whoever waits in the line of all mails stops the intake of all domains.
+ */
+export function budgetedCourier(courier: Courier, scope: BudgetScope, sends: ByteBudget | null = null): Courier {
+  const charged = async (bytes: number, route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> => {
+    if (!(await scope.take(bytes))) return noRoom(consignment);
+    try {
+      return await courier.send(route, consignment);
+    } finally {
+      scope.give(bytes);
+    }
+  };
   return {
-    send: async (route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> => {
-      const { size } = consignment.content;
-      if (route !== "ses" || size <= headLimit) return courier.send(route, consignment);
-      if (!(await scope.take(size * sdkCopies))) {
-        const verdict = delayed("no-room", "mail", "other mails took up the memory of this worker");
-        return new Map(consignment.recipients.map(({ key }) => [key, verdict]));
-      }
+    send: async (route, consignment) => {
+      const bytes = consignment.content.size * sdkCopies;
+      if (route !== "ses" || consignment.content.size <= headLimit) return courier.send(route, consignment);
+      if (sends === null) return charged(bytes, route, consignment);
+      if (!(await sends.take(bytes))) return noRoom(consignment);
       try {
-        return await courier.send(route, consignment);
+        return await charged(bytes, route, consignment);
       } finally {
-        scope.give(size * sdkCopies);
+        sends.give(bytes);
       }
     },
   };
+}
+
+function noRoom({ recipients }: Consignment): ReadonlyMap<EffectKey, Verdict> {
+  const verdict = delayed("no-room", "mail", "other mails took up the memory of this worker");
+  return new Map(recipients.map(({ key }) => [key, verdict]));
 }

@@ -22,6 +22,8 @@ export class Circuit {
   #state: CircuitState = "closed";
   #openings = 0;
   #pauseMs = 0;
+  /** Whether the server dealt with a mail since the circuit opened last. A probe alone proves little. */
+  #proven = true;
   #cancel: (() => void) | null = null;
 
   constructor(options: CircuitOptions) {
@@ -57,6 +59,7 @@ export class Circuit {
   #look(verdicts: ReadonlyMap<EffectKey, Verdict>): void {
     for (const verdict of verdicts.values()) {
       if (verdict.action === "delayed" && verdict.scope === "host") this.#open(`${verdict.reason}: ${verdict.detail}`);
+      else if (verdict.action !== "delayed" || verdict.scope === "recipient") this.#proven = true;
     }
   }
 
@@ -64,7 +67,10 @@ export class Circuit {
     if (this.#state === "open") return;
     this.#state = "open";
     this.#openings++;
-    this.#pauseMs = this.#options.firstProbeMs ?? 5_000;
+    const { firstProbeMs = 5_000, longestProbeMs = 30_000 } = this.#options;
+    // A server that greets and then refuses each mail costs a mail for each time that the circuit closes.
+    this.#pauseMs = this.#proven ? firstProbeMs : Math.min(this.#pauseMs * 2, longestProbeMs);
+    this.#proven = false;
     this.#options.changed("open", detail);
     this.#probeLater();
   }

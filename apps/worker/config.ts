@@ -11,7 +11,7 @@ const port = count(0, 65535);
 const name = z.string().regex(/^[A-Za-z0-9_.-]{3,255}$/, "must be a table name of 3 to 255 letters, digits, _ . -");
 
 const shape = z.object({
-  DOMAINS: z.string().min(1),
+  DOMAINS: z.string({ error: "must name the served domains" }).min(1),
   QUEUE_NAME: z.string().min(1).default("{domain-dashed}-queue"),
   RULES_TABLE: name.default("email-rules"),
   BLOCKED_TABLE: name.default("email-blocked-senders"),
@@ -97,6 +97,7 @@ function decodeDomains(text: string): { list: readonly Domain[]; errors: readonl
   const parsed = parts.filter((part) => part !== "").map(parseDomain);
   const list = parsed.flatMap((domain) => (domain.ok ? [domain.value] : []));
   const errors = parsed.flatMap((domain) => (domain.ok ? [] : [`Cannot use DOMAINS as each must be a domain: ${domain.error}`]));
+  if (text !== "" && parsed.length === 0) errors.push(`Cannot use DOMAINS as it must name a domain: current value is ${quote(text)}`);
   const twice = list.find((domain, index) => list.indexOf(domain) !== index);
   return { list, errors: twice ? [...errors, `Cannot use DOMAINS as each may stand once: current value is ${quote(text)}`] : errors };
 }

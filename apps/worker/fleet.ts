@@ -26,6 +26,8 @@ export type FleetOptions = Readonly<{
   waitSeconds: number;
   bytesInFlight: number;
   timers: Timers;
+  /** Raised when the fleet shall end; the ports may look at it too. */
+  stop?: { stopped: boolean };
   /** Hears every event beside the log and the metrics. */
   witness?: Journal;
 }>;
@@ -43,6 +45,7 @@ export type DomainView = Readonly<{
 }>;
 
 const patienceMs = 5_000;
+const sendPatienceMs = 60_000; // of a large send, which holds up nobody but its own domain
 const sizeEveryMs = 30_000;
 const statusEveryMs = 60_000;
 const longestRestartMs = 60_000;
@@ -51,8 +54,9 @@ type Member = { readonly domain: Domain; readonly queue: MailQueue; poller: Poll
 
 export class Fleet {
   readonly #options: FleetOptions;
-  readonly #stop: { stopped: boolean } = { stopped: false };
+  readonly #stop: { stopped: boolean };
   readonly #budget: ByteBudget;
+  readonly #sends: ByteBudget;
   readonly #circuit: Circuit;
   readonly #members: readonly Member[];
   readonly #running = new Set<Promise<void>>();
@@ -62,7 +66,9 @@ export class Fleet {
   constructor(options: FleetOptions) {
     const { logger, timers, metrics } = options;
     this.#options = options;
+    this.#stop = options.stop ?? { stopped: false };
     this.#budget = new ByteBudget({ most: options.bytesInFlight, patienceMs, timers });
+    this.#sends = new ByteBudget({ most: options.bytesInFlight / 2, patienceMs: sendPatienceMs, timers });
     this.#circuit = new Circuit({
       probe: options.probe,
       timers,
@@ -75,6 +81,7 @@ export class Fleet {
     metrics.watch({ bytesInFlight: () => this.#budget.held });
     this.#members = [...options.queues].map(([domain, queue]) => {
       this.#counts.set(domain, new StatusCount());
+      metrics.begin(domain);
       return { domain, queue, poller: this.#poller(domain, queue), restarts: 0, size: null };
     });
   }
@@ -116,6 +123,8 @@ export class Fleet {
   async end(): Promise<void> {
     this.#stop.stopped = true;
     this.#circuit.end();
+    this.#budget.end();
+    this.#sends.end();
     for (const cancel of this.#cancels) cancel();
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
@@ -133,6 +142,7 @@ export class Fleet {
         concurrency,
         visibilitySeconds,
         budget: this.#budget,
+        sends: this.#sends,
         circuit: this.#circuit,
         timers,
       },

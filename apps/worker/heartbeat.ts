@@ -15,7 +15,7 @@ export type HeartbeatOptions = Readonly<{
   timers: Timers;
 }>;
 
-type Beating = { entry: QueueEntry; leases: Lease[]; extendedAt: number; lost: boolean; running: Promise<void> | null };
+type Beating = { entry: QueueEntry; lease: Lease | null; extendedAt: number; lost: boolean; running: Promise<void> | null };
 
 /** All entries of a poller. */
 export class Heartbeat {
@@ -34,14 +34,16 @@ export class Heartbeat {
 
   /** Keeps an entry alive until `end`, which waits for an extension that is under way: it must not undo what follows. */
   start(entry: QueueEntry, stop: Stop): Pulse {
-    const one: Beating = { entry, leases: [], extendedAt: this.#options.timers.now(), lost: false, running: null };
+    const one: Beating = { entry, lease: null, extendedAt: this.#options.timers.now(), lost: false, running: null };
     this.#beating.add(one);
     this.#beatLater();
     return {
       get stopped() {
         return one.lost || stop.stopped;
       },
-      onLease: (lease) => void one.leases.push(lease),
+      onLease: (lease) => {
+        one.lease = lease; // the mails of an entry come one after another, and the lease of one that is done is lost
+      },
       end: async () => {
         this.#beating.delete(one);
         if (this.#beating.size === 0) this.#stop();
@@ -68,19 +70,15 @@ export class Heartbeat {
   #extend(one: Beating): void {
     const { queue, ledger, journal, visibilitySeconds, timers } = this.#options;
     one.extendedAt = timers.now();
-    const asked = Promise.all([
-      queue.extend(one.entry, visibilitySeconds),
-      ...one.leases.map((lease) => ledger.extend(lease, visibilitySeconds)),
-    ]);
-    const answered = asked.then(
-      (answers) => {
-        one.lost ||= answers.includes("lost");
-      },
-      (error: unknown) => {
-        one.extendedAt = Number.NEGATIVE_INFINITY; // the next beat tries again
-        journal.note(thrownEvent(error, null));
-      },
-    );
+    const asked = [queue.extend(one.entry, visibilitySeconds), ...(one.lease ? [ledger.extend(one.lease, visibilitySeconds)] : [])];
+    // All of them, also where one fails early: none may come behind what the caller says of the entry next.
+    const answered = Promise.allSettled(asked).then((answers) => {
+      for (const answer of answers) {
+        if (answer.status === "fulfilled") one.lost ||= answer.value === "lost";
+        else journal.note(thrownEvent(answer.reason, null));
+      }
+      if (answers.some(({ status }) => status === "rejected")) one.extendedAt = Number.NEGATIVE_INFINITY; // the next beat tries again
+    });
     one.running = answered.finally(() => {
       one.running = null;
     });

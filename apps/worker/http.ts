@@ -49,8 +49,9 @@ function troubles(view: HealthView): readonly string[] {
   ];
 }
 
-function isAlive({ loopAgeSeconds }: DomainView, { maxAgeSeconds }: HealthView): boolean {
-  return loopAgeSeconds <= maxAgeSeconds;
+/** A loop that ended because it shall says nothing of the mails that are still in work. */
+function isAlive({ loopAgeSeconds }: DomainView, { maxAgeSeconds, stopping }: HealthView): boolean {
+  return stopping() || loopAgeSeconds <= maxAgeSeconds;
 }
 
 function isPolled({ pollAgeSeconds }: DomainView, { maxAgeSeconds }: HealthView): boolean {
@@ -64,14 +65,14 @@ export function metricsApp({ registry }: Metrics): Hono {
   return app;
 }
 
-/** Serves an app. `tries`: how many ports above the first may be taken instead of a busy one; `null` where none is free. */
+/** Serves an app. `tries`: how many ports above the first may be taken instead of a busy one; `null` where none can be had. */
 export function serve(app: Hono, hostname: string, port: number, tries: number): Readonly<{ port: number; stop(): Promise<void> }> | null {
   for (let next = port; next <= (port === 0 ? 0 : port + tries); next++) {
     try {
       const server = Bun.serve({ fetch: app.fetch, hostname, port: next });
       return { port: server.port ?? next, stop: () => server.stop(true) };
     } catch (error) {
-      if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
+      if ((error as { code?: string }).code !== "EADDRINUSE") return null; // no other port will do: the address, or the right
     }
   }
   return null;

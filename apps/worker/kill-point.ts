@@ -3,6 +3,7 @@
 // asked. A point is reached when what it names has happened and before anybody but the port knows of it; MAIL, RCPT and
 // DATA when their answer was read.
 
+import { writeSync } from "node:fs";
 import { type Courier, err, type Journal, type Ledger, type MailQueue, type MailStore, ok, quote, type Result } from "@sesame/core";
 import type { Logger } from "pino";
 import type { ServicePorts } from "./service.ts";
@@ -69,7 +70,8 @@ export function armTrap(order: KillOrder, logger: Logger): KillTrap {
     "SESAME_KILL_POINT is set, which is for tests: this worker will send itself a signal",
   );
   return new KillTrap(order, ({ point, signal }) => {
-    logger.warn({ event: "kill-point-reached", point, signal }, `${point} is reached: ${signal}`);
+    // Not by the logger, whose lines leave a little later: too late here.
+    writeSync(2, `${JSON.stringify({ level: "warn", event: "kill-point-reached", point, signal })}\n`);
     process.kill(process.pid, signal);
   });
 }

@@ -2,11 +2,24 @@
 // secret is ever part of an event, so none can be part of a line.
 
 import { describeCourse, type Effect, type EffectKey, type Journal, type JournalEvent, type Plan, type Verdict } from "@sesame/core";
-import pino, { type Logger } from "pino";
+import pino, { type DestinationStream, type Logger, type LoggerOptions } from "pino";
+import type { Redact } from "./secrets.ts";
 
-/** A logger of the documented form: `time` in RFC 3339 UTC, `level` as a word. */
-export function makeLogger(level: string): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
+/** A logger of the documented form: `time` in RFC 3339 UTC, `level` as a word. Each line passes `redact` last of all. */
+export function makeLogger(level: string, redact: Redact, to: DestinationStream = process.stdout): Logger {
+  const options: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    hooks: { streamWrite: (line) => oneLine(redact(line)) },
+  };
+  return pino(options, to);
+}
+
+/** Data in JSON (RFC 8259 §7), but line ends to some of those who read a log. */
+function oneLine(line: string): string {
+  return line.replace(/[\u0085\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Whether addresses stand in the log as they are, or as `a***@example.com`. */
@@ -91,13 +104,14 @@ function hasWarnings(plan: Plan): boolean {
 type MailEvent = Extract<JournalEvent, { readonly kind: "mail" }>;
 
 function closingLine(event: MailEvent, domain: string): Record<string, unknown> {
-  const { mailId, sesId, from, receiveCount, plan, verdicts, settlement, seconds } = event;
+  const { mailId, sesId, from, receivedAt, receiveCount, plan, verdicts, settlement, seconds } = event;
   return {
     event: "mail",
     domain,
     mailId,
     sesId,
     from: from ?? "<>",
+    receivedAt: new Date(receivedAt).toISOString(),
     receiveCount,
     settlement,
     seconds,

@@ -11,6 +11,8 @@ export type Metrics = Readonly<{
   queueSize: Gauge;
   pollErrors: Counter;
   journal(domain: string): Journal;
+  /** Begins the counters that alerts look at with 0, so that the first event is an increase. */
+  begin(domain: string): void;
   /** Gauges that are read when they are scraped. */
   watch(sources: Readonly<{ bytesInFlight?: () => number; smtpSessions?: () => Readonly<{ idle: number; busy: number }> }>): void;
 }>;
@@ -41,14 +43,21 @@ export function makeMetrics(version: string): Metrics {
     stages: histogram("stage_seconds", "Time in each stage", ["stage"]),
     age: histogram("queue_age_seconds", "Age of a mail when its work ends", ["domain"]),
   };
+  const pollErrors = counter("poll_errors_total", "Polls that failed", ["domain"]);
   gauge("build_info", "The running version", ["version"]).set({ version }, 1);
   return {
     registry,
     inFlight: gauge("in_flight", "Mails in work", ["domain"]),
     lastPoll: gauge("last_poll_timestamp_seconds", "When a poll last answered", ["domain"]),
     queueSize: gauge("queue_size", "Entries in the queue", ["domain", "state"]),
-    pollErrors: counter("poll_errors_total", "Polls that failed", ["domain"]),
+    pollErrors,
     journal: (domain) => ({ note: (event) => count(set, domain, event) }),
+    begin: (domain) => {
+      for (const outcome of ["delivered", "partial", "blocked", "all_invalid", "rejected"]) set.mails.inc({ domain, outcome }, 0);
+      for (const action of ["delivered", "failed", "delayed"]) set.deliveries.inc({ domain, action }, 0);
+      for (const counter of [set.duplicates, set.blocked, set.done, pollErrors]) counter.inc({ domain }, 0);
+      for (const table of ["rules", "blocked"]) set.ruleInvalid.inc({ table }, 0);
+    },
     watch: ({ bytesInFlight, smtpSessions }) => {
       if (bytesInFlight) {
         const held: Gauge = new Gauge({
@@ -109,6 +118,7 @@ function count(set: Set, domain: string, event: JournalEvent): void {
       set.portErrors.inc({ port: event.port, operation: event.operation });
       break;
     case "entry-undecodable":
+    case "busy-elsewhere":
     case "object-missing":
     case "set-aside":
       set.retries.inc({ domain, reason: event.kind });

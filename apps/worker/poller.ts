@@ -34,6 +34,8 @@ export type PollerOptions = Readonly<{
   /** How long an entry stays out of sight; it is extended while in work. */
   visibilitySeconds: number;
   budget: ByteBudget;
+  /** The line of large sends through SES. */
+  sends: ByteBudget;
   circuit: Circuit;
   timers: Timers;
 }>;
@@ -42,7 +44,8 @@ const batch = 10; // SQS gives at most ten
 const longestPauseMs = 30_000; // between polls that fail
 const sliceMs = 250; // no wait is longer without looking whether work shall end
 const gatherMs = 25; // a busy poller waits so long for more mails to end, or it would receive one entry a call
-const noRoomSeconds = 5;
+const emptyMs = 1000; // between polls of an empty queue that does not wait by itself
+const noRoomSeconds = 5; // the first time
 
 export class Poller {
   readonly #options: PollerOptions;
@@ -65,6 +68,7 @@ export class Poller {
     this.#aliveAt = timers.now();
     this.#ramp = options.concurrency;
     this.#openings = options.circuit.openings;
+    options.metrics.inFlight.inc({ domain: options.domain }, 0);
   }
 
   /** When the loop last came round, whether or not the queue answered. */
@@ -128,20 +132,25 @@ export class Poller {
 
   /** One poll. Gives the number of failures in a row. */
   async #receive(failures: number): Promise<number> {
-    const { domain, queue, metrics, journal, timers, way } = this.#options;
+    const { domain, queue, metrics, journal, timers, way, circuit } = this.#options;
     try {
       if (this.#room() < batch && this.#inWork.size > batch) await this.#pause(gatherMs);
-      const entries = await queue.receive(Math.max(1, this.#room()), this.#stop);
+      if (this.#room() < 1) return failures;
+      const askedAt = timers.now();
+      const entries = await queue.receive(this.#room(), this.#stop);
       this.#answeredAt = timers.now();
+      this.#aliveAt = this.#answeredAt; // giving back may take as long again
       metrics.lastPoll.set({ domain }, way.clock.now() / 1000);
       // Whatever came while work ended, or the mail server went away, goes back untouched.
-      if (this.#ended || this.#room() < 1) await this.#handBack(entries);
+      if (this.#ended || circuit.state === "open") await this.#handBack(entries);
       else for (const entry of entries) this.#start(entry);
+      if (entries.length === 0) await this.#pause(askedAt + emptyMs - timers.now());
       return 0;
     } catch (error) {
       metrics.pollErrors.inc({ domain });
       journal.note(thrownEvent(error, null));
-      await this.#pause(Math.min(500 * 2 ** failures, longestPauseMs));
+      // Workers that failed together must not come back together.
+      await this.#pause(Math.min(500 * 2 ** failures, longestPauseMs) * (0.75 + Math.random() / 4));
       return failures + 1;
     }
   }
@@ -151,15 +160,16 @@ export class Poller {
   }
 
   #start(entry: QueueEntry): void {
-    const { domain, metrics, concurrency } = this.#options;
+    const { domain, metrics, concurrency, circuit } = this.#options;
     const work = this.#workOn(entry).finally(() => {
       this.#inWork.delete(work);
-      this.#ramp = Math.min(this.#ramp * 2, concurrency);
+      // Those that end while the server is away tell nothing of the pace that it can bear.
+      if (circuit.state === "closed") this.#ramp = Math.min(this.#ramp * 2, concurrency);
       this.#wake?.();
-      metrics.inFlight.set({ domain }, this.#inWork.size);
+      metrics.inFlight.dec({ domain });
     });
     this.#inWork.add(work);
-    metrics.inFlight.set({ domain }, this.#inWork.size);
+    metrics.inFlight.inc({ domain }); // not set: a loop that was replaced may still have mails in work
   }
 
   async #workOn(entry: QueueEntry): Promise<void> {
@@ -168,7 +178,7 @@ export class Poller {
     const outcome = await this.#journeyOf(entry, async (way) => {
       if (!(await scope.take(entry.body.length))) throw new NoRoom("entry", entry.body.length);
       const store = budgetedStore(way.store, scope);
-      const courier = budgetedCourier(way.courier, scope);
+      const courier = budgetedCourier(way.courier, scope, this.#options.sends);
       return travel(entry, { ...way, store, courier, journal: this.#options.journal, stop: pulse, onLease: pulse.onLease });
     });
     scope.end();
@@ -181,8 +191,9 @@ export class Poller {
       return await go(this.#options.way);
     } catch (error) {
       this.#options.journal.note(thrownEvent(error, null));
-      if (error instanceof NoRoom) return { kind: "retry", afterSeconds: noRoomSeconds };
-      return { kind: "retry", afterSeconds: backOff(entry.id as MailId, entry.receiveCount) };
+      const { id, receiveCount } = entry;
+      if (!(error instanceof NoRoom)) return { kind: "retry", afterSeconds: backOff(id as MailId, receiveCount) };
+      return { kind: "retry", afterSeconds: receiveCount === 1 ? noRoomSeconds : backOff(id as MailId, receiveCount - 1) };
     }
   }
 

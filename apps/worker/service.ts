@@ -13,7 +13,7 @@ import { keepTidy } from "./tidy.ts";
 import { version } from "./version.ts";
 
 /** The ports of a service, and how to let go of them. */
-export type ServicePorts = Pick<FleetOptions, "queues" | "ledger" | "courier" | "probe" | "way" | "witness"> &
+export type ServicePorts = Pick<FleetOptions, "queues" | "ledger" | "courier" | "probe" | "way" | "stop" | "witness"> &
   Readonly<{
     smtpSessions(): Readonly<{ idle: number; busy: number }>;
     /** Ends what is still under way at once, so that its verdicts come in. */
@@ -61,8 +61,9 @@ export async function openService(config: Config, ports: ServicePorts, logger: L
   const numbers = serve(metricsApp(metrics), config.HTTP_HOST, config.METRICS_PORT, portTries);
   if (health === null || numbers === null) {
     await Promise.all([health?.stop(), numbers?.stop(), ports.close()]);
-    const taken = `${config.HEALTH_PORT} and ${config.METRICS_PORT}`;
-    return err(`Cannot serve health and metrics as HEALTH_PORT and METRICS_PORT must be free: current value is ${taken}`);
+    const { HTTP_HOST, HEALTH_PORT, METRICS_PORT } = config;
+    const rule = "HTTP_HOST must be an address of this machine, and HEALTH_PORT and METRICS_PORT free and allowed";
+    return err(`Cannot serve health and metrics as ${rule}: current value is ${HTTP_HOST}, ${HEALTH_PORT} and ${METRICS_PORT}`);
   }
   fleet.start();
   const untidy = keepTidy({ timers: wallTimers, resident: () => process.memoryUsage.rss(), collect: () => Bun.gc(true) });

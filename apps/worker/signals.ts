@@ -2,18 +2,22 @@
 // itself, so each signal that a supervisor sends is named here. A closed standard output counts as a signal: with nobody to
 // read the log, work ends in order and not in an exception.
 
+// A terminal tells the whole group, and a launcher passes on what it was told: that is one signal.
+const echoMs = 250;
+
 /** Resolves at the first SIGTERM, SIGINT or SIGHUP, or when standard output is closed. */
 export function signalled(): Promise<string> {
   return new Promise((done) => {
-    let again = false;
+    let first: Readonly<{ name: string; at: number }> | null = null;
     const hear = (name: string) => {
-      if (again) process.exit(1); // the second one means it
-      again = true;
+      const isEcho = first?.name === name && performance.now() - first.at <= echoMs;
+      if (first !== null && !isEcho) process.exit(1); // the second one means it
+      first ??= { name, at: performance.now() };
       done(name);
     };
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => hear(name));
     process.stdout.on("error", (error: { code?: string }) => {
-      if (error.code === "EPIPE" && !again) hear("EPIPE");
+      if (error.code === "EPIPE" && first === null) hear("EPIPE");
     });
   });
 }

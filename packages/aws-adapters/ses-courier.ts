@@ -1,6 +1,7 @@
 // SES courier: takes mail to Amazon SES, a request for each recipient, no faster than the account may. Only what SES
 // throttled is tried again here, a few times; everything else goes back to the queue. After "not today" and "not this
 // account" SES is left alone for some minutes. A mail is in memory whole while it is sent, and of the large ones only one.
+// A stop ends every wait; a request that is under way is let answer.
 // SES Developer Guide, "Errors related to the sending quotas for your Amazon SES account".
 
 import { GetSendQuotaCommand } from "@aws-sdk/client-ses";
@@ -13,10 +14,11 @@ import {
   type EffectKey,
   PortError,
   type Route,
+  type Stop,
   type Verdict,
 } from "@sesame/core";
 import { call } from "./call.ts";
-import { SendRate, type SendTimers, wallTimers } from "./ses-rate.ts";
+import { SendRate, type SendTimers, untilStopped, wallTimers } from "./ses-rate.ts";
 import { type Letter, type SesClients, sendOnce } from "./ses-send.ts";
 import {
   addressUnsupported,
@@ -24,6 +26,7 @@ import {
   reversePathUnsupported,
   type SendEnd,
   sourceBroke,
+  stopped,
   tooBig,
   turnTooFar,
   verdictOf,
@@ -37,22 +40,28 @@ export type SesCourierOptions = SesClients &
     deadlineMs?: number;
     largeDeadlineMs?: number;
     timers?: SendTimers;
+    /** Raised when the worker ends. Without it every wait lasts as long as it may. */
+    stop?: Stop;
   }>;
 
 const throttlePauses: readonly number[] = [1000, 2000, 4000]; // ms before each further try
 const quotaDeadlineMs = 2000;
+const lookMs = 250; // between looks for a stop
 const restMs = { "quota-used-up": 600_000, "sending-off": 300_000 } as const; // AWS advises up to ten minutes
 
 export class SesCourier implements Courier {
-  readonly #options: Required<Omit<SesCourierOptions, "maxRate">>;
+  readonly #options: Required<Omit<SesCourierOptions, "maxRate" | "stop">>;
+  readonly #stop: Stop | null;
   readonly #rate: SendRate;
+  readonly #abort = new AbortController();
   /** SES is not asked before that, and this is what it said. */
   #rest: Readonly<{ until: number; end: Refusal }> | null = null;
   #large: Promise<unknown> = Promise.resolve();
 
-  constructor({ maxRate, ...options }: SesCourierOptions) {
-    this.#options = { deadlineMs: 30_000, largeDeadlineMs: 600_000, timers: wallTimers, ...options };
-    const { timers } = this.#options;
+  constructor({ maxRate, stop, timers: given = wallTimers, ...options }: SesCourierOptions) {
+    const timers = stop === undefined ? given : untilStopped(given, stop);
+    this.#options = { deadlineMs: 30_000, largeDeadlineMs: 600_000, ...options, timers };
+    this.#stop = stop ?? null;
     this.#rate = new SendRate({ ...(maxRate !== undefined && { perSecond: maxRate }), timers, readRate: () => this.#accountRate() });
   }
 
@@ -65,6 +74,11 @@ export class SesCourier implements Courier {
     const verdicts = new Map<EffectKey, Verdict>();
     for (const { address, key } of consignment.recipients) verdicts.set(key, await this.#carry(consignment, address));
     return verdicts;
+  }
+
+  /** Ends all requests at once. For a worker whose grace is over: what they did is in doubt then, and is recorded so. */
+  abort(): void {
+    this.#abort.abort();
   }
 
   #carry({ from, content }: Consignment, address: Address): Verdict | Promise<Verdict> {
@@ -97,10 +111,11 @@ export class SesCourier implements Courier {
 
   async #request(letter: Letter): Promise<SendEnd> {
     const { deadlineMs, largeDeadlineMs } = this.#options;
-    const small = letter.octets.length <= largestMail.v1 ? await sendOnce(letter, "v1", deadlineMs, this.#options) : null;
+    const clients = { ...this.#options, abort: this.#abort.signal };
+    const small = letter.octets.length <= largestMail.v1 ? await sendOnce(letter, "v1", deadlineMs, clients) : null;
     // What v1 finds too large, however it counts, may fit into v2.
     const isDone = small !== null && (small.kind === "sent" || small.trouble.kind !== "mail-too-large");
-    const end = isDone ? small : await sendOnce(letter, "v2", largeDeadlineMs, this.#options);
+    const end = isDone ? small : await sendOnce(letter, "v2", largeDeadlineMs, clients);
     if (end.kind === "trouble" && (end.trouble.kind === "quota-used-up" || end.trouble.kind === "sending-off"))
       this.#rest = { until: this.#options.timers.now() + restMs[end.trouble.kind], end };
     return end;
@@ -108,9 +123,13 @@ export class SesCourier implements Courier {
 
   /** Waits until SES may be asked. A verdict: it may not for now. */
   async #turn(): Promise<Verdict | null> {
-    const rest = this.#resting();
-    if (rest !== null) return rest;
-    return (await this.#rate.take()) ? this.#resting() : turnTooFar();
+    const early = this.#stopped() ?? this.#resting();
+    if (early !== null) return early;
+    return (await this.#rate.take()) ? (this.#stopped() ?? this.#resting()) : turnTooFar();
+  }
+
+  #stopped(): Verdict | null {
+    return this.#stop?.stopped || this.#abort.signal.aborted ? stopped() : null;
   }
 
   #resting(): Verdict | null {
@@ -118,9 +137,18 @@ export class SesCourier implements Courier {
     return this.#rest === null || seconds <= 0 ? null : verdictOf(said(this.#rest.end, seconds));
   }
 
-  #oneAtATime<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#large.then(work, work);
+  async #oneAtATime(work: () => Promise<Verdict>): Promise<Verdict> {
+    let hasBegun = false;
+    const turn = this.#large.then(() => {
+      hasBegun = true;
+      return work();
+    });
     this.#large = turn.catch(() => {});
+    // Whoever stops waiting here begins nothing when his turn comes: a stop stays raised.
+    while (this.#stop !== null && !hasBegun) {
+      if (this.#stop.stopped) return stopped();
+      await Promise.race([turn, this.#options.timers.sleep(lookMs)]);
+    }
     return turn;
   }
 

@@ -3,6 +3,7 @@
 // limits"). The rate is the configured one, or what the account has, read when the first mail leaves and once an hour.
 
 import { performance } from "node:perf_hooks";
+import type { Stop } from "@sesame/core";
 import { realSleep } from "./dynamo-table.ts";
 
 /** Time as sending knows it; a fake one in tests. */
@@ -13,6 +14,17 @@ export type SendTimers = Readonly<{
 }>;
 
 export const wallTimers: SendTimers = { now: () => performance.now(), sleep: realSleep };
+
+const sliceMs = 250;
+
+/** The same timers, whose sleep a stop ends: it looks four times in a second. */
+export function untilStopped(timers: SendTimers, stop: Stop): SendTimers {
+  const sleep = async (ms: number) => {
+    const until = timers.now() + ms;
+    for (let left = ms; left > 0 && !stop.stopped; left = until - timers.now()) await timers.sleep(Math.min(left, sliceMs));
+  };
+  return { now: () => timers.now(), sleep };
+}
 
 export type SendRateOptions = Readonly<{
   /** Recipients in a second where that is configured. */

@@ -14,18 +14,30 @@ import { GarbledError, nothingDone, troubleOfSend } from "./trouble.ts";
 export type Letter = Readonly<{ from: string; to: string; octets: Uint8Array }>;
 
 export type SesClients = Readonly<{ ses: SESClient; sesv2: SESv2Client; clock: AwsClock }>;
+type Sending = SesClients & Readonly<{ /** Ends the request before its deadline. */ abort: AbortSignal }>;
 
 type Api = "v1" | "v2";
 
 /** Sends through one of the two APIs. Never throws. */
-export async function sendOnce(letter: Letter, api: Api, deadlineMs: number, clients: SesClients): Promise<SendEnd> {
+export async function sendOnce(letter: Letter, api: Api, deadlineMs: number, clients: Sending): Promise<SendEnd> {
   const watch: Watch = { handedOver: false };
+  // Not AbortSignal.any: under Bun it keeps a piece of memory for each send as long as the courier lives.
+  const both = new AbortController();
+  const end = () => both.abort();
+  if (clients.abort.aborted) end();
+  clients.abort.addEventListener("abort", end);
   try {
     const what = { port: "Courier", operation: "send", deadlineMs, clock: clients.clock };
-    const answer = await call(what, (signal) => (api === "v1" ? viaV1 : viaV2)(letter, clients, signal, watch));
+    const send = api === "v1" ? viaV1 : viaV2;
+    const answer = await call(what, (deadline) => {
+      deadline.addEventListener("abort", end);
+      return send(letter, clients, both.signal, watch);
+    });
     return { kind: "sent", sesId: bareId(answer.MessageId) };
   } catch (error) {
     return { kind: "trouble", trouble: troubleOfSend(error), certain: !watch.handedOver || nothingDone(error) };
+  } finally {
+    clients.abort.removeEventListener("abort", end);
   }
 }
 

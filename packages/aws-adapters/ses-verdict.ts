@@ -82,6 +82,11 @@ export function sourceBroke(detail: string): Verdict {
   return delayed("port-error", "mail", detail, { status: "4.3.0" });
 }
 
+/** The worker ends; SES was not asked. */
+export function stopped(): Verdict {
+  return delayed("stopped", "mail", "not begun", { status: "4.3.2" });
+}
+
 /** More mails wait than may leave in a while, so this one waits in the queue; SES was not asked. */
 export function turnTooFar(): Verdict {
   return delayed("throttled", "mail", "more mails wait for SES than the account may send in a while", { status: "4.4.5" });

@@ -251,9 +251,15 @@ function make(kind: TroubleKind, { codes, status, message, requestId }: Seen): T
   return { kind, code, text: `${rules[kind]}: current value is ${found}`, retry: transient.has(kind) };
 }
 
+// No name has so many letters in a row, but a session token does, and so does a receipt handle.
+const opaque = /[A-Za-z0-9+/=_%-]{100,}/g;
+
 /** A refused signature quotes the whole request below its first line, the session token included. */
 function firstLine(message: string): string {
   const line = message.split(/[\r\n]/, 1)[0] ?? "";
-  const text = line.replace(/\s+/g, " ").trim();
+  const text = line
+    .replace(opaque, (word) => `${word.slice(0, 4)}…`)
+    .replace(/\s+/g, " ")
+    .trim();
   return text.length > 300 ? `${text.slice(0, 299)}…` : text;
 }

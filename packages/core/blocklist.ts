@@ -33,6 +33,8 @@ export type Blocklist = Readonly<{ rows: readonly Index[]; warnings: readonly Bl
 const maxOthers = 5000;
 // A sender may write a thousand addresses into From; those beyond are still looked up, exact and by domain.
 const maxScanned = 100;
+// What is wrong with one row.
+const maxWarnings = 20;
 
 /** Indexes the stored patterns of all rows that apply, the nearest row first. A wrong type is left out, aloud. */
 export function indexBlocklist(rows: readonly BlockedRow[]): Blocklist {
@@ -56,6 +58,7 @@ function makeIndex(key: string, patterns: unknown): Index {
   const exact = new Map<string, string>();
   const domains = new Map<string, string>();
   const others: Pattern[] = [];
+  let wild = 0;
   const warnings: BlocklistWarning[] = [];
   const invalid = (text: string, value: unknown) =>
     warnings.push({ kind: "invalid", key, text: `${text}: current value is ${quote(value)}` });
@@ -69,12 +72,18 @@ function makeIndex(key: string, patterns: unknown): Index {
       const domain = folded.startsWith("*@") ? folded.slice(2) : "*";
       if (isLiteral(folded)) exact.set(folded, exact.get(folded) ?? item);
       else if (isLiteral(domain) && !domain.includes("@")) domains.set(domain, domains.get(domain) ?? item);
-      else others.push(compilePattern(item));
+      else if (++wild <= maxOthers) others.push(compilePattern(item));
     }
   }
-  if (others.length > maxOthers)
-    invalid(`Cannot use all patterns as ${maxOthers} may hold a wildcard that stands for more than a local part`, others.length);
-  return { key, exact, domains, others: others.slice(0, maxOthers), warnings };
+  if (wild > maxOthers) invalid(`Cannot use all patterns as ${maxOthers} may hold a wildcard that stands for more than a local part`, wild);
+  return { key, exact, domains, others, warnings: foremost(warnings, key) };
+}
+
+/** Each mail's closing line repeats them, and a row of 400 KB may hold a hundred thousand patterns that are wrong. */
+function foremost(warnings: readonly BlocklistWarning[], key: string): readonly BlocklistWarning[] {
+  if (warnings.length <= maxWarnings) return warnings;
+  const text = `Cannot tell all that is wrong with the patterns as ${maxWarnings} are told: current value is ${warnings.length}`;
+  return [...warnings.slice(0, maxWarnings), { kind: "invalid", key, text }];
 }
 
 function itemsOf(patterns: unknown, invalid: (text: string, value: unknown) => void): readonly unknown[] {

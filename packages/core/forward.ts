@@ -12,7 +12,7 @@ import { type Mail, subjectOf } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
 import { answerFields, authorName, originalFrom, threadFields } from "./original.ts";
 import { sesMaxAddressees } from "./ses-limit.ts";
-import { derivedId } from "./trace.ts";
+import { derivedId, marksIn } from "./trace.ts";
 
 /** Everything that a forward is made of. */
 export type ForwardOccasion = Readonly<{
@@ -41,6 +41,7 @@ export function composeForward({ mail, mailId, receivedAt, recipient, target, ro
     structured("Message-ID", `<${derivedId("forward", mailId, recipient, target)}@${domainOf(recipient)}>`),
     ...original.thread,
     ...ownFields(loopKey, recipient, mailId),
+    ...original.marks,
     ...original.others,
   ];
   return { head: writeBlock(fields), body: "original" };
@@ -55,6 +56,7 @@ type Taken = Readonly<{
   answer: readonly NewField[];
   addressees: Readonly<Record<Forward["route"], readonly NewField[]>>;
   thread: readonly NewField[];
+  marks: readonly NewField[];
   others: readonly NewField[];
 }>;
 
@@ -74,6 +76,7 @@ function takenFrom(mail: Mail): Taken {
     answer: answerFields(mail),
     addressees: { ses: addresseeFields(mail, sesMaxAddressees), internal: addresseeFields(mail, maxAddressees) },
     thread: [...threadFields(mail), ...originalFrom(mail)],
+    marks: marksIn(mail.block).map((value) => structured("X-Loop", value)),
     others: otherFields(mail),
   };
   known.set(mail.block, taken);

@@ -9,6 +9,7 @@ import {
   type Directory,
   type DirectoryRows,
   headLimit,
+  type Journal,
   type Lease,
   type Ledger,
   type MailStore,
@@ -21,6 +22,7 @@ export type GatherPorts = Readonly<{
   ledger: Ledger;
   directory: Directory;
   store: MailStore;
+  journal: Journal;
   domains: readonly Domain[];
   /** Seconds that a lease lasts; the caller extends it. */
   leaseSeconds: number;
@@ -28,17 +30,14 @@ export type GatherPorts = Readonly<{
   mayOpen(bucket: string, key: string): boolean;
 }>;
 
-/** The answers, or why there is nothing to do. */
+/** What was asked beside the claim. */
+export type Answers = Readonly<{ rows: DirectoryRows; stored: StoredMail | "missing"; loopKey: Uint8Array }>;
+
+/** The answers, or why there is nothing to do. Those about a closed mail may be missing. */
 export type Gathered =
-  | Extract<Claim, { readonly kind: "closed" }>
+  | (Extract<Claim, { readonly kind: "closed" }> & { readonly answers: Answers | null })
   | { readonly kind: "busy"; readonly until: EpochMs }
-  | {
-      readonly kind: "held";
-      readonly lease: Lease;
-      readonly rows: DirectoryRows;
-      readonly stored: StoredMail | "missing";
-      readonly loopKey: Uint8Array;
-    };
+  | ({ readonly kind: "held"; readonly lease: Lease } & Answers);
 
 const noRows: DirectoryRows = { rules: new Map(), blocked: new Map() };
 
@@ -51,14 +50,21 @@ export async function gather(notice: Notice, ports: GatherPorts): Promise<Gather
   const [claimed, asked] = await Promise.allSettled([claiming, asking]);
   if (claimed.status === "rejected") throw claimed.reason;
   const claim = claimed.value;
+  if (claim.kind === "busy") return claim;
   // A closed mail needs no more answers; its object may be gone for good.
-  if (claim.kind !== "held") return claim;
+  if (claim.kind === "closed") return { ...claim, answers: asked.status === "rejected" ? null : answersOf(asked.value) };
+  const { mailId, takenOver, crashes } = claim.lease;
+  // Said before anything can fail: the next attempt will find a lease that was given back in order.
+  if (takenOver) ports.journal.note({ kind: "taken-over", mailId, crashes });
   if (asked.status === "rejected") {
-    await ledger.record(claim.lease, new Map(), "release");
+    await ledger.record(claim.lease, new Map(), "release").catch(() => {}); // the first failure is the one to tell
     throw asked.reason;
   }
-  const [rows, stored, loopKey] = asked.value;
-  return { kind: "held", lease: claim.lease, rows, stored, loopKey };
+  return { kind: "held", lease: claim.lease, ...answersOf(asked.value) };
+}
+
+function answersOf([rows, stored, loopKey]: readonly [DirectoryRows, StoredMail | "missing", Uint8Array]): Answers {
+  return { rows, stored, loopKey };
 }
 
 /** The recipients that we serve. */

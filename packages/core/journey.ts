@@ -2,26 +2,21 @@
 // parse, plan, execute, settle, close. It asks the ports and lets the pure files decide. The caller owns the entry:
 // it extends it while this runs, and acknowledges or gives it back as the outcome says.
 
-import { addressKey } from "./address.ts";
-import { attachmentsIn } from "./attachments.ts";
-import { type Bounce, bounceEdits, decodeOutbound, isSesBounce, originalIds } from "./bounce.ts";
-import { correspondentOf } from "./correspondent.ts";
+import { bounceEdits } from "./bounce.ts";
 import { readDsn } from "./dsn.ts";
 import type { EffectKey } from "./effect.ts";
 import { execute, type Hands, type Report } from "./execute.ts";
-import { leavesBySes } from "./forward-decision.ts";
+import { factsOf, openForReading } from "./facts.ts";
 import { type Gathered, type GatherPorts, gather, served } from "./gather.ts";
 import { type JournalEvent, type Stage, thrownEvent } from "./journal.ts";
-import { isReadable, type Mail, openMail } from "./mail.ts";
-import { markTrail } from "./mark.ts";
 import { decodeEntry, type EpochMs, type MailId, type Notice, type NoticeItem } from "./notice.ts";
-import { finalsWithoutDelivery, noticeForOthers } from "./other-recipients.ts";
-import { type Facts, type Policy, plan } from "./plan.ts";
-import type { DirectoryRows, Lease, Outbound, OutboundRow, QueueEntry, StoredMail } from "./ports.ts";
-import { decodeRules } from "./rule.ts";
+import { finalsWithoutDelivery, noticeForOthers, sparing, tellsOfOthers } from "./other-recipients.ts";
+import { type Policy, plan } from "./plan.ts";
+import type { Lease, Outbound, OutboundRow, QueueEntry } from "./ports.ts";
 import type { SendingEvent } from "./sending-event.ts";
-import { sesMaxOctets } from "./ses-limit.ts";
-import { type BlockedMail, backOff, type Settlement, settle } from "./settle.ts";
+import { type BlockedMail, backOff, settle } from "./settle.ts";
+import { derivedId } from "./trace.ts";
+import { isAsClosed, leaveTrail } from "./trail.ts";
 import type { Final } from "./verdict.ts";
 
 /** All that a mail needs on its way. */
@@ -47,7 +42,7 @@ export type EntryOutcome =
 
 const bounceWaitSeconds = 30; // the event that fills the outbound table may be slower than the bounce mail
 const poisonCrashes = 3;
-const sameMailWaitSeconds = 5;
+const [sameMailWaitSeconds, sameMailSpreadSeconds] = [5, 15];
 
 /** Takes one entry all the way. What a port throws here is thrown on: the entry stays queued. */
 export async function travel(entry: QueueEntry, way: Way): Promise<EntryOutcome> {
@@ -109,9 +104,13 @@ async function noteEvent({ kind, row }: SendingEvent, way: Way): Promise<EntryOu
 async function travelOnce(notice: Notice, entry: QueueEntry, way: Way): Promise<EntryOutcome> {
   const { mailId } = notice;
   if (way.inWork.has(mailId)) {
-    const until = (way.clock.now() + sameMailWaitSeconds * 1000) as EpochMs;
+    // Longer with each receive, since that work may wait ten minutes for a mail server's answer; and not all at once.
+    const { id, receiveCount } = entry;
+    const spread = Number.parseInt(derivedId("same-mail", id).slice(0, 4), 16) % sameMailSpreadSeconds;
+    const afterSeconds = receiveCount <= 1 ? sameMailWaitSeconds + spread : backOff(id as MailId, receiveCount - 1);
+    const until = (way.clock.now() + afterSeconds * 1000) as EpochMs;
     way.journal.note({ kind: "busy-elsewhere", mailId, until });
-    return { kind: "retry", afterSeconds: sameMailWaitSeconds };
+    return { kind: "retry", afterSeconds };
   }
   way.inWork.add(mailId);
   try {
@@ -129,8 +128,10 @@ async function travelMail(notice: Notice, entry: QueueEntry, way: Way, isSecond 
   stage("gather");
   if (gathered.kind === "closed") {
     const others = isSecond ? null : noticeForOthers(notice, gathered.finals, way.domains);
-    if (others !== null) return travelMail(others, entry, way, true);
+    // The object is the mail of those whom the first notice named, too.
+    if (others !== null) return travelMail(others, entry, { ...way, blockedMail: "keep" }, true);
     way.journal.note({ kind: "already-closed", mailId });
+    if (entry.receiveCount > 1) await mendTrail(notice, gathered, way);
     return { kind: "ack" };
   }
   if (gathered.kind === "busy") {
@@ -139,7 +140,6 @@ async function travelMail(notice: Notice, entry: QueueEntry, way: Way, isSecond 
   }
   const { lease } = gathered;
   way.onLease(lease);
-  if (lease.takenOver) way.journal.note({ kind: "taken-over", mailId, crashes: lease.crashes });
   try {
     return await workUnderLease(notice, entry, gathered, way, stage);
   } catch (error) {
@@ -172,9 +172,9 @@ async function workUnderLease(
 
   const mail = await openForReading(stored);
   stage("parse");
-  const facts = await factsOf(notice, held, stored, mail, way);
-  if (facts.bounce === "unknown" && entry.receiveCount === 1)
-    return giveBack({ kind: "bounce", mailId, result: "awaited" }, bounceWaitSeconds);
+  const facts = await factsOf(notice, { ...held, finals: lease.finals }, stored, mail, way);
+  const wait = facts.bounce === "unknown" ? waitForRow(entry, notice, way) : 0;
+  if (wait > 0) return giveBack({ kind: "bounce", mailId, result: "awaited" }, wait);
   if (facts.bounce !== "not-a-bounce") {
     const isRewritten = bounceEdits(facts.mail, facts.bounce, readDsn(facts.mail)).length > 0;
     way.journal.note({ kind: "bounce", mailId, result: isRewritten ? "rewritten" : "unknown" });
@@ -186,83 +186,76 @@ async function workUnderLease(
   const report = decided.kind === "carry" ? await execute(decided, lease, { mail: facts.mail, rest }, way) : nothingDone;
   stage("execute");
 
-  const settlement = settle(decided, mailId, report.verdicts, entry.receiveCount, way.blockedMail);
+  const blockedMail = sparing(way.blockedMail, notice, facts.mail, lease.finals, way.domains);
+  const settlement = settle(decided, mailId, report.verdicts, entry.receiveCount, blockedMail);
+  const isLast = settlement.kind === "close" && !tellsOfOthers(lease.finals, notice, way.domains);
   const unserved = settlement.kind === "close" ? finalsWithoutDelivery(served(notice, way.domains), decided, report.verdicts) : [];
-  const recorded = report.fenced ? "fenced" : await recordEnd(lease, report, unserved, settlement, way);
+  const recorded = report.fenced ? "fenced" : await recordEnd(lease, report, unserved, isLast ? "close" : "release", way);
   if (recorded === "fenced") {
     way.journal.note({ kind: "fenced", mailId });
     return { kind: "leave" };
   }
-  for (const row of report.outbound) await noteOutbound(row, mailId, way);
-  if (settlement.kind === "close") await leaveTrail(notice, stored, settlement, way);
-  stage("close");
   const { sesId, receivedAt, envelope } = notice;
-  const { receiveCount } = entry;
-  const seconds = (way.clock.now() - startedAt) / 1000;
-  const from = envelope.reversePath ?? null;
+  // What follows is done as well as may be, and takes no line along when it fails.
   way.journal.note({
     kind: "mail",
     mailId,
     sesId,
-    from,
+    from: envelope.reversePath ?? null,
     receivedAt,
-    receiveCount,
+    receiveCount: entry.receiveCount,
     plan: decided,
     verdicts: report.verdicts,
     settlement,
-    seconds,
+    seconds: (way.clock.now() - startedAt) / 1000,
   });
+  for (const row of report.outbound) await noteOutbound(row, mailId, way);
+  if (settlement.kind === "close") await leaveTrail(notice, stored, settlement, way);
+  stage("close");
   return settlement.kind === "close" ? { kind: "ack" } : { kind: "retry", afterSeconds: settlement.afterSeconds };
 }
 
+/**
+ * Seconds that a bounce waits for its row. At the first receive in any case: after an outage the event that brings the row
+ * may stand behind it. Later while it is young: the first receive may have ended before it was read.
+ */
+function waitForRow({ receiveCount }: QueueEntry, { receivedAt }: Notice, way: Way): number {
+  if (receiveCount <= 1) return bounceWaitSeconds;
+  const age = (way.clock.now() - receivedAt) / 1000;
+  return Math.abs(age) < bounceWaitSeconds ? Math.ceil(bounceWaitSeconds - Math.max(age, 0)) : 0;
+}
+
 const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(), outbound: [], fenced: false };
-
-/** The head is enough but for a large SES bounce, whose report may stand behind it. */
-async function openForReading(stored: StoredMail): Promise<Mail> {
-  const mail = openMail(stored.head, stored.size);
-  return stored.size > stored.head.length && isSesBounce(mail) ? openMail(await stored.whole(), stored.size) : mail;
-}
-
-/** Asks what only a mail's header raises: the row of a bounce, the memory of earlier replies. */
-async function factsOf(notice: Notice, held: Held, stored: StoredMail, mail: Mail, way: Way): Promise<Facts> {
-  const { lease, rows, loopKey } = held;
-  const bounce: Bounce = isSesBounce(mail)
-    ? (decodeOutbound(await way.outbound.find(originalIds(mail, readDsn(mail)))) ?? "unknown")
-    : "not-a-bounce";
-  const sender = notice.envelope.reversePath;
-  const mayReply = [...rows.rules.values()].some((row) => decodeRules(row).reply !== null);
-  const answered =
-    sender && mayReply ? await way.ledger.recall(served(notice, way.domains).map(addressKey), correspondentOf(sender, mail)) : new Map();
-  const attachments = await attachmentsOf(notice, mail, stored, rows, way);
-  return { ...notice, domains: way.domains, mail, bounce, rows, finals: lease.finals, answered, attachments, loopKey };
-}
-
-/** A large mail is read for its attachments only where their names decide something: SES refuses some, and 40 MB at all. */
-async function attachmentsOf(
-  notice: Notice,
-  mail: Mail,
-  stored: StoredMail,
-  rows: DirectoryRows,
-  { domains }: Way,
-): Promise<readonly string[]> {
-  const isAsked = isReadable(mail) && leavesBySes(served(notice, domains), rows, domains);
-  if (!isAsked || mail.size - mail.bodyStart > sesMaxOctets) return [];
-  return attachmentsIn(mail, stored.size > mail.head.length ? stored.rest() : null);
-}
 
 /** Records how it ended. Where that fails, what the last act did may be done again, and the log says so now. */
 async function recordEnd(
   lease: Lease,
   report: Report,
   unserved: readonly (readonly [EffectKey, Final])[],
-  settlement: Settlement,
+  then: "release" | "close",
   way: Way,
 ): Promise<"recorded" | "fenced"> {
   try {
-    return await way.ledger.record(lease, new Map([...report.unrecorded, ...unserved]), settlement.kind === "close" ? "close" : "release");
+    return await way.ledger.record(lease, new Map([...report.unrecorded, ...unserved]), then);
   } catch (error) {
     if (report.unrecorded.size > 0) way.journal.note({ kind: "unrecorded", mailId: lease.mailId, keys: [...report.unrecorded.keys()] });
     throw error;
+  }
+}
+
+/** Who died between the closing and the trail left none. The entry came back, so the trail is left now, where the rules still say the same. */
+async function mendTrail(notice: Notice, { finals, answers }: Extract<Gathered, { kind: "closed" }>, way: Way): Promise<void> {
+  if (answers?.stored === "missing") return; // erased, or taken away
+  try {
+    if (answers === null)
+      throw new Error("Cannot leave the trail of a mail that is closed as it must be readable: current value is no answer");
+    const { stored } = answers;
+    const facts = await factsOf(notice, { ...answers, finals }, stored, await openForReading(stored), way);
+    const decided = await plan(facts, way.policy);
+    const settlement = settle(decided, notice.mailId, finals, 1, sparing(way.blockedMail, notice, facts.mail, finals, way.domains));
+    if (settlement.kind === "close" && isAsClosed(decided, finals)) await leaveTrail(notice, stored, settlement, way);
+  } catch (error) {
+    way.journal.note({ kind: "audit-failed", mailId: notice.mailId, operation: "mark", text: thrownEvent(error, notice.mailId).text });
   }
 }
 
@@ -272,25 +265,6 @@ async function noteOutbound(row: OutboundRow, mailId: MailId, way: Way): Promise
     await way.outbound.note(row);
   } catch (error) {
     way.journal.note(thrownEvent(error, mailId));
-  }
-}
-
-/** The audit trail never decides: when it cannot be written, the mail stays delivered and the entry is done. */
-async function leaveTrail(notice: Notice, stored: StoredMail, settlement: Extract<Settlement, { kind: "close" }>, way: Way): Promise<void> {
-  if (notice.location.kind === "inline") return; // no object: the closing line in the log is its trail
-  const { mark } = settlement;
-  const marked =
-    mark === null || (await audit("mark", () => way.store.mark(stored, markTrail(mark, way.clock.now(), way.worker)), notice.mailId, way));
-  if (marked && settlement.erase) await audit("erase", () => way.store.erase(stored), notice.mailId, way);
-}
-
-async function audit(operation: "mark" | "erase", call: () => Promise<void>, mailId: MailId, way: Way): Promise<boolean> {
-  try {
-    await call();
-    return true;
-  } catch (error) {
-    way.journal.note({ kind: "audit-failed", mailId, operation, text: thrownEvent(error, mailId).text });
-    return false;
   }
 }
 

@@ -40,7 +40,7 @@ export function parseMailboxes(value: string): readonly Mailbox[] {
     else words.phrase = "";
   }
   flush();
-  return found;
+  return found.slice(0, maxMailboxes); // what stands between two commas may itself read as thousands
 }
 
 function mailboxesOfWords({ phrase, angles, comment }: Words): readonly Mailbox[] {
@@ -68,21 +68,44 @@ function tidy(text: string): string {
 
 /** In a display name quotes are delimiters. */
 function unquote(phrase: string): string {
-  return phrase.replace(/"((?:[^"\\]|\\.)*)"/gs, (_, inner: string) => inner.replace(/\\(.)/gs, "$1"));
+  return byQuotes(
+    phrase,
+    (part) => part,
+    (quoted) => quoted.slice(1, -1).replace(/\\(.)/gs, "$1"),
+  );
 }
 
 /** What could be an address where the form is broken: each word with an @, outside quotes. */
 function wordsWithAt(text: string): readonly string[] {
-  return outsideQuotes(text, (part) => part)
-    .split(/"(?:[^"\\]|\\.)*"|[\s<>()[\]\\"]+/s)
-    .filter((word) => word.includes("@"));
+  const words: string[] = [];
+  const breaks = /"|[\s<>()[\]\\][\s<>()[\]\\"]*/g;
+  let [from, isOpen] = [0, false];
+  for (let found = breaks.exec(text); found !== null; found = breaks.exec(text)) {
+    words.push(text.slice(from, found.index));
+    const isQuote = found[0] === '"';
+    const end = isQuote && !isOpen ? endOfQuoted(text, found.index) : -1;
+    if (isQuote && end < 0) isOpen = true;
+    from = end < 0 ? breaks.lastIndex : end;
+    breaks.lastIndex = from;
+  }
+  return [...words, text.slice(from)].filter((word) => word.includes("@"));
 }
 
 function outsideQuotes(text: string, change: (part: string) => string): string {
-  return text
-    .split(/("(?:[^"\\]|\\.)*")/s)
-    .map((part, index) => (index % 2 === 0 ? change(part) : part))
-    .join("");
+  return byQuotes(text, change, (quoted) => quoted);
+}
+
+/** Changes what stands outside quoted strings, and what stands inside. Behind a quote that never ends there is none that does. */
+function byQuotes(text: string, outside: (part: string) => string, inside: (quoted: string) => string): string {
+  let changed = "";
+  let from = 0;
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', from)) {
+    const end = endOfQuoted(text, at);
+    if (end < 0) break;
+    changed += outside(text.slice(from, at)) + inside(text.slice(at, end));
+    from = end;
+  }
+  return changed + outside(text.slice(from));
 }
 
 function withoutComments(text: string): string {

@@ -84,9 +84,11 @@ function decodeReply(fields: Readonly<Record<string, unknown>>): Result<ReplyRul
   return ok({ text: ooo_message, contentType: ooo_content_type, subject, ...period.value, textHash });
 }
 
-/** An error text goes to a log, where the words of a user have no place. */
+/** An error text goes to a log, where the words of a user have no place, in whatever they are wrapped. */
 function shown(name: string, value: unknown): string {
-  return name === "ooo_message" && typeof value === "string" ? `${utf8(value).length} octets` : quote(value);
+  if (name !== "ooo_message" && name !== "ooo_subject") return quote(value);
+  if (typeof value === "string") return `${utf8(value).length} octets`;
+  return typeof value !== "object" || value === null ? quote(value) : Array.isArray(value) ? "a list" : "a map";
 }
 
 /** Whether out-of-office applies to a mail received at this instant. */

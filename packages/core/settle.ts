@@ -49,13 +49,14 @@ function firstDelayed(courses: readonly Course[], verdicts: ReadonlyMap<EffectKe
 }
 
 /**
- * Backing off is for trouble of a mail or a recipient. What was not begun can be begun at once elsewhere, and while the
- * whole host is away the pollers stop receiving: then a long pause would only make the mail late.
+ * What was not begun can be begun at once elsewhere. All else backs off with every receive, trouble of a whole host too:
+ * while the server of the mailboxes is away the pollers receive nothing, so counts stay low and pauses short; but nobody
+ * stops them for the internal port, or where a server greets a probe and refuses each mail.
  */
-function pauseFor({ reason, scope }: Delayed, mailId: MailId, receiveCount: number): number {
+function pauseFor({ reason }: Delayed, mailId: MailId, receiveCount: number): number {
   if (reason === "stopped") return 0;
-  if (reason === "no-room") return roomDelay;
-  return backOff(mailId, scope === "host" ? 1 : receiveCount);
+  if (reason === "no-room") return receiveCount <= 1 ? roomDelay : backOff(mailId, receiveCount - 1);
+  return backOff(mailId, receiveCount);
 }
 
 /** Doubles from 30 s up to an hour, with up to a fifth of jitter that is derived, so that a retry is repeatable. */

@@ -28,6 +28,7 @@ function macOf(key: Uint8Array, address: string, id: string, hop: string): strin
   return hex(hmac(sha256, key, utf8(JSON.stringify(["sesame loop mark", folded, id, hop])))).slice(0, 32);
 }
 
+const maxMarks = 30; // a mail that comes from more hosts is forwarded no more
 const mark = /^(\S.{0,400}?)\s*;\s*id=([0-9a-f]{32})\s*;\s*hop=(\d{1,3})\s*;\s*mac=([0-9a-f]{32})\s*;?$/i;
 
 /**
@@ -47,6 +48,18 @@ export function readLoopMark(key: Uint8Array, block: HeaderBlock): LoopMark {
     found = "forged";
   }
   return found;
+}
+
+/**
+ * Values of X-Loop fields that have the form of a mark, whoever made them. A forward takes them along: the installation that
+ * made one would else not know its own mail again, and two that forward to each other would go on until the hops are counted.
+ */
+export function marksIn(block: HeaderBlock): readonly string[] {
+  const marks = valuesOf(block, "X-Loop").flatMap((value) => {
+    const [, address = "", id, hop, mac] = mark.exec(value) ?? [];
+    return /^[ -~]+$/.test(address) ? [`${address}; id=${id}; hop=${hop}; mac=${mac}`] : [];
+  });
+  return [...new Set(marks)].slice(0, maxMarks);
 }
 
 /** Compares without telling by its duration where two texts differ. */

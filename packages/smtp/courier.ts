@@ -52,7 +52,7 @@ export class SmtpCourier implements Courier {
   /** Opens no connection yet. Throws what configuration must never let through. */
   constructor(targets: SmtpTargets, options: Partial<SmtpOptions> = {}, timers: Timers = wallTimers) {
     const filled = smtpOptions(options);
-    const poolTo = (target: SmtpTarget) => new SessionPool(() => openSession(target, filled, timers), filled, timers);
+    const poolTo = (target: SmtpTarget) => new SessionPool((signal) => openSession(target, filled, timers, signal), filled, timers);
     const mailbox = poolTo(checkTarget(targets.mailbox));
     const internal = isSame(targets.mailbox, checkTarget(targets.internal)) ? mailbox : poolTo(targets.internal);
     this.#lanes = { mailbox: { pool: mailbox, success: "delivered" }, internal: { pool: internal, success: "relayed" } };
@@ -69,12 +69,10 @@ export class SmtpCourier implements Courier {
     return verdicts;
   }
 
-  /** Opens or probes a session and gives it back. For probing while the circuit is open, for readiness and the doctor. */
+  /** Opens a session, beyond all that are in use. For probing while the circuit is open, for readiness and the doctor. */
   async probe(route: Route): Promise<Reachability> {
-    const { pool } = this.#lane(route);
-    const acquired = await pool.acquire();
+    const acquired = await this.#lane(route).pool.ask();
     if (acquired.kind !== "open") return { kind: "unreachable", verdict: verdictOfRefusal(acquired) };
-    pool.release(acquired.session);
     return { kind: "reachable", capabilities: acquired.session.capabilities };
   }
 
@@ -170,7 +168,7 @@ async function exchangeOnce(lane: Lane, session: SmtpSession, envelope: Envelope
     return { exchange: first };
   }
   const renewed = await lane.pool.renew(session);
-  if (renewed.kind === "failed") return { verdict: verdictOfFailure(renewed.failure) };
+  if (renewed.kind !== "open") return { verdict: verdictOfRefusal(renewed) };
   const second = await renewed.session.send(envelope, content);
   lane.pool.release(renewed.session);
   return { exchange: second };

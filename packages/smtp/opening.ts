@@ -25,14 +25,17 @@ type NodemailerFault = Error & { readonly response?: string | undefined; readonl
 
 /**
  * Opens a session. Opportunistic TLS whose handshake fails is given up on a fresh connection, unless that would send
- * credentials where anybody can read them.
+ * credentials where anybody can read them. `signal` gives up an opening that is under way.
  */
-export async function openSession(target: SmtpTarget, options: SmtpOptions, timers: Timers): Promise<Opening> {
-  const first = await new Attempt(target, options, timers, options.tls).open();
-  const mayFallBack = options.tls === "opportunistic" && options.credentials === null;
+export async function openSession(target: SmtpTarget, options: SmtpOptions, timers: Timers, signal?: AbortSignal): Promise<Opening> {
+  if (signal?.aborted) return { kind: "failed", failure: givenUp };
+  const first = await new Attempt(target, options, timers, options.tls).open(signal);
+  const mayFallBack = options.tls === "opportunistic" && options.credentials === null && !signal?.aborted;
   if (first.kind === "open" || first.failure.stage !== "tls" || !mayFallBack) return first;
-  return new Attempt(target, options, timers, "off").open();
+  return new Attempt(target, options, timers, "off").open(signal);
 }
+
+const givenUp: OpeningFailure = { stage: "connection", reply: null, detail: "given up by us" };
 
 /** One connection on its way to a session. */
 class Attempt {
@@ -45,6 +48,7 @@ class Attempt {
   #command = "";
   #extensions: readonly string[] = [];
   #over = false;
+  #opened: SmtpSession | null = null;
 
   constructor(target: SmtpTarget, options: SmtpOptions, timers: Timers, tls: SmtpOptions["tls"]) {
     this.#target = target;
@@ -54,16 +58,20 @@ class Attempt {
     this.#connection = new SMTPConnection({ ...connectionOptions(target, options, tls), logger: this.#logger() });
   }
 
-  async open(): Promise<Opening> {
+  async open(signal?: AbortSignal): Promise<Opening> {
     const { credentials } = this.#options;
+    const giveUp = () => this.#fail(new Error(givenUp.detail));
+    signal?.addEventListener("abort", giveUp);
     const failure = (await this.#step((done) => this.#connect(done))) ?? (credentials && (await this.#login(credentials)));
+    signal?.removeEventListener("abort", giveUp);
     this.#over = true;
     this.#deadline.disarm();
     if (failure) {
       this.#connection.close();
       return { kind: "failed", failure };
     }
-    return { kind: "open", session: this.#session() };
+    this.#opened = this.#session();
+    return { kind: "open", session: this.#opened };
   }
 
   #session(): SmtpSession {
@@ -105,6 +113,7 @@ class Attempt {
   }
 
   #overhear(entry: LogEntry, line: string): void {
+    if (entry.tnx === "client") this.#opened?.said();
     if (this.#over) return;
     if (entry.tnx === "network" && entry.remoteAddress) this.#deadline.arm(this.#options.greetingTimeoutMs, "greeting");
     if (entry.tnx === "client") this.#said(line);

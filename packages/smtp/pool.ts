@@ -16,17 +16,18 @@ type Idle = Readonly<{ session: SmtpSession; since: number }>;
 type Waiter = (acquired: Acquired) => void;
 
 export class SessionPool {
-  readonly #open: () => Promise<Opening>;
+  readonly #open: (signal: AbortSignal) => Promise<Opening>;
   readonly #options: SmtpOptions;
   readonly #timers: Timers;
   #idle: Idle[] = []; // the one used last stands last and is used first, so that a surplus grows old
   #taken = 0; // sessions being opened, used or reset
   readonly #used = new Set<SmtpSession>();
   #waiters: Waiter[] = [];
-  #closed = false;
+  /** Raised by the end of the pool: openings under way are given up. */
+  readonly #end = new AbortController();
   #stopSweep: (() => void) | null = null;
 
-  constructor(open: () => Promise<Opening>, options: SmtpOptions, timers: Timers) {
+  constructor(open: (signal: AbortSignal) => Promise<Opening>, options: SmtpOptions, timers: Timers) {
     this.#open = open;
     this.#options = options;
     this.#timers = timers;
@@ -46,6 +47,15 @@ export class SessionPool {
     });
   }
 
+  /** A session of its own, for a question: whoever asks cannot stand in line behind mails that hang. Nobody gives it back. */
+  async ask(): Promise<Acquired> {
+    const opening = await this.#open(this.#end.signal);
+    if (this.#closed && opening.kind === "open") void opening.session.quit();
+    if (this.#closed) return { kind: "closed" };
+    if (opening.kind === "open") this.#keep(opening.session);
+    return opening;
+  }
+
   /** Takes a session back. What it owes the server (RSET, QUIT) is done before its place is free. */
   release(session: SmtpSession): void {
     void this.#settle(session).then(() => this.#pump());
@@ -55,21 +65,23 @@ export class SessionPool {
    * Exchanges a session that proved stale for a fresh one, in the same place. The idle ones go too: if the server was
    * restarted, they are as dead.
    */
-  async renew(stale: SmtpSession): Promise<Opening> {
+  async renew(stale: SmtpSession): Promise<Acquired> {
     stale.close();
     void this.#dropIdle(() => true);
     this.#used.delete(stale);
-    const opening = await this.#open();
+    const opening = await this.#open(this.#end.signal);
     if (opening.kind === "failed") {
       this.#taken--;
       this.#pump();
     } else this.#used.add(opening.session);
-    return opening;
+    if (!this.#closed) return opening;
+    if (opening.kind === "open") this.release(opening.session);
+    return { kind: "closed" };
   }
 
-  /** Says goodbye on every idle session, and on busy ones when they come back. Who waits is told. */
+  /** Says goodbye on every idle session, and on busy ones when they come back. Who waits is told, for an opening too. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#end.abort();
     this.#stopSweep?.();
     for (const waiter of this.#waiters.splice(0)) waiter({ kind: "closed" });
     await this.#dropIdle(() => true);
@@ -79,6 +91,10 @@ export class SessionPool {
   async abort(): Promise<void> {
     for (const session of this.#used) session.close();
     await this.close();
+  }
+
+  get #closed(): boolean {
+    return this.#end.signal.aborted;
   }
 
   /** Serves waiters as long as there are sessions, or places for them. */
@@ -94,7 +110,10 @@ export class SessionPool {
   }
 
   async #serve(waiter: Waiter, idle: Idle | undefined): Promise<void> {
-    const opening: Opening = idle && (await this.#isFit(idle)) ? { kind: "open", session: idle.session } : await this.#open();
+    if (idle) this.#used.add(idle.session);
+    const isFit = idle !== undefined && (await this.#isFit(idle));
+    if (idle && !isFit) this.#used.delete(idle.session);
+    const opening: Opening = idle && isFit ? { kind: "open", session: idle.session } : await this.#open(this.#end.signal);
     if (opening.kind === "failed") return this.#refuse(waiter, opening.failure);
     this.#used.add(opening.session);
     if (!this.#closed) return waiter(opening);
@@ -116,6 +135,7 @@ export class SessionPool {
    */
   #refuse(waiter: Waiter, failure: OpeningFailure): void {
     this.#taken--;
+    if (this.#closed) return void waiter({ kind: "closed" });
     const [working, idle] = [this.#taken > 0, this.#living().length > 0];
     if (working || idle) this.#waiters.unshift(waiter);
     if (idle) this.#pump();
@@ -129,7 +149,17 @@ export class SessionPool {
     if (!session.dead && (isOld || this.#closed)) await session.quit();
     this.#taken--;
     this.#used.delete(session);
-    if (session.dead) return;
+    if (!session.dead) this.#rest(session);
+  }
+
+  /** A session that nobody used joins the idle ones where there is a place for it. */
+  #keep(session: SmtpSession): void {
+    if (this.#taken + this.#living().length >= this.#options.poolSize) return void session.quit();
+    this.#rest(session);
+    this.#pump();
+  }
+
+  #rest(session: SmtpSession): void {
     this.#idle.push({ session, since: this.#timers.now() });
     this.#sweepLater();
   }

@@ -3,6 +3,7 @@
 
 import type { Buffer } from "node:buffer";
 import { connect } from "node:net";
+import { clearTimeout, setTimeout } from "node:timers";
 import { parseSmtpReply, verdictOfReply } from "@sesame/core";
 import type { SmtpTarget } from "./options.ts";
 import { type Reply, ReplyReader } from "./reply.ts";
@@ -13,7 +14,13 @@ export type RelayAnswer =
   | { readonly kind: "refuses"; readonly line: string }
   | { readonly kind: "unasked"; readonly detail: string };
 
-export type RelayQuestion = Readonly<{ target: SmtpTarget; name: string; recipient: string; timeoutMs: number }>;
+export type RelayQuestion = Readonly<{
+  target: SmtpTarget;
+  name: string;
+  recipient: string;
+  /** For the whole conversation. */
+  timeoutMs: number;
+}>;
 
 /** Asks over a connection of its own. */
 export async function askRelay({ target, name, recipient, timeoutMs }: RelayQuestion): Promise<RelayAnswer> {
@@ -42,11 +49,13 @@ function talk({ host, port }: SmtpTarget, commands: readonly string[], timeoutMs
     const replies: Reply[] = [];
     const reader = new ReplyReader(64 * 1024);
     const socket = connect({ host, port });
+    // For all of it: the socket's own time-out begins anew with each octet.
+    const deadline = setTimeout(() => end(`no answer within ${timeoutMs} ms`), timeoutMs);
     const end = (outcome: readonly Reply[] | string) => {
+      clearTimeout(deadline);
       socket.destroy();
       resolve(outcome);
     };
-    socket.setTimeout(timeoutMs, () => end(`no answer within ${timeoutMs} ms`));
     socket.on("error", (error) => end(error.message));
     socket.on("close", () => end(replies));
     socket.on("data", (chunk: Buffer) => {

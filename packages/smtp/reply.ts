@@ -30,10 +30,8 @@ function notUnderstood(text: string): Reply {
 }
 
 function printable(text: string): string {
-  return text
-    .slice(0, shownLimit)
-    .replace(/\p{Cc}/gu, " ")
-    .trim();
+  const shown = text.length > shownLimit ? `${text.slice(0, shownLimit - 1)}…` : text;
+  return shown.replace(/\p{Cc}/gu, " ").trim();
 }
 
 /** Puts replies together from the octets of a socket. */
@@ -49,7 +47,9 @@ export class ReplyReader {
 
   /** The replies that end in this chunk. */
   read(chunk: Buffer): readonly Reply[] {
-    const lines = (this.#tail + chunk.toString("latin1")).split("\n");
+    // Only the chunk is searched: a server may send an endless line octet by octet.
+    const [first = "", ...others] = chunk.toString("latin1").split("\n");
+    const lines = [this.#tail + first, ...others];
     this.#tail = lines.pop() ?? "";
     const replies = lines.flatMap((line) => this.#take(line.endsWith("\r") ? line.slice(0, -1) : line));
     return this.#tail.length + this.#held > this.#limit ? [...replies, this.#giveUp()] : replies;

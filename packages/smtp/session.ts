@@ -43,6 +43,8 @@ export class SmtpSession {
   #waitsForStore = false;
   #transactions = 0;
   #needsReset = false;
+  /** Commands of this transaction that are out and not answered. */
+  #unanswered = 0;
 
   /** Takes over a connection that greeted, was greeted and logged in. */
   constructor(connection: SMTPConnection, protocol: "smtp" | "lmtp", capabilities: Capabilities, options: SmtpOptions, timers: Timers) {
@@ -77,6 +79,7 @@ export class SmtpSession {
   async send(envelope: Envelope, content: Content): Promise<Exchange> {
     const log = new ExchangeLog(this.#protocol, envelope.recipients.length);
     this.#transactions++;
+    this.#unanswered = 0;
     const source = openSource(content, {
       mayStart: () => this.#mayStart(log),
       waits: (side) => this.#waitForChunk(side),
@@ -90,6 +93,11 @@ export class SmtpSession {
     const exchange = log.close(ending);
     this.#needsReset = !exchange.answers.some((answer) => answer.code < 400);
     return exchange;
+  }
+
+  /** Told of each command that goes out. */
+  said(): void {
+    this.#unanswered++;
   }
 
   /** RSET: ends what is left of a transaction, and shows whether the session is alive (RFC 5321 §4.1.1.5). */
@@ -163,6 +171,8 @@ export class SmtpSession {
   #answered(work: Work, reply: Reply): Ending | null {
     if (work.log === null) return reply.code === 0 || reply.code === 421 ? unasked(reply) : null;
     const { phase } = work.log;
+    // What comes before its command would be taken for the answer to it.
+    if ((phase === "mail" || phase === "rcpt" || phase === "data") && --this.#unanswered < 0) return unasked(reply);
     const ending = work.log.hear(reply);
     this.#waitFor(work.log);
     if (this.#options.onPhase) tellAnswer(this.#options.onPhase, phase);

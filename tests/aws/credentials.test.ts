@@ -41,7 +41,7 @@ const ask = () => clients.sqs.send(new GetQueueUrlCommand({ QueueName: "q" }));
 const askedWith = () => aws.requests(route).map(keyOf);
 
 for (const code of ["ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"]) {
-  test(`a call is made again with the keys that stand in the file now when it is refused as ${code}`, async () => {
+  test(`F35 a call is made again with the keys that stand in the file now when it is refused as ${code}`, async () => {
     write("OLD");
     aws.on(route, json({ QueueUrl: "http://q" }));
     await ask();
@@ -70,7 +70,7 @@ test("a call is made once when access is denied for another reason", async () =>
   expect(askedWith()).toEqual(["OLD"]);
 });
 
-test("nothing is asked when there are no credentials, and it works once they are there", async () => {
+test("F35 nothing is asked when there are no credentials, and it works once they are there", async () => {
   aws.on(route, json({ QueueUrl: "http://q" }));
   expect(troubleOf(await ask().catch((error: unknown) => error)).kind).toBe("no-credentials");
   expect(askedWith()).toEqual([]);

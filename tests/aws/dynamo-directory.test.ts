@@ -133,7 +133,7 @@ describe("DynamoDirectory on what DynamoDB answers", () => {
   const itemsOf = ({ json: body }: Request) => (body as { RequestItems: RequestItems }).RequestItems;
   const keyOf = (address: string) => ({ email_address: { S: address } });
 
-  test("look() asks a hundred keys at a time, each once, consistently, and of blocklists the patterns only", async () => {
+  test("F27 look() asks a hundred keys at a time, each once, consistently, and of blocklists the patterns only", async () => {
     aws.on(batchGet, (request) =>
       json({ Responses: Object.fromEntries(Object.keys(itemsOf(request)).map((table) => [table, []])), UnprocessedKeys: {} }),
     );
@@ -151,7 +151,7 @@ describe("DynamoDirectory on what DynamoDB answers", () => {
     }
   });
 
-  test("look() asks again what was left unprocessed, and only that, with pauses that grow", async () => {
+  test("F26 look() asks again what was left unprocessed, and only that, with pauses that grow", async () => {
     const [a, b] = [keyOf("a@example.com"), keyOf("b@example.com")];
     const row = (key: object) => ({ ...key, blocked_patterns: { L: [{ S: "*@spam.test" }] } });
     aws.on(

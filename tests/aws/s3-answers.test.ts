@@ -328,7 +328,7 @@ describe("mark()", () => {
       expect(aws.requests(put).length).toBe(1);
     });
   }
-  test("shortens its trail and tries once more when the metadata is too large", async () => {
+  test("F20 shortens its trail and tries once more when the metadata is too large", async () => {
     const inboxes = Array.from({ length: 60 }, (_, n) => `no-such-inbox-${n}@example.com`).join(",");
     aws.on(get, object("x", { "x-amz-meta-origin": "test" }));
     aws.on(put, s3Error(400, "MetadataTooLarge"), copied);
@@ -342,7 +342,7 @@ describe("mark()", () => {
     expect(await thrownBy(store.mark(await open(store), trail))).toContain("object metadata must be smaller than 2 KB");
     expect(aws.requests(put).length).toBe(4);
   });
-  test("reads what stands there and merges once more when the object changed meanwhile", async () => {
+  test("F21 reads what stands there and merges once more when the object changed meanwhile", async () => {
     aws.on(get, object("x", { "x-amz-meta-origin": "test" }));
     aws.on(put, s3Error(412, "PreconditionFailed"), copied);
     aws.on(head, {

@@ -23,7 +23,7 @@ describe("fitMetadata()", () => {
   ];
   for (const [title, existing, trail, fitted] of rows) test(title, () => expect(fitMetadata(existing, trail)).toEqual(fitted));
 
-  test("shortens a list from its end and counts what is missing, when it is too long", () => {
+  test("F20 shortens a list from its end and counts what is missing, when it is too long", () => {
     const fitted = fitMetadata({ origin: "x" }, { processed: "true", invalid_inboxes: list(200).join(",") });
     expect(sizeOf(fitted)).toBeLessThanOrEqual(2048);
     const [, kept = "", missing] = /^(.*),\+(\d+) more$/.exec(fitted["invalid_inboxes"] ?? "") ?? [];

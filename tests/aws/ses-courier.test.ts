@@ -79,7 +79,7 @@ describe("send()", () => {
     expect(stub.sent[0]?.api).toBe("v1");
   }, 20_000);
 
-  test("fails a mail of more than 40 MB without reading it", async () => {
+  test("F33 fails a mail of more than 40 MB without reading it", async () => {
     const opened: number[] = [];
     const content = largeContent(40 * 1024 * 1024 + 1, () => opened.push(1));
     expect(await verdictOf(courierTo(stub.endpoint), consignment(content))).toMatchObject({
@@ -113,7 +113,7 @@ describe("send()", () => {
     expect(opened).toEqual(["first", "second after 2"]);
   }, 20_000);
 
-  test("makes a request for each recipient", async () => {
+  test("F33 makes a request for each recipient", async () => {
     const [one, two] = [address("one@remote.test"), address("two@xn--bcher-kva.test")];
     const recipients = [one, two].map((each) => ({ address: each, key: deliverKey(each) }));
     stub.next({ kind: "refuse", code: "InvalidParameterValue", text: "Illegal address" });

@@ -219,7 +219,7 @@ const recipients: [string, string][] = [
   ["a@еxample.com", "refuse foreign-domain"],
 ];
 for (const [recipient, expected] of recipients) {
-  test(`plan() makes of the recipient ${JSON.stringify(recipient).slice(0, 50)}: ${expected.slice(0, 40)}`, async () => {
+  test(`F76 plan() makes of the recipient ${JSON.stringify(recipient).slice(0, 50)}: ${expected.slice(0, 40)}`, async () => {
     const { courses } = await planOf({ to: [recipient], facts: { domains: ["example.com" as Domain] } });
     expect(courses.map((course) => `${course.kind} ${course.kind === "refuse" ? course.reason : course.recipient}`)).toEqual([expected]);
   });

@@ -176,7 +176,7 @@ test("indexBlocklist() warns of a row that is no list, and of none that does wha
   expect(indexBlocklist([{ key: "a@x", patterns: new Set(fine) }]).warnings).toEqual([]);
 });
 
-test("findBlock() compares one by one only what no look-up finds, and no hostile sender makes that long", () => {
+test("F84 findBlock() compares one by one only what no look-up finds, and no hostile sender makes that long", () => {
   const plain = Array.from({ length: 5000 }, (_, i) => (i % 2 === 0 ? `user${i}@x${i}.test` : `*@x${i}.test`));
   const wild = Array.from({ length: 6000 }, (_, i) => `*a*b*@*.x${i}.test`);
   const list = indexBlocklist([

@@ -109,7 +109,7 @@ const forgeries: [string, string, unknown, boolean][] = [
   ["the row is unusable", bounceMail(), { bouncedRecipients: 7 }, false],
 ];
 for (const [what, text, stored, rewritten] of forgeries) {
-  test(`plan() ${rewritten ? "shows who failed" : "delivers the bounce as it came"} when ${what}`, async () => {
+  test(`F81 plan() ${rewritten ? "shows who failed" : "delivers the bounce as it came"} when ${what}`, async () => {
     const mail = mailOf(text);
     const bounce: Bounce = isSesBounce(mail)
       ? (decodeOutbound(originalIds(mail, readDsn(mail)).includes(id) ? stored : null) ?? "unknown")

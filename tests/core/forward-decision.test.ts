@@ -95,11 +95,11 @@ async function comesBack(one: Case, strips: boolean): Promise<Case> {
   return { ...one, header: received(2) + Buffer.from(head).toString("latin1").replace(/\r\n$/, ""), from: "x@other.test" };
 }
 
-test("planForward() ends alice → outside → alice at the first return", async () => {
+test("F83 planForward() ends alice → outside → alice at the first return", async () => {
   expect(await fatesOf(await comesBack({}, false))).toEqual(["x@other.test: own-mark"]);
 });
 
-test("planForward() ends alice → carol → alice within our own domains at the first return", async () => {
+test("F83 planForward() ends alice → carol → alice within our own domains at the first return", async () => {
   const first = await forwardOf(to("carol@another.test"));
   const header = received(1) + Buffer.from(first.draft.head).toString("latin1").replace(/\r\n$/, "");
   expect(
@@ -107,7 +107,7 @@ test("planForward() ends alice → carol → alice within our own domains at the
   ).toEqual(["alice@example.com: own-mark"]);
 });
 
-test("planForward() ends alice → outside → alice by the trace where the outside strips the mark", async () => {
+test("F83 planForward() ends alice → outside → alice by the trace where the outside strips the mark", async () => {
   // The outside has a path of its own, so the target is not the sender.
   let mail: Case = { ...to("x@other.test"), header: received(2) + personal };
   let turns = 0;

@@ -37,7 +37,7 @@ function stored(octets: Uint8Array): string {
 
 describe("plan()", () => {
   for (const { why, octets: make, defects, reply, forward } of hostileMails) {
-    test(`plan() gives its one answer within a second when a mail has ${why}`, async () => {
+    test(`F77 plan() gives its one answer within a second when a mail has ${why}`, async () => {
       const { courses, mail, took } = await decide(make(), patterns);
       const [course] = courses;
       if (course?.kind !== "serve") throw new Error(`the course is ${course?.kind}`);
@@ -74,7 +74,7 @@ describe("plan()", () => {
     ["Sender", "From: bob@remote.test\r\nSender: eve@evil.test\r\n", "eve@evil.test"],
   ];
   for (const [what, header, matched] of senders) {
-    test(`plan() blocks by ${what}`, async () => {
+    test(`F79 plan() blocks by ${what}`, async () => {
       const { courses } = await decide(new Uint8Array(Buffer.from(`${header}To: ${alice}\r\n\r\nbody`)), ["eve@evil.test"]);
       expect(courses).toMatchObject([{ kind: "block", matched }]);
     });
@@ -90,7 +90,7 @@ describe("travel()", () => {
   };
 
   for (const { why, octets: make } of hostileMails) {
-    test(`travel() delivers the stored octets when a mail has ${why}`, async () => {
+    test(`F79 travel() delivers the stored octets when a mail has ${why}`, async () => {
       const octets = make();
       const { courier, store } = await way(octets);
       const delivered = courier.sent.filter(({ route }) => route === "mailbox").map((sent) => stored(sent.octets));

@@ -110,7 +110,7 @@ test("decodeEntry() takes each record for itself, and one that cannot be underst
   expect(kinds).toEqual(["mail", "event", "setup-test", "undecodable", "own-copy", "undecodable", "mail"]);
 });
 
-test("decodeEntry() says how to mend a queue that S3 feeds", () => {
+test("F22 decodeEntry() says how to mend a queue that S3 feeds", () => {
   for (const name of ["ObjectCreated:Put", "ObjectCreated:CompleteMultipartUpload", "s3:ObjectCreated:Post"]) {
     const items = decodeEntry(records(s3Record(name, "mail/k%2B1")));
     expect(items.ok ? "decoded" : items.error).toMatch(

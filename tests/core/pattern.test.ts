@@ -112,7 +112,7 @@ test("isLiteral() is true of what matches itself alone", () => {
 });
 
 const python = spawnSync("python3", ["--version"]).status === 0 ? "" : " (SKIPPED: python3 is missing)";
-test.skipIf(python !== "")(`matches() equals Python's fnmatch in 3000 cases${python}`, () => {
+test.skipIf(python !== "")(`F84 matches() equals Python's fnmatch in 3000 cases${python}`, () => {
   const letter = fc.constantFrom(..."abcz!^-][\\&~|.@é🙂\n");
   const set = fc.string({ unit: fc.constantFrom(..."abcz!^-][\\&~|"), maxLength: 7 }).map((inner) => `[${inner}]`);
   // A piece of a pattern, and a text that it may well match: pairs of chance alone hardly ever do.
@@ -148,7 +148,7 @@ const hostile: [string, string][] = [
   ["a text that almost matches everywhere", `*${"a".repeat(160)}b`],
 ];
 for (const [what, pattern] of hostile) {
-  test(`matches() needs no more than 5 ms when a pattern is made of ${what}`, () => {
+  test(`F84 matches() needs no more than 5 ms when a pattern is made of ${what}`, () => {
     const texts = ["a".repeat(254), "ab".repeat(127), "@".repeat(254), "🙂".repeat(127)];
     const rounds = 5;
     const began = performance.now();

@@ -41,7 +41,7 @@ describe("text", () => {
     expect((await parse(draft)).text).toBe("abc[31md\ne\nf\ngh\ni\ufffd\n");
   });
 
-  test("of 64 KiB arrives whole, in little time", async () => {
+  test("F86 of 64 KiB arrives whole, in little time", async () => {
     const text = "日本語 text, 64 KiB. ".repeat(2500).slice(0, 50_000);
     const started = performance.now();
     const { draft } = await effectOf({}, { ooo_message: text });
@@ -115,7 +115,7 @@ describe("quotation", () => {
     expect(await quoted({ body: "x".repeat(2048) })).toBe(`bob@remote.test:\n> ${"x".repeat(2048)}\n`);
   });
 
-  test("of a mail of 20 MB costs no more than of a small one", async () => {
+  test("F86 of a mail of 20 MB costs no more than of a small one", async () => {
     const head = Buffer.from(`${personal}\r\n${"line of text\r\n".repeat(20_000)}`).subarray(0, 256 * 1024);
     const started = performance.now();
     const { draft } = await effectOf({ facts: { mail: openMail(head, 20_000_000) } });
@@ -197,7 +197,7 @@ describe("HTML", () => {
     }
   });
 
-  test("shows what a stranger wrote and runs none of it", async () => {
+  test("F86 shows what a stranger wrote and runs none of it", async () => {
     const html = (await parse((await compose("<p>Away</p>", hostile)).draft)).html || "";
     const quotation = html.slice("<p>Away</p>".length);
     expect(quotation.match(/<[^>]*>/g)).toEqual(["<p>", "</p>", '<blockquote type="cite" dir="auto">', "</blockquote>"]);

@@ -140,7 +140,7 @@ describe("thread", () => {
 });
 
 describe("two auto-responders", () => {
-  test("end after one reply of each side when the other says nothing of being automatic", async () => {
+  test("F82 end after one reply of each side when the other says nothing of being automatic", async () => {
     let answered = new Map<AddressKey, { mailId: MailId; textHash: string; until: EpochMs }>();
     let ours = 0;
     for (let turn = 0; turn < 5; turn++) {
@@ -155,7 +155,7 @@ describe("two auto-responders", () => {
     expect(ours).toBe(1);
   });
 
-  test("end at once when our reply comes back: forwarded, answered by a like responder, or bounced", async () => {
+  test("F82 end at once when our reply comes back: forwarded, answered by a like responder, or bounced", async () => {
     const { draft } = await effectOf({});
     const head = ascii(draft.head).replace("\r\n\r\n", "\r\n");
     const reasons = async (one: Case) => (await serveOf({ rules: { [alice]: away }, ...one })).withheld.map(({ reason }) => reason);

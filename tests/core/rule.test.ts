@@ -70,7 +70,7 @@ describe("decodeRules() switches the reply off, aloud, when", () => {
     ),
   ];
   for (const [why, row, rule] of off) {
-    test(why, () => {
+    test(`F85 ${why}`, () => {
       const { reply, errors } = decodeRules(row);
       expect(reply).toBeNull();
       expect(errors.length).toBe(1);
@@ -99,7 +99,7 @@ describe("decodeRules() is silent when no reply is asked for:", () => {
   }
 });
 
-test("decodeRules() refuses a row that is no map", () => {
+test("F85 decodeRules() refuses a row that is no map", () => {
   for (const row of [null, undefined, 7, "row", true, [away]])
     expect(decodeRules(row)).toMatchObject({ reply: null, forwards: [], errors: [expect.stringContaining("must be a map")] });
 });
@@ -128,7 +128,7 @@ test("decodeRules() lets a broken forward not switch the reply off, nor a broken
   expect([other.reply, other.forwards, other.errors.length]).toEqual([null, ["a@x.test"] as never, 1]);
 });
 
-test("decodeRules() takes each valid target once and names the others", () => {
+test("F85 decodeRules() takes each valid target once and names the others", () => {
   const rules = decodeRules({ forwards: new Set(["a@x.test", " A@X.test", "no address", 7, "", null]) });
   expect(rules.forwards).toEqual(["a@x.test"] as never);
   expect(rules.errors.length).toBe(4);

@@ -28,18 +28,20 @@ test("settle() says how a mail ended, or why it must come back", async () => {
   expect(await statusOf([ok, undefined])).toBe("stopped");
 });
 
-test("settle() backs off for a mail or a recipient, and not for what is no trouble of theirs", async () => {
+test("settle() backs off with every receive but for what was not begun: ten of them are a dead letter", async () => {
   const decided = await planOf({ to: ["a@example.com"] });
-  const pause = (verdict: Verdict) => {
+  const pause = (verdict: Verdict, receiveCount: number = 5) => {
     const key = decided.courses.flatMap((course) => (course.kind === "serve" ? course.effects.map((effect) => effect.key) : []))[0];
-    const settlement = settle(decided, mailId, new Map(key ? [[key, verdict]] : []), 5, "delete");
+    const settlement = settle(decided, mailId, new Map(key ? [[key, verdict]] : []), receiveCount, "delete");
     return settlement.kind === "retry" ? settlement.afterSeconds : "closed";
   };
   expect(pause(delayed("try-later", "recipient", "450"))).toBe(backOff(mailId, 5));
   expect(pause(delayed("try-later", "mail", "451"))).toBe(backOff(mailId, 5));
-  expect(pause(delayed("unreachable", "host", "refused"))).toBe(backOff(mailId, 1)); // the circuit stops the pollers
+  // The circuit stops the pollers for the server of the mailboxes alone, and not where only its probes succeed.
+  expect(pause(delayed("unreachable", "host", "refused"))).toBe(backOff(mailId, 5));
   expect(pause(delayed("stopped", "mail", "not begun"))).toBe(0);
-  expect(pause(delayed("no-room", "mail", "full"))).toBe(10);
+  expect(pause(delayed("no-room", "mail", "full"), 1)).toBe(10);
+  expect(pause(delayed("no-room", "mail", "full"))).toBe(backOff(mailId, 4));
 });
 
 test("backOff() doubles up to an hour, the same for each attempt that is the same", () => {
@@ -49,7 +51,7 @@ test("backOff() doubles up to an hour, the same for each attempt that is the sam
   expect(backOff(mailId, 3)).toBe(seconds[2] ?? 0);
 });
 
-test("markTrail() stays within 2 KB of printable ASCII, however many inboxes are invalid", () => {
+test("F20 markTrail() stays within 2 KB of printable ASCII, however many inboxes are invalid", () => {
   const invalidInboxes = Array.from({ length: 500 }, (_, i) => `jörg${i}\r\n@example.com`);
   const trail = markTrail(
     { status: "partial", invalidInboxes, blockedSender: "ü@x.test" },

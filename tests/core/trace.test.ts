@@ -49,7 +49,7 @@ test("loopMark() is the same in every attempt, and differs by mail, address and 
   expect(new Set(marks.map((one) => one.replace(/.*mac=/, ""))).size).toBe(4);
 });
 
-test("readLoopMark() believes no field that anybody could write", () => {
+test("F80 readLoopMark() believes no field that anybody could write", () => {
   const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 32, maxLength: 32 });
   fc.assert(
     fc.property(hex, fc.nat(999), hex, fc.constantFrom("alice@example.com", "", " ", "x"), (id, hop, mac, address) => {

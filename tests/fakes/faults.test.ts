@@ -66,4 +66,10 @@ describe("FaultInjector", () => {
     expect([await wrapped.add(1), await wrapped.add(1)]).toEqual([42, 42]);
     expect(box.value).toBe(0);
   });
+
+  test("wrap() gives the answer that is made of what was asked", async () => {
+    const { box, wrapped } = faulty({ kind: "answer-by", make: (by) => `not ${by}` }, "Box.add#1");
+    expect(await wrapped.add(7)).toBe("not 7" as never);
+    expect(box.value).toBe(0);
+  });
 });

@@ -15,7 +15,8 @@ export class Crash extends Error {
 export type FaultAct =
   | { readonly kind: "throw-before" | "throw-after"; readonly error?: Error }
   | { readonly kind: "die-before" | "die-after" }
-  | { readonly kind: "answer"; readonly value: unknown };
+  | { readonly kind: "answer"; readonly value: unknown }
+  | { readonly kind: "answer-by"; readonly make: (...args: readonly unknown[]) => unknown };
 
 /** The call that goes wrong: the n-th call of a port's method, counted from 1; 0 stands for every call. */
 export type Fault = Readonly<{ port: string; method: string; call: number; act: FaultAct }>;
@@ -44,22 +45,22 @@ export class FaultInjector {
       get: (_, property) => {
         const value: unknown = Reflect.get(target, property, target);
         if (typeof value !== "function" || typeof property === "symbol") return value;
-        return (...args: unknown[]) => this.#call(port, property, () => value.apply(target, args));
+        return (...args: unknown[]) => this.#call(port, property, args, () => value.apply(target, args));
       },
     });
   }
 
-  async #call(port: string, method: string, work: () => unknown): Promise<unknown> {
+  async #call(port: string, method: string, args: readonly unknown[], work: () => unknown): Promise<unknown> {
     const name = `${port}.${method}`;
     if (this.dead) throw new Crash(name);
     const call = (this.#counts.get(name) ?? 0) + 1;
     this.#counts.set(name, call);
     this.points.push(`${name}#${call}`);
     const fault = this.#faults.find((each) => each.port === port && each.method === method && (each.call === call || each.call === 0));
-    return fault ? this.#strike(fault, `${name}#${call}`, work) : work();
+    return fault ? this.#strike(fault, `${name}#${call}`, args, work) : work();
   }
 
-  async #strike({ port, method, act }: Fault, point: string, work: () => unknown): Promise<unknown> {
+  async #strike({ port, method, act }: Fault, point: string, args: readonly unknown[], work: () => unknown): Promise<unknown> {
     switch (act.kind) {
       case "throw-after":
         await work();
@@ -73,6 +74,8 @@ export class FaultInjector {
         return this.#die(point);
       case "answer":
         return act.value;
+      case "answer-by":
+        return act.make(...args);
       default:
         return act satisfies never;
     }

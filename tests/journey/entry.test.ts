@@ -61,7 +61,7 @@ const bounce = `Return-Path: <>\r\nReceived: from a8-95.smtp-out.amazonses.com (
 const results = (way: TestWay) => way.journal.events.flatMap((event) => (event.kind === "bounce" ? [event.result] : []));
 const fromOf = (way: TestWay) => /^From: (.*)$/m.exec(new TextDecoder().decode(way.courier.mailsFor(alice)[0]).replaceAll("\r", ""))?.[1];
 
-test("travel() shows who failed when the row is there, and when it comes a little later", async () => {
+test("F29 travel() shows who failed when the row is there, and when it comes a little later", async () => {
   const row = { MessageId: id, original_source: alice, bouncedRecipients: ["other@customer.test", "gone@customer.test"] };
   const early = new TestWay(bounce, { source: "" });
   await early.outbound.note(row);

@@ -2,15 +2,15 @@
 
 import { connect } from "node:net";
 
-/** All mails of INBOX, in order, as they are stored. */
-export async function fetchInbox(port: number, user: string, password: string): Promise<readonly Buffer[]> {
+/** All mails of INBOX, in order, as they are stored, or a part of each. */
+export async function fetchInbox(port: number, user: string, password: string, part: "" | "HEADER" = ""): Promise<readonly Buffer[]> {
   const session = new ImapSession(port);
   try {
     await session.greeting();
     await session.command(`LOGIN "${user}" "${password}"`);
     const selected = await session.command("SELECT INBOX");
     const count = Number(/\* (\d+) EXISTS/.exec(selected.text)?.[1] ?? 0);
-    return count === 0 ? [] : (await session.command("FETCH 1:* BODY.PEEK[]")).literals;
+    return count === 0 ? [] : (await session.command(`FETCH 1:* BODY.PEEK[${part}]`)).literals;
   } finally {
     session.end();
   }

@@ -91,6 +91,11 @@ export class MailServer {
     return fetchInbox(this.ports.imap, user, password);
   }
 
+  /** Their header blocks alone. */
+  headers(user: string): Promise<readonly Buffer[]> {
+    return fetchInbox(this.ports.imap, user, password, "HEADER");
+  }
+
   postfixLog(): string {
     const log = join(this.folder, "postfix.log");
     return existsSync(log) ? readFileSync(log, "utf8") : "";

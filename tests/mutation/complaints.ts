@@ -78,7 +78,13 @@ function draftComplaints(effect: Json, one: MutationCase): Readonly<{ complaints
     .split(/\r\n(?![\t ])/)
     .flatMap((field) => (field === "" ? [] : [field.slice(0, field.indexOf(":")).trim().toLowerCase()]));
   const strange = names.filter((name) => !allowed[kind].has(name));
-  const repeated = names.filter((name, index) => name !== "received" && names.indexOf(name) !== index);
+  // Hosts that a mail came through, and marks of other installations, which end circles.
+  const repeatable = kind === "forward" ? ["received", "x-loop"] : [];
+  const repeated = names.filter((name, index) => !repeatable.includes(name) && names.indexOf(name) !== index);
+  for (const [, value = ""] of head.matchAll(/^X-Loop:((?:.|\r\n[\t ])*)\r$/gim)) {
+    if (!/; id=[0-9a-f]{32}; hop=\d{1,3}; mac=[0-9a-f]{32}$/.test(value.replace(/\r\n/g, "")))
+      complaints.push(`a mark that is none: ${value}`);
+  }
   complaints.push(...[...strange, ...repeated].map((name) => `a ${kind} with the field ${JSON.stringify(name)}: ${excerpt(head)}`));
   for (const name of ["from", "subject", "date", "message-id"]) if (!names.includes(name)) complaints.push(`a ${kind} without ${name}`);
   if (!names.includes("to") && !(kind === "forward" && names.includes("cc"))) complaints.push(`a ${kind} that names nobody`);

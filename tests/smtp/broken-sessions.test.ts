@@ -80,7 +80,7 @@ describe("SmtpCourier.send() when the session breaks", () => {
     });
   }
 
-  test("send() is bounded when a line never ends", async () => {
+  test("F73 send() is bounded when a line never ends", async () => {
     const long = "x".repeat(70_000);
     expect(await play({ script: `S: 220 mx\n C: EHLO worker.test\n S~ 250-${long}\n X: mute` })).toEqual(["delayed unreachable host"]);
     expect(await play({ script: `${hello}\n C: MAIL FROM:<carol@remote.test>\n S~ 250-${long}\n X: mute` })).toEqual([

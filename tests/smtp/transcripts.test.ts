@@ -55,7 +55,7 @@ describe("SmtpCourier.send() by SMTP", () => {
     expect(await play({ script })).toEqual(["delivered"]);
   });
 
-  test("send() says nothing when the mail is larger than the EHLO limit", async () => {
+  test("F68 send() says nothing when the mail is larger than the EHLO limit", async () => {
     const script = `
       S: 220 mx.test
       C: EHLO worker.test
@@ -91,7 +91,7 @@ describe("SmtpCourier.send() by SMTP", () => {
     expect(await play({ to: ["alice@b\xfccher.example"], script })).toEqual(["failed mailbox-full recipient 5.2.2"]);
   });
 
-  test("send() fails one recipient when only SMTPUTF8 could name it", async () => {
+  test("F72 send() fails one recipient when only SMTPUTF8 could name it", async () => {
     expect(await play({ to: ["j\xfcrgen@example.com", "alice@example.com"], script: `${data}\n S: 250 ok${bye}` })).toEqual([
       "failed address-unsupported recipient 5.6.7",
       "delivered",
@@ -131,7 +131,7 @@ describe("SmtpCourier.send() with hostile addresses", () => {
     "a@",
   ];
   for (const address of hostile) {
-    test(`send() opens no connection for ${JSON.stringify(address)}`, async () => {
+    test(`F76 send() opens no connection for ${JSON.stringify(address)}`, async () => {
       expect(await play({ to: [address], script: [] })).toEqual(["failed address-unsupported recipient 5.1.3"]);
       expect(await play({ from: address, script: [] })).toEqual(["delayed refused-us mail"]);
     });

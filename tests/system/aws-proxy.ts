@@ -29,6 +29,7 @@ export type AwsProxy = Readonly<{
 export async function startAwsProxy(upstream: string): Promise<AwsProxy> {
   const calls = new Map<string, number>();
   const server = createServer((incoming, outgoing) => void pass(incoming, outgoing));
+  server.keepAliveTimeout = 0; // no harm but the one that is asked for: a kept connection must not end as it is used again
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
   });
@@ -101,7 +102,7 @@ function ask(upstream: string, incoming: IncomingMessage, body: Buffer): Promise
   const { hostname, port } = new URL(upstream);
   const { method, url: path, headers } = incoming;
   return new Promise((resolve, reject) => {
-    const asked = request({ hostname, port, method, path, headers }, resolve);
+    const asked = request({ hostname, port, method, path, headers, agent: false }, resolve);
     asked.on("error", reject);
     asked.end(body);
   });

@@ -1,17 +1,17 @@
 // Memory: large mails in flight at once to a server that reads slowly. A mail is a chunk in memory and not the mail. It is
-// the executable that is measured: the gate compiles it and names it in SESAME_EXECUTABLE.
+// the executable that is measured, as it runs in production.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { type SinkServer, sinkServer } from "../smtp/sink-server.ts";
 import { Cloud } from "./cloud.ts";
+import { type Compiled, compile } from "./executable.ts";
 import { WorkerProcess } from "./worker.ts";
 
 const [mails, megabytes] = [16, 25];
-const executable = process.env["SESAME_EXECUTABLE"];
-const missing =
-  executable === undefined ? "SESAME_EXECUTABLE names no compiled program" : process.platform === "linux" ? null : "it reads /proc";
+const missing = process.platform === "linux" ? null : "it reads /proc";
 if (missing) console.warn(`SKIPPED tests/system/memory: ${missing}`);
+let executable: Compiled | null = null;
 let cloud: Cloud;
 let sink: SinkServer;
 
@@ -24,9 +24,11 @@ beforeAll(async () => {
       setTimeout(() => socket.resume(), 5);
     },
   };
+  executable = await compile();
   [cloud, sink] = await Promise.all([Cloud.start({ domains: ["example.com"] }), sinkServer(onData)]);
 }, 60_000);
 afterAll(async () => {
+  executable?.remove();
   sink?.close();
   await cloud?.stop();
 }, 60_000);
@@ -40,7 +42,7 @@ test.skipIf(missing !== null)(
     for (let i = 0; i < mails; i++)
       await cloud.receive({ domain: "example.com", key: `large-${i}`, octets, recipients: ["alice@example.com"] });
     const env = { ...cloud.env, SMTP_HOST: "127.0.0.1", SMTP_PORT: String(sink.port), SMTP_POOL_SIZE: "16", WAIT_SECONDS: "1" };
-    const worker = await WorkerProcess.start(env, [executable ?? ""]);
+    const worker = await WorkerProcess.start(env, [executable?.path ?? ""]);
     const deadline = performance.now() + 120_000;
     while ((await cloud.queued("example.com")) > 0 && performance.now() < deadline) await Bun.sleep(200);
     const peak = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${worker.pid}/status`, "utf8"))?.[1]) * 1024;

@@ -28,12 +28,20 @@ export class WorkerProcess {
     }
   }
 
-  /** Starts one; `program` is the executable, else the checkout's source runs under this Bun. */
-  static async start(env: Readonly<Record<string, string>>, program: readonly string[] = [process.execPath, main]): Promise<WorkerProcess> {
+  /** Starts one; `program` is the executable, else the checkout's source runs under this Bun. `folder`: where. */
+  static async start(
+    env: Readonly<Record<string, string>>,
+    program: readonly string[] = [process.execPath, main],
+    folder: string = process.cwd(),
+  ): Promise<WorkerProcess> {
     const [healthPort = 0, metricsPort = 0] = await freePorts(2);
     const pages = { HTTP_HOST: "127.0.0.1", HEALTH_PORT: String(healthPort), METRICS_PORT: String(metricsPort) };
     const [file = "", ...args] = program;
-    const child = spawn(file, [...args, "run"], { env: { PATH: "/nowhere", ...pages, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(file, [...args, "run"], {
+      cwd: folder,
+      env: { PATH: "/nowhere", ...pages, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     return new WorkerProcess(child, healthPort, metricsPort);
   }
 

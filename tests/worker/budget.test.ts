@@ -98,7 +98,10 @@ test("a read that outlives its mail leaves the budget as it was", async () => {
   const slow = Object.assign(Object.create(store), { open: async (at: typeof location) => gate.then(() => store.open(at)) });
   const [scope, late] = [budget.scope(), budget.scope()];
   const reading = budgetedStore(slow, scope).open(location);
-  const waiting = budgetedStore(slow, late).open(location).catch(() => "no room");
+  const waiting = budgetedStore(slow, late)
+    .open(location)
+    .catch(() => "no room");
+  await new Promise<void>((resolve) => setImmediate(resolve));
   scope.end(); // another question of its mail failed, and nobody waits for the octets any more
   late.end();
   opened();

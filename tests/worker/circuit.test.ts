@@ -71,3 +71,27 @@ test("Circuit.end() probes no more", async () => {
   timers.advance(60_000);
   expect(world.probes).toBe(0);
 });
+
+test("Circuit waits ever longer when a server greets the probe and refuses each mail, and 5 s again once it took one", async () => {
+  const { circuit, timers, world, answer } = circuitOf();
+  world.trouble = null;
+  const waits: number[] = [];
+  const openFor = async () => {
+    await answer(delayed("try-later", "host", "452 4.3.1 insufficient system storage"));
+    let waited = 0;
+    for (; circuit.state === "open"; waited++) {
+      timers.advance(1000);
+      await turn();
+    }
+    return waited;
+  };
+  for (let i = 0; i < 4; i++) waits.push(await openFor());
+  expect(waits).toEqual([5, 10, 20, 30]);
+  await answer(delayed("stopped", "mail", "not begun")); // says nothing of the server
+  expect(await openFor()).toBe(30);
+  await answer({ action: "delivered", detail: "250" });
+  expect(await openFor()).toBe(5);
+  await answer(delayed("try-later", "recipient", "450 greylisted")); // the server is there
+  expect(await openFor()).toBe(5);
+  expect(timers.pending).toBe(0);
+});

@@ -35,6 +35,7 @@ test("decodeConfig() fills in the documented defaults", () => {
 
 const bad: readonly [Record<string, string>, RegExp][] = [
   [{ DOMAINS: "" }, /DOMAINS/],
+  [{ DOMAINS: " , " }, /DOMAINS as it must name a domain: current value is " , "/],
   [{ DOMAINS: "exa mple.com" }, /DOMAINS as each must be a domain/],
   [{ DOMAINS: "a.test,A.test" }, /may stand once/],
   [{ SMTP_PORT: "70000" }, /SMTP_PORT/],

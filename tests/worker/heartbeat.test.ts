@@ -106,3 +106,53 @@ test("a raised stop stops every pulse", () => {
   expect(pulse.stopped).toBe(true);
   return pulse.end();
 });
+
+test("Pulse.end() waits for the entry's extension also where that of the lease has failed already", async () => {
+  let release: (answer: "kept") => void = () => {};
+  const { timers, beat, errors } = beatOf({
+    entry: () =>
+      new Promise((resolve) => {
+        release = resolve;
+      }),
+    lease: async () => {
+      throw new Error("throttled");
+    },
+  });
+  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  pulse.onLease(lease);
+  timers.advance(40_000);
+  await turn();
+  let ended = false;
+  const ending = pulse.end().then(() => {
+    ended = true;
+  });
+  await turn();
+  expect([ended, errors.length]).toEqual([false, 0]);
+  release("kept");
+  await ending;
+  expect(errors).toEqual(["port-error"]);
+});
+
+test("Heartbeat hears that an entry is lost also where the extension of its lease fails", async () => {
+  const { timers, beat } = beatOf({
+    entry: async () => "lost",
+    lease: async () => {
+      throw new Error("throttled");
+    },
+  });
+  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  pulse.onLease(lease);
+  await minutes(timers, 40);
+  expect(pulse.stopped).toBe(true);
+  await pulse.end();
+});
+
+test("Heartbeat prolongs the lease of the mail that is worked on, and not that of one of the same entry which is done", async () => {
+  const { timers, calls, beat } = beatOf();
+  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  pulse.onLease(lease);
+  pulse.onLease(lease);
+  await minutes(timers, 40);
+  expect(calls).toEqual(["e1 120", "lease"]);
+  await pulse.end();
+});

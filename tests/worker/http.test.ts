@@ -37,6 +37,7 @@ const rows: readonly [string, readonly DomainView[], Partial<HealthView>, string
   ["a queue never answered", [{ ...good, pollAgeSeconds: null }], {}, "/livez", [200, "ok"]], // a restart mends no queue
   ["a loop hangs", [{ ...good, loopAgeSeconds: 61 }], {}, "/livez", [503, "failing", "a poller hangs"]],
   ["a loop hangs", [{ ...good, loopAgeSeconds: 61 }], {}, "/readyz", [503, "failing", "example.com: the poller hangs"]],
+  ["its loops have ended and mails are still in work", [{ ...good, loopAgeSeconds: 300 }], { stopping: () => true }, "/livez", [200, "ok"]],
   ["the mail server is away", [good], { mailServer: () => "it is away" }, "/livez", [200, "ok"]],
   ["the mail server is away", [good], { mailServer: () => "it is away" }, "/readyz", [503, "failing", "mail server: it is away"]],
   ["the mail server is away", [good], { mailServer: () => "it is away" }, "/health", [200, "degraded"]],

@@ -4,10 +4,11 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { delayed, type EffectKey, type EpochMs, type JournalEvent, type MailId } from "@sesame/core";
+import { type Courier, delayed, type EffectKey, type EpochMs, type JournalEvent, type MailId } from "@sesame/core";
 import pino from "pino";
 import { logJournal } from "../../apps/worker/log.ts";
 import { away, factsOf, planOf } from "../core/sample.ts";
+import { World } from "./world.ts";
 
 const root = join(import.meta.dir, "../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -143,5 +144,22 @@ for (const [path, name] of unions) {
     const all = union(path, name);
     expect(all.length).toBeGreaterThan(1);
     expect(all.filter((word) => !page.includes(`\`${word}\``))).toEqual([]);
+  });
+}
+
+for (const [logAddresses, shown] of [
+  ["plain", "bob@remote.test"],
+  ["masked", "b***@remote.test"],
+] as const) {
+  test(`the line of the circuit has ${shown} where LOG_ADDRESSES is ${logAddresses}`, async () => {
+    const refusal = delayed("try-later", "host", "421 4.7.0 <bob@remote.test> come back later");
+    const courier: Courier = { send: async (_, { recipients }) => new Map(recipients.map((recipient) => [recipient.key, refusal])) };
+    const world = new World({ courier, logAddresses });
+    world.put();
+    world.fleet.start();
+    await world.pass(1);
+    const [line] = world.lines.filter(({ event }) => event === "circuit");
+    expect(line?.["detail"]).toBe(`try-later: 421 4.7.0 <${shown}> come back later`);
+    await world.end();
   });
 }

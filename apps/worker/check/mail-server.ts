@@ -6,6 +6,7 @@ import { askRelay, defaultEhloName, type SmtpCourier, type SmtpTarget } from "@s
 import type { Config } from "../config.ts";
 import { type Finding, fine, trouble, warning } from "./finding.ts";
 
+const atOnce = 5;
 const sesLimit = 40 * 1024 * 1024; // SES Developer Guide, "Service quotas"
 
 type Port = Readonly<{ route: "mailbox" | "internal"; target: SmtpTarget }>;
@@ -42,14 +43,19 @@ export async function checkPort({ route, target }: Port, config: Config, courier
     : [fine(subject, `answers${secure ? ", encrypted" : ""}, takes mail for ${config.domains.join(", ")}`)];
 }
 
+/** A few domains at a time: a server takes only so many connections of one client. */
 async function checkRelay(subject: string, target: SmtpTarget, config: Config): Promise<readonly Finding[]> {
-  const findings = await Promise.all(config.domains.map((domain) => checkDomain(subject, target, domain, config)));
-  return findings.flat();
+  const findings: Finding[] = [];
+  for (let at = 0; at < config.domains.length; at += atOnce) {
+    const some = config.domains.slice(at, at + atOnce);
+    findings.push(...(await Promise.all(some.map((domain) => checkDomain(subject, target, domain, config)))).flat());
+  }
+  return findings;
 }
 
 async function checkDomain(subject: string, target: SmtpTarget, domain: Domain, config: Config): Promise<readonly Finding[]> {
   const recipient = `sesame-check-${randomUUID().slice(0, 8)}@${domain}`;
-  const answer = await askRelay({ target, name: config.SMTP_NAME ?? defaultEhloName(), recipient, timeoutMs: 10_000 });
+  const answer = await askRelay({ target, name: config.SMTP_NAME ?? defaultEhloName(), recipient, timeoutMs: 30_000 });
   if (answer.kind === "takes") return [];
   if (answer.kind === "unasked")
     return [

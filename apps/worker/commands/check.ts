@@ -16,6 +16,7 @@ import type { Finding } from "../check/finding.ts";
 import { checkPort, portsOf } from "../check/mail-server.ts";
 import { type Config, decodeConfig } from "../config.ts";
 import { mailServerOf } from "../mail-server.ts";
+import { redactor } from "../secrets.ts";
 
 /** Returns the exit code: 0 all well, 1 with warnings, 2 with errors. */
 export async function checkAll(options: Readonly<{ json?: boolean }>): Promise<number> {
@@ -52,7 +53,7 @@ async function findingsOf(config: Config): Promise<readonly Finding[]> {
 
 function print(findings: readonly Finding[], { json = false }: Readonly<{ json?: boolean }>): number {
   const lines = json ? [JSON.stringify(findings, null, 2)] : findings.map(lineOf);
-  process.stdout.write(`${lines.join("\n")}\n`);
+  process.stdout.write(`${redactor(process.env)(lines.join("\n"))}\n`);
   if (findings.some(({ level }) => level === "error")) return 2;
   return findings.some(({ level }) => level === "warning") ? 1 : 0;
 }

@@ -9,6 +9,7 @@ import { type DataLock, lockData } from "../local/data-lock.ts";
 import { openFrontDoor } from "../local/front-door.ts";
 import { clock, openLocalPorts } from "../local/ports.ts";
 import { makeLogger } from "../log.ts";
+import { redactor } from "../secrets.ts";
 import { openService } from "../service.ts";
 import { signalled } from "../signals.ts";
 import { version } from "../version.ts";
@@ -48,7 +49,7 @@ type Started = Readonly<{ smtpPort: number; healthPort: number; metricsPort: num
 async function startLocal(config: Config, folder: string, port: number): Promise<Result<Started>> {
   const ports = await openLocalPorts(config, folder);
   const { database, store, queues } = ports;
-  const logger = makeLogger(config.LOG_LEVEL);
+  const logger = makeLogger(config.LOG_LEVEL, redactor(process.env));
   const onTrouble = (error: Error) => logger.error({ event: "front-door", text: error.message }, "front door");
   const door = await openFrontDoor({ folder, database, store, queues, clock, port, onTrouble });
   if (!door.ok) {

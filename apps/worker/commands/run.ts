@@ -4,9 +4,12 @@ import { clientsOf, openAwsPorts } from "../aws-ports.ts";
 import { decodeConfig } from "../config.ts";
 import { armTrap, decodeKillOrder, trapPorts } from "../kill-point.ts";
 import { makeLogger } from "../log.ts";
+import { redactor } from "../secrets.ts";
 import { openService } from "../service.ts";
 import { signalled } from "../signals.ts";
 import { version } from "../version.ts";
+
+const lastWordsMs = 1000;
 
 /** Runs until a signal. Returns the exit code: 0 after an end in order, 1 where mails were still in work, 2 for a wrong configuration. */
 export async function runWorker(): Promise<number> {
@@ -17,14 +20,21 @@ export async function runWorker(): Promise<number> {
     return 2;
   }
   const { DOMAINS, SHUTDOWN_SECONDS, LOG_LEVEL } = config.value;
-  const logger = makeLogger(LOG_LEVEL);
+  const logger = makeLogger(LOG_LEVEL, redactor(process.env));
   const ending = signalled();
   const trap = killOrder.value && armTrap(killOrder.value, logger);
-  const ports = await openAwsPorts(config.value, clientsOf(config.value), logger, trap ? { onPhase: trap.reach } : {});
-  const service = await openService(config.value, trap ? trapPorts(ports, trap) : ports, logger, 0);
+  const clients = clientsOf(config.value);
+  const opening = openAwsPorts(config.value, clients, logger, trap ? { onPhase: trap.reach } : {});
+  const ports = await Promise.race([opening, ending.then(() => null)]);
+  if (ports === null) {
+    clients.close();
+    logger.info({ event: "stopped", seconds: 0 }, "stopped before the start");
+    return exitSoon(0);
+  }
+  const service = ports.ok ? await openService(config.value, trap ? trapPorts(ports.value, trap) : ports.value, logger, 0) : ports;
   if (!service.ok) {
     process.stderr.write(`${service.error}\n`);
-    return 2;
+    return exitSoon(2);
   }
   const { healthPort, metricsPort, end } = service.value;
   logger.info({ event: "started", version, domains: DOMAINS, healthPort, metricsPort }, "started");
@@ -35,5 +45,11 @@ export async function runWorker(): Promise<number> {
   const seconds = (performance.now() - began) / 1000;
   if (ended) logger.info({ event: "stopped", seconds }, "stopped");
   else logger.error({ event: "stopped-in-work", seconds }, "stopped with mails in work: they may be delivered more than once");
-  return ended ? 0 : process.exit(1); // what is still under way would keep the process
+  return exitSoon(ended ? 0 : 1);
+}
+
+/** What nobody waits for any more must not keep the process; but the log must have time to leave it. */
+function exitSoon(code: number): number {
+  setTimeout(() => process.exit(code), lastWordsMs).unref();
+  return code;
 }

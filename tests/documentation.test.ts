@@ -1,0 +1,160 @@
+// What people read against the code: variables with their defaults, metrics with their labels, commands, rights on AWS,
+// dependencies, alerts, links. The log has a test of its own, tests/worker/logs-documented.test.ts.
+
+import { expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, normalize } from "node:path";
+import { decodeConfig } from "../apps/worker/config.ts";
+import { makeMetrics } from "../apps/worker/metrics.ts";
+
+const root = join(import.meta.dir, "..");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const readme = read("README.md");
+const words = (cell: string | undefined) => [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
+
+/** Rows of the first table below a heading, as their cells. */
+function table(page: string, heading: string): readonly (readonly string[])[] {
+  const section = page.slice(page.indexOf(`\n## ${heading}\n`) + 1).split(/\n## /)[0] ?? "";
+  const rows = section.split("\n").filter((line) => line.startsWith("| "));
+  return rows.slice(2).map((row) => row.slice(2).split(" | "));
+}
+
+test("the README has every variable of config.ts, and no other", () => {
+  const documented = table(readme, "Configuration").flatMap(([names]) => words(names).filter((name) => !name.startsWith("AWS_")));
+  const known = [...read("apps/worker/config.ts").matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = ""]) => name);
+  expect(known.length).toBeGreaterThan(30);
+  expect([...documented].sort()).toEqual([...known].sort());
+});
+
+test("the README has the defaults of config.ts", () => {
+  const config = decodeConfig({ DOMAINS: "example.com" });
+  if (!config.ok) throw new Error(config.error);
+  const defaults = new Map(Object.entries(config.value).map(([name, value]) => [name, String(value)]));
+  for (const [names, values] of table(readme, "Configuration")) {
+    for (const [index, name] of words(names).entries()) {
+      if (name === "DOMAINS" || name === "SMTP_NAME" || name.startsWith("AWS_")) continue;
+      // What has no default there gets one where it is used; the README says which.
+      if (defaults.has(name)) expect([name, words(values)[index]]).toEqual([name, defaults.get(name)]);
+    }
+  }
+});
+
+test("the README has every metric with its labels, and no other", async () => {
+  const metrics = makeMetrics("1.0.0");
+  metrics.watch({ bytesInFlight: () => 0, smtpSessions: () => ({ idle: 0, busy: 0 }) });
+  const known = (await metrics.registry.getMetricsAsArray()) as unknown as { name: string; labelNames: string[] }[];
+  const documented = table(readme, "Metrics and pages").map(([name, labels]) => [...words(name), ...words(labels)].join(" "));
+  expect([...documented].sort()).toEqual(known.map(({ name, labelNames }) => [name, ...labelNames].join(" ")).sort());
+});
+
+test("the README has every command, and no other", () => {
+  const { stdout } = Bun.spawnSync([process.execPath, join(root, "apps/worker/main.ts"), "--help"]);
+  const known = [...stdout.toString().matchAll(/^ {2}([a-z]+)(?: \[[a-z]+\])* {2,}/gm)].map(([, name = ""]) => name);
+  const documented = table(readme, "Commands").map(([name]) => /^`sesame ([a-z]+)/.exec(name ?? "")?.[1] ?? "");
+  expect([...documented].sort()).toEqual(known.filter((name) => name !== "help").sort());
+});
+
+/** The rights that a call of the SDK needs. A call without an entry needs the right of its own name. */
+const rights: Readonly<Record<string, readonly string[]>> = {
+  HeadObject: ["s3:GetObject"],
+  CopyObject: ["s3:GetObject", "s3:PutObject"],
+  DeleteMessageBatch: ["sqs:DeleteMessage"],
+  ChangeMessageVisibilityBatch: ["sqs:ChangeMessageVisibility"],
+  BatchGet: ["dynamodb:BatchGetItem"],
+  Get: ["dynamodb:GetItem"],
+  Put: ["dynamodb:PutItem"],
+  Update: ["dynamodb:UpdateItem"],
+  Delete: ["dynamodb:DeleteItem"],
+};
+
+function rightsOf(file: string): readonly string[] {
+  const imports = [...read(file).matchAll(/import \{([^}]*)\} from "@aws-sdk\/(?:client|lib)-([a-z0-9]+)"/g)];
+  return imports.flatMap(([, names = "", service = ""]) => {
+    const prefix = service === "sesv2" ? "ses" : service;
+    const calls = [...names.matchAll(/\b(\w+)Command\b/g)].map(([, call = ""]) => call);
+    return calls.flatMap((call) => rights[call] ?? [`${prefix}:${call}`]);
+  });
+}
+
+test("the policies of docs/aws.md grant what the adapters call, and the worker's nothing else", () => {
+  const page = read("docs/aws.md");
+  const blocks = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text = ""]) => JSON.parse(text));
+  expect(blocks.length).toBe(2);
+  const [worker = [], administrator = []] = blocks.map((policy: { Statement: { Action: string[] }[] }) => [
+    ...new Set(policy.Statement.flatMap(({ Action }) => Action)),
+  ]);
+  const files = readdirSync(join(root, "packages/aws-adapters")).filter((name) => name.endsWith(".ts"));
+  const rightsIn = (those: readonly string[]) => [...new Set(those.flatMap((name) => rightsOf(join("packages/aws-adapters", name))))];
+  const ofDoctor = files.filter((name) => /-(?:check|rule-book)\.ts$/.test(name));
+  // Nothing calls ListBucket: with the right to it S3 tells a missing object from a forbidden one.
+  const ofWorker = [...rightsIn(files.filter((name) => !ofDoctor.includes(name))), "s3:ListBucket"];
+  expect([...worker].sort()).toEqual([...new Set(ofWorker)].sort());
+  const more = rightsIn(ofDoctor).filter((right) => !worker.includes(right));
+  expect(more.filter((right) => !administrator.includes(right))).toEqual([]);
+});
+
+test("docs/dependencies.md has every dependency of every package.json, and no other", () => {
+  const folders = ["", "packages/core", "packages/smtp", "packages/aws-adapters", "apps/worker"];
+  const known = folders.flatMap((folder) => {
+    const { dependencies = {}, devDependencies = {} } = JSON.parse(read(join(folder, "package.json")));
+    return Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !name.startsWith("@sesame/"));
+  });
+  const rows = read("docs/dependencies.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| `"));
+  const documented = rows.flatMap((row) => words(row.split(" | ")[0]));
+  expect([...new Set(documented)].sort()).toEqual([...new Set(known)].sort());
+  for (const path of rows.flatMap((row) => words(row.split(" | ")[2])).filter((word) => /^[\w./-]+\.(?:ts|mjs|json)$/.test(word))) {
+    const places = ["", "packages/core", "packages/smtp", "packages/aws-adapters", "apps/worker"];
+    expect([path, places.some((place) => existsSync(join(root, place, path)))]).toEqual([path, true]);
+  }
+});
+
+const alerts = /```yaml\n(groups:\n[\s\S]*?)```/.exec(read("docs/operations.md"))?.[1] ?? "";
+
+test("the alerts of docs/operations.md ask for metrics that there are", async () => {
+  const known = await makeMetrics("1.0.0").registry.metrics();
+  const named = [...new Set(alerts.match(/sesame_\w+/g))];
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter((name) => !known.includes(`# TYPE ${name.replace(/_bucket$/, "")} `))).toEqual([]);
+});
+
+const promtool = Bun.which("promtool", { PATH: `${process.env["PATH"]}:/usr/bin` });
+if (promtool === null) console.warn("SKIPPED tests/documentation: promtool is missing");
+test.skipIf(promtool === null)("promtool takes the alerts of docs/operations.md", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sesame-alerts-"));
+  writeFileSync(join(folder, "sesame.yml"), alerts);
+  const { exitCode, stderr } = Bun.spawnSync([promtool ?? "", "check", "rules", join(folder, "sesame.yml")]);
+  rmSync(folder, { recursive: true });
+  expect([exitCode, stderr.toString()]).toEqual([0, ""]);
+});
+
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].filter(
+  (path) => path.endsWith(".md"),
+);
+
+/** What a link may end in: the headings as GitHub spells them, and what is named by hand. */
+function anchorsOf(page: string): readonly string[] {
+  const headings = [...page.replace(/```[\s\S]*?```/g, "").matchAll(/^#+ (.*)$/gm)].map(([, text = ""]) => text);
+  const slugs = headings.map((text) =>
+    text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replace(/\s/g, "-"),
+  );
+  return [...slugs, ...[...page.matchAll(/<a id="([^"]+)">/g)].map(([, id = ""]) => id)];
+}
+
+for (const path of pages) {
+  test(`every link of ${path} leads somewhere`, () => {
+    const page = read(path);
+    const links = [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link).filter((link) => !/^[a-z]+:/.test(link));
+    for (const link of links) {
+      const [file = "", anchor] = link.split("#");
+      const target = file === "" ? path : normalize(join(dirname(path), file));
+      expect([link, existsSync(join(root, target))]).toEqual([link, true]);
+      if (anchor !== undefined) expect(anchorsOf(read(target))).toContain(anchor);
+    }
+  });
+}

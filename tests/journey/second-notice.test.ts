@@ -1,0 +1,83 @@
+// Two notices of one mail under one name, each for its own recipients: what one of them does must not cost the other.
+
+import { expect, test } from "bun:test";
+import { type Address, delayed, type EntryOutcome, type QueueEntry, travel } from "@sesame/core";
+import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
+import { location, TestWay } from "./way.ts";
+
+const [alice, carol] = ["alice@example.com" as Address, "carol@example.com" as Address];
+const mailTo = (to: string) => `From: bob@remote.test\r\nTo: ${to}\r\nSubject: Hi\r\n\r\nHello\r\n`;
+const both = mailTo("alice@example.com, Carol <CAROL@example.com>");
+const ack: EntryOutcome = { kind: "ack" };
+
+class TwoNotices extends TestWay {
+  readonly #mail: string;
+
+  constructor(mail: string) {
+    super(mail);
+    this.#mail = mail;
+  }
+
+  announce(...recipients: readonly string[]): Promise<EntryOutcome> {
+    const head = new TextEncoder().encode(this.#mail);
+    const body = writeNotice({ sesId: "k1", location, source: "bob@remote.test", recipients, head, receivedAt: this.clock.now() });
+    const entry: QueueEntry = { id: recipients.join(), receiptHandle: "r", receiveCount: 1, sentAt: this.clock.now(), body };
+    return travel(entry, this.way());
+  }
+
+  reached(): readonly string[] {
+    return this.courier.sent.flatMap(({ recipients }) => recipients.map(({ address }) => address as string));
+  }
+
+  async isKept(): Promise<boolean> {
+    return (await this.store.open(location)) !== "missing";
+  }
+}
+
+test("a mail that one notice blocks is not erased while its header names somebody whom another notice may serve", async () => {
+  const two = new TwoNotices(both);
+  two.directory.block(alice, ["*@remote.test"]);
+  expect(await two.announce(alice)).toEqual(ack);
+  expect(await two.isKept()).toBe(true);
+  expect(await two.announce(carol)).toEqual(ack);
+  expect(two.reached()).toEqual([carol]);
+});
+
+test("a mail that all its recipients block is erased, whoever else of other domains is named", async () => {
+  for (const mail of [mailTo("alice@example.com"), mailTo("Alice@Example.com, dave@remote.test"), mailTo("undisclosed:;")]) {
+    const one = new TwoNotices(mail);
+    one.directory.block(alice, ["*@remote.test"]);
+    expect(await one.announce(alice)).toEqual(ack);
+    expect(await one.isKept()).toBe(false);
+  }
+});
+
+test("a notice that comes second erases no mail that the first one delivered", async () => {
+  const two = new TwoNotices(mailTo("list@remote.test"));
+  two.directory.block(carol, ["*@remote.test"]);
+  await two.announce(alice);
+  expect(await two.announce(carol)).toEqual(ack);
+  expect([two.reached(), await two.isKept()]).toEqual([[alice], true]);
+});
+
+test("a forward that waits is made although another notice of its mail was carried out meanwhile", async () => {
+  const two = new TwoNotices(both);
+  two.directory.rule(alice, { forwards: ["away@remote.test"] });
+  const target = "away@remote.test" as Address;
+  two.courier.script("ses", target, delayed("throttled", "mail", "slow down"), { action: "relayed", detail: "0101" });
+  expect(await two.announce(alice)).toMatchObject({ kind: "retry" });
+  expect(await two.announce(carol)).toEqual(ack);
+  expect(await two.announce(alice)).toEqual(ack);
+  const expected = [alice, target, carol, target]; // the first try to forward was turned away
+  expect(two.reached()).toEqual(expected);
+  for (const again of [alice, carol]) expect(await two.announce(again)).toEqual(ack);
+  expect(two.reached()).toEqual(expected);
+});
+
+test("a delivery that waits is made although another notice of its mail was closed meanwhile", async () => {
+  const two = new TwoNotices(both);
+  two.courier.script("mailbox", alice, delayed("try-later", "recipient", "450"), { action: "delivered", detail: "250" });
+  expect(await two.announce(alice)).toMatchObject({ kind: "retry" });
+  for (const each of [carol, alice, carol, alice]) expect(await two.announce(each)).toEqual(ack);
+  expect(two.reached()).toEqual([alice, carol, alice]); // the first of them was turned away
+});

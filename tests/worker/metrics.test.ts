@@ -1,0 +1,41 @@
+// What the metrics make of the events of a journal.
+
+import { expect, test } from "bun:test";
+import type { EpochMs, JournalEvent, MailId } from "@sesame/core";
+import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { planOf } from "../core/sample.ts";
+
+const ended = async (settlement: Extract<JournalEvent, { kind: "mail" }>["settlement"]): Promise<string> => {
+  const metrics = makeMetrics("1.0.0");
+  metrics.journal("example.com").note({
+    kind: "mail",
+    mailId: "example-com-emails/1" as MailId,
+    sesId: "1",
+    from: null,
+    receivedAt: (Date.now() - 90_000) as EpochMs,
+    receiveCount: 1,
+    plan: await planOf({}),
+    verdicts: new Map(),
+    settlement,
+    seconds: 1,
+  });
+  return metrics.registry.metrics();
+};
+
+test("queue_age_seconds counts a mail with its age when it ends", async () => {
+  const text = await ended({ kind: "close", mark: { status: "delivered", invalidInboxes: [], blockedSender: null }, erase: false });
+  expect(text).toContain('sesame_queue_age_seconds_bucket{le="60",domain="example.com"} 0');
+  expect(text).toContain('sesame_queue_age_seconds_bucket{le="600",domain="example.com"} 1');
+});
+
+test("queue_age_seconds does not count a mail that comes again", async () => {
+  const text = await ended({ kind: "retry", afterSeconds: 30, reason: "try-later" });
+  expect(text).not.toContain("sesame_queue_age_seconds_count{");
+  expect(text).toContain('sesame_retries_total{domain="example.com",reason="try-later"} 1');
+});
+
+test("retries_total counts an entry that is given back because its mail is in work elsewhere", async () => {
+  const metrics = makeMetrics("1.0.0");
+  metrics.journal("example.com").note({ kind: "busy-elsewhere", mailId: "example-com-emails/1" as MailId, until: 0 as EpochMs });
+  expect(await metrics.registry.metrics()).toContain('sesame_retries_total{domain="example.com",reason="busy-elsewhere"} 1');
+});
