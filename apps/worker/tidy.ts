@@ -16,16 +16,25 @@ const growth = 16 * 1024 * 1024; // octets
 
 /** Looks until it is told to stop. */
 export function keepTidy({ timers, resident, collect }: TidyOptions): () => void {
-  let floor = resident();
+  let floor = measured(resident, 0);
   let cancel = () => {};
   const look = () => {
-    const now = resident();
+    const now = measured(resident, floor);
     if (now > floor + growth) {
       collect();
-      floor = resident();
+      floor = measured(resident, now);
     } else floor = Math.min(floor, now);
     cancel = timers.after(lookMs, look);
   };
   cancel = timers.after(lookMs, look);
   return () => cancel();
+}
+
+/** To measure takes a file descriptor, and there may be none left: no reason for a worker to end. */
+function measured(resident: () => number, otherwise: number): number {
+  try {
+    return resident();
+  } catch {
+    return otherwise;
+  }
 }

@@ -14,7 +14,7 @@ if (missing) console.warn(`SKIPPED tests/mailserver/outage: ${missing}`);
 
 const domain = "example.com";
 const [mails, concurrency] = [300, 8];
-const retrySeconds = 33; // at most, for a mail that met the whole host in trouble
+const retrySeconds = 66; // at most, for a mail that met the whole host in trouble twice
 
 describe.skipIf(missing !== null)("the mail server goes away in the midst of the work", () => {
   let cloud: Cloud;

@@ -19,7 +19,7 @@ test("F51 sesame check warns when a queue has no dead-letter queue", async () =>
   const findings = JSON.parse(await new Response(child.stdout).text()) as readonly Finding[];
   const found = findings.filter(({ subject, text }) => subject === "queue example-com-queue" && text.includes("dead-letter"));
   expect(found).toMatchObject([
-    { level: "warning", text: expect.stringMatching(/^no dead-letter queue/), mend: expect.stringContaining("maxReceiveCount 10") },
+    { level: "warning", text: expect.stringMatching(/^no dead-letter queue/), mend: expect.stringContaining("maxReceiveCount 50") },
   ]);
   expect(await child.exited).toBe(2); // for the mail server, which is not there
 }, 60_000);

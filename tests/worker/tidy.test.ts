@@ -28,3 +28,20 @@ test("keepTidy() collects when memory has grown by much since the last time, and
   stop();
   expect(timers.pending).toBe(0);
 });
+
+test("F88 keepTidy() goes on looking when memory cannot be measured for want of a file descriptor", () => {
+  const timers = new FakeTimers();
+  let [resident, collections]: [number | null, number] = [100e6, 0];
+  const measure = () => {
+    if (resident === null) throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+    return resident;
+  };
+  const stop = keepTidy({ timers, resident: measure, collect: () => collections++ });
+  resident = null;
+  timers.advance(1000);
+  expect(collections).toBe(0);
+  resident = 130e6;
+  timers.advance(100);
+  expect(collections).toBe(1);
+  stop();
+});

@@ -53,13 +53,17 @@ export function checkQueue(domain: Domain, config: Config, { sqs, sqsPoll, clock
 function deadLetters(subject: string, { deadLetter, retentionSeconds }: QueueDescription): readonly Finding[] {
   if (deadLetter === null) {
     const text = "no dead-letter queue: a mail that always fails is tried until it is deleted unseen";
-    return [warning(subject, text, "set a RedrivePolicy with maxReceiveCount 10 and a queue that keeps entries for 14 days")];
+    return [warning(subject, text, "set a RedrivePolicy with maxReceiveCount 50 and a queue that keeps entries for 14 days")];
   }
   const { queue, maxReceiveCount, arn } = deadLetter;
   const findings: Finding[] = [];
-  if (maxReceiveCount < 5)
+  if (maxReceiveCount < 10)
     findings.push(
-      warning(subject, `entries move after ${maxReceiveCount} receives`, "raise maxReceiveCount to 10: a short trouble uses up several"),
+      warning(
+        subject,
+        `entries move after ${maxReceiveCount} receives`,
+        "raise maxReceiveCount to 50: with back-off that is about two days",
+      ),
     );
   if ("trouble" in queue)
     findings.push(warning(subject, `its dead-letter queue cannot be asked: ${queue.trouble}`, `allow sqs:GetQueueAttributes on ${arn}`));
