@@ -44,6 +44,8 @@ export type AwsClients = Readonly<{
   close(): void;
 }>;
 
+// A kept connection that nobody uses ends: where file descriptors are few, the sessions with the mail server need them.
+const idleMs = 15_000;
 const spareSockets = 8; // for what no mail in work asks: batches, heartbeats, sizes, checks
 
 /** Makes the clients. None of them connects, or asks for credentials, before its first call. */
@@ -76,7 +78,10 @@ export function awsClients(options: AwsOptions): AwsClients {
 function settings(options: AwsOptions, sockets: number | null, maxAttempts: number) {
   const { version, region, endpoint, credentials, connectTimeoutMs = 5000 } = options;
   // With a limit node:http would keep connections whatever is said here.
-  const agent = sockets === null ? { keepAlive: false, maxSockets: Number.POSITIVE_INFINITY } : { keepAlive: true, maxSockets: sockets };
+  const agent =
+    sockets === null
+      ? { keepAlive: false, maxSockets: Number.POSITIVE_INFINITY }
+      : { keepAlive: true, maxSockets: sockets, timeout: idleMs };
   return {
     maxAttempts,
     retryMode: "standard",

@@ -65,12 +65,19 @@ export class MailServer {
   stopPostfix(): void {
     const file = join(this.folder, "spool", "pid", "master.pid");
     const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-    if (pid > 1) killGroup(pid);
+    try {
+      if (pid > 1) process.kill(-pid, "SIGKILL"); // it leads a group of its own
+    } catch {
+      // it has ended
+    }
   }
 
-  reloadPostfix(lines: readonly string[]): void {
+  /** Sets lines of main.cf. By a restart: after a reload some processes still go by the old ones. */
+  async reconfigurePostfix(lines: readonly string[]): Promise<void> {
     run(["/usr/sbin/postconf", "-c", join(this.folder, "postfix"), "-e", ...lines]);
-    run(["/usr/sbin/postfix", "-c", join(this.folder, "postfix"), "reload"]);
+    this.stopPostfix();
+    this.startPostfix();
+    await this.listening();
   }
 
   startDovecot(): void {
@@ -138,15 +145,6 @@ export class MailServer {
     writeFileSync(join(postfix, "master.cf"), masterCf(given));
     writeFileSync(join(folder, "vmailbox"), mailboxes.map(({ address }) => `${address} x\n`).join(""));
     writeFileSync(join(folder, "transport"), "mapped.test discard:led away by transport_maps\n");
-  }
-}
-
-/** Kills a daemon and all that it started: it leads a group of its own. */
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // it has ended
   }
 }
 
