@@ -116,7 +116,7 @@ describe("isActive() knows when a period begins and ends:", () => {
     ],
   ];
   for (const [why, row, first, end] of edges) {
-    test(why, () => {
+    test(`F87 ${why}`, () => {
       const rules = decodeRules({ ...away, ...row });
       expect(rules.errors).toEqual([]);
       const iso = (edge: number | null | undefined) => (edge === null ? null : new Date(edge ?? 0).toISOString().replace(".000Z", "Z"));

@@ -124,7 +124,7 @@ describe("quotation", () => {
     expectSound(draft);
   });
 
-  test("of broken MIME never stops the reply", async () => {
+  test("F48 of broken MIME never stops the reply", async () => {
     const deep = Array.from({ length: 1000 }, (_, i) => `--b${i}\r\nContent-Type: multipart/mixed; boundary=b${i + 1}\r\n\r\n`).join("");
     const rows: readonly (readonly [string, string])[] = [
       ["multipart/mixed; boundary=b0", deep],

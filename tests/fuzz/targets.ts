@@ -2,7 +2,8 @@
 
 import { answer } from "./answer-target.ts";
 import { header, report, words } from "./mail-targets.ts";
-import { address, notice, pattern, row } from "./row-targets.ts";
+import { notice } from "./notice-target.ts";
+import { address, pattern, row } from "./row-targets.ts";
 import type { Target } from "./target.ts";
 
 export const targets: readonly Target[] = [notice, header, address, pattern, report, answer, row, words];

@@ -4,12 +4,35 @@
 import { expect, test } from "bun:test";
 import { type Address, type ObjectLocation, PortError } from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
-import { FaultInjector } from "../fakes/faults.ts";
+import { FaultInjector, faultAt } from "../fakes/faults.ts";
 import { TestWay } from "../journey/way.ts";
 import { Site } from "../matrix/worker-host.ts";
 import { Random } from "../mutation/random.ts";
 
 const objectOf = (key: string): ObjectLocation => ({ kind: "object", bucket: "example-com-emails", key });
+
+test("F01 ten minutes without a queue: polls grow rare, readiness says so, and work goes on within one pause", async () => {
+  const site = new Site();
+  site.queue.put(site.notice("alice"));
+  let [isAway, polls] = [true, 0];
+  const receive = site.queue.receive.bind(site.queue);
+  site.queue.receive = async (limit, stop) => {
+    polls++;
+    if (isAway) throw new PortError("MailQueue", "receive", "Cannot receive as AWS must be reachable: current value is ECONNRESET");
+    return receive(limit, stop);
+  };
+  const host = site.start("one");
+  await site.pass(600);
+  // Half a second, then twice as long each time, up to thirty seconds.
+  expect([polls >= 6 + 18, polls <= 6 + 30, host.said("port-error") === polls]).toEqual([true, true, true]);
+  const [view] = host.fleet.views();
+  expect((view?.pollAgeSeconds ?? Number.POSITIVE_INFINITY) > host.fleet.maxAgeSeconds).toBe(true); // what makes /health and /readyz say 503
+  expect((view?.loopAgeSeconds ?? Number.POSITIVE_INFINITY) <= 1).toBe(true); // and /livez 200: a restart mends no queue
+  isAway = false;
+  await site.pass(31);
+  expect([site.copies("alice"), site.queue.bodies.length]).toEqual([1, 0]);
+  await site.end();
+});
 
 test("F12 a mail whose object is gone for ever ends in the dead-letter queue, said each time, and never as done", async () => {
   const site = new Site({ maxReceiveCount: 10 });
@@ -123,6 +146,40 @@ test("F47 poison takes nothing along: the mail beside it is delivered at once, a
   expect([site.queue.bodies, site.queue.deadLetters.toSorted()]).toEqual([[], [...kept].sort()]);
   expect(host.said("entry-undecodable")).toBe(10 * kept.length);
   await site.end();
+});
+
+test("F38 a worker that dies between the first and the last of three forwards: the others are sent later, and none twice but the one in flight", async () => {
+  const targets = ["x@other.test", "y@other.test", "z@other.test"] as Address[];
+  for (const kind of ["die-before", "die-after"] as const) {
+    for (const dies of [0, 1, 2]) {
+      const way = new TestWay("From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hi\r\n\r\nHello\r\n");
+      way.directory.rule("alice@example.com", { forwards: targets });
+      way.faults = new FaultInjector([faultAt(`Courier.send#${2 + dies}`, { kind })]); // the first send is the delivery
+      await way.untilDone();
+      const copies = targets.map((target) => way.courier.mailsFor(target).length);
+      // Whoever died after the send cannot know of it.
+      expect([kind, dies, copies]).toEqual([kind, dies, targets.map((_, index) => (kind === "die-after" && index === dies ? 2 : 1))]);
+      expect(way.courier.mailsFor("alice@example.com" as Address).length).toBe(1);
+      expect(way.journal.events.filter((each) => each.kind === "taken-over").length).toBe(1);
+    }
+  }
+});
+
+test("F80 a forged X-SES-Worker-Processed or X-Loop skips no blocklist and no rule, and is counted", async () => {
+  const mac = "0".repeat(32);
+  const forged = `X-SES-Worker-Processed: worker-example.com\r\nX-Loop: alice@example.com; id=${mac}; hop=1; mac=${mac}\r\n`;
+  const mail = `${forged}From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hi\r\n\r\nHello\r\n`;
+  const ruled = new TestWay(mail);
+  ruled.directory.rule("alice@example.com", { ooo_active: true, ooo_message: "away", forwards: ["x@other.test"] });
+  await ruled.untilDone();
+  const to = ruled.courier.sent.map(({ recipients }) => String(recipients[0]?.address));
+  expect(to.toSorted()).toEqual(["alice@example.com", "bob@remote.test", "x@other.test"]);
+  const closing = ruled.journal.events.find((each) => each.kind === "mail");
+  expect(JSON.stringify(closing?.kind === "mail" && closing.plan)).toContain("loop-mark-forged");
+  const blocked = new TestWay(mail);
+  blocked.directory.block("alice@example.com", ["bob@remote.test"]);
+  await blocked.untilDone();
+  expect(blocked.courier.sends).toBe(0);
 });
 
 /** So many calls fail, half of them after they took effect. */

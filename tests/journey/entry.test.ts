@@ -74,7 +74,7 @@ test("F29 travel() shows who failed when the row is there, and when it comes a l
   expect([results(late), fromOf(late)]).toEqual([["awaited", "rewritten"], "gone@customer.test"]);
 });
 
-test("travel() says that a bounce is unknown when its row names nobody, and delivers it as it came", async () => {
+test("F29 travel() says that a bounce is unknown when its row names nobody, and delivers it as it came", async () => {
   for (const row of [
     { original_source: alice, bouncedRecipients: [] },
     { bouncedRecipients: 7 },

@@ -39,7 +39,7 @@ async function compiled(folder: string): Promise<string> {
 
 for (const one of cases) {
   const { point, signal, mix } = one;
-  test(`nothing is lost and nothing repeated after SIG${signal} at ${point}, with ${mix === "one" ? "one recipient" : "three recipients"}`, () => {
+  test(`${numberOf(one)} nothing is lost and nothing repeated after SIG${signal} at ${point}, with ${mix === "one" ? "one recipient" : "three recipients"}`, () => {
     const run = runs.get(nameOf(one));
     expect(run && complaintsOf(run)).toEqual([]);
   });
@@ -50,3 +50,9 @@ test("a copy too many comes where a worker dies between the final dot and its re
   expect(dead?.judgement.extra.length).toBeGreaterThan(0);
   expect(dead?.judgement.announced).toBe(dead?.judgement.extra.length ?? -1);
 });
+
+/** A signal to end has a number of its own, and so has the death between a reply's claim, its send and its record. */
+function numberOf({ point, signal }: KillCase): string {
+  if (signal === "TERM") return "F39";
+  return point === "reply-claimed" || point === "reply-sent" ? "F37" : "F36";
+}

@@ -187,7 +187,7 @@ describe("MaildirCourier", () => {
       expect(await tree(folder)).toEqual([]);
     }));
 
-  test("send() throws a PortError when the disk refuses", () =>
+  test("F88 send() throws a PortError when the disk refuses", () =>
     inDataFolder(async (folder) => {
       await writeFile(join(folder, "maildir"), "in the way");
       await expect(new MaildirCourier({ folder }).send("mailbox", consignment("alice@example.com"))).rejects.toBeInstanceOf(PortError);

@@ -58,14 +58,14 @@ describe("SmtpCourier with STARTTLS", () => {
     expect(await play({ tls: "opportunistic" }, failing, `${offers("STARTTLS")}${mail}`)).toBe("delivered");
   });
 
-  test("send() sends no password in plaintext when a handshake fails", async () => {
+  test("F71 send() sends no password in plaintext when a handshake fails", async () => {
     const failing = `${offers("STARTTLS")}\n C: STARTTLS\n S: 220 go\n X: close`;
     expect(await play({ tls: "opportunistic", credentials: { user: "u", password: "p" } }, failing)).toBe("delayed unreachable host");
     const refusing = `${offers("STARTTLS")}\n C: STARTTLS\n S: 454 4.7.0 not now`;
     expect(await play({ tls: "opportunistic", credentials: { user: "u", password: "p" } }, refusing)).toBe("delayed refused-us host");
   });
 
-  test("send() is delayed when TLS is required and not to be had", async () => {
+  test("F71 send() is delayed when TLS is required and not to be had", async () => {
     expect(await play({ tls: "required" }, `${offers("HELP")}\n C: STARTTLS\n S: 502 5.5.1 what?`)).toBe("delayed refused-us host");
     expect(await play({ tls: "required" }, `${offers("STARTTLS")}\n C: STARTTLS\n S: 454 4.7.0 not now`)).toBe("delayed try-later host");
     expect(await play({ tls: "required" }, `${offers("STARTTLS")}\n C: STARTTLS\n S: 220 go\n X: close`)).toBe("delayed unreachable host");

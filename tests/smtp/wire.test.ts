@@ -159,7 +159,7 @@ describe("SmtpCourier.send() with a source that fails", () => {
     expect(opened).toBe(0);
   });
 
-  test("send() lets go of the source when the server drops in mid-body", async () => {
+  test("F61 send() lets go of the source when the server drops in mid-body", async () => {
     let closed = false;
     const rest = async function* () {
       try {
@@ -207,7 +207,7 @@ describe("SmtpCourier.send() with a server that fails in mid-body", () => {
     return words(inOrder(verdicts)[0]);
   }
 
-  test("send() is delayed in time when the server stops reading", async () => {
+  test("F61 send() is delayed in time when the server stops reading", async () => {
     expect(await verdictAfter("X: deaf")).toBe("delayed session-lost mail");
   });
 
@@ -223,7 +223,7 @@ describe("SmtpCourier.send() with a server that fails in mid-body", () => {
 });
 
 describe("SmtpCourier.send() with a large mail", () => {
-  test("send() waits for the server and holds a few chunks when the mail is 25 MB", async () => {
+  test("F61 send() waits for the server and holds a few chunks when the mail is 25 MB", async () => {
     const [chunk, count] = [Buffer.from(`${"0123456789".repeat(6)}\r\n`.repeat(1000)), 410];
     let [given, held] = [0, 0];
     let paused = false;

@@ -87,7 +87,7 @@ test("F39 Fleet hands back, with no wait, what a poll brought while it was asked
   expect(given).toEqual([0]);
 });
 
-test("a domain whose queue is missing degrades alone", async () => {
+test("F04 a domain whose queue is missing degrades alone", async () => {
   const world = new World();
   const missing = {
     receive: async () => {

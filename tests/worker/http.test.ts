@@ -45,7 +45,7 @@ const rows: readonly [string, readonly DomainView[], Partial<HealthView>, string
   ["it shuts down", [good], { stopping: () => true }, "/livez", [200, "ok"]],
 ];
 for (const [when, domains, more, path, expected] of rows) {
-  test(`${path} says ${expected.join(" ")} when ${when}`, async () => {
+  test(`F88 ${path} says ${expected.join(" ")} when ${when}`, async () => {
     expect(await appOf(domains, more)(path)).toEqual([...expected]);
   });
 }
