@@ -41,7 +41,7 @@ const names: ReadonlyMap<string, string> = new Map([
   ["#expires", "expires"],
 ]);
 const isOpen = "attribute_not_exists(#closed)";
-const isFree = `${isOpen} AND (attribute_not_exists(#owner) OR (#owner = :me AND #until > :now))`;
+const isFree = `${isOpen} AND (attribute_not_exists(#owner) OR #owner = :me)`;
 const hasRunOut = `${isOpen} AND attribute_exists(#owner) AND (attribute_not_exists(#until) OR #until <= :now)`;
 const isMine = `${isOpen} AND #owner = :me AND #crashes = :crashes`;
 
@@ -66,11 +66,11 @@ export class DynamoLeases {
       watch.until = null;
       const seen = decodeMailRow(held.row);
       if (seen?.closed) return { kind: "closed", finals: seen.finals };
-      if (seen === null || seen.owner === null) continue; // it changed under us
+      if (seen === null || seen.owner === null || seen.owner === owner) continue; // it changed under us
       if (seen.until <= now) {
         const row = await this.#takeOver(mailId, seen, terms, signal);
         if (row !== null) return this.#held(mailId, row, true);
-      } else if (seen.owner !== owner) return { kind: "busy", until: seen.until as EpochMs };
+      } else return { kind: "busy", until: seen.until as EpochMs };
     }
     throw new Error(`the row of ${mailId} changed ${maxTurns} times meanwhile`);
   }
@@ -152,13 +152,14 @@ export class DynamoLeases {
 
 type Terms = Readonly<{ ":me": string; ":now": number; ":until": number; ":expires": number }>;
 
-/** Holds a row that is absent, given back, or ours with time left. */
+/** Holds a row that is absent, given back, or ours: who asks is alive, so a lease of its own that ran out was no crash. */
 function holding(terms: Terms): Expressions {
+  const { ":now": _, ...values } = terms;
   const update = "SET #owner = :me, #until = :until, #expires = :expires, #crashes = if_not_exists(#crashes, :zero)";
-  return { condition: isFree, update, values: { ...terms, ":zero": 0 } };
+  return { condition: isFree, update, values: { ...values, ":zero": 0 } };
 }
 
-/** Takes a lease that ran out, whosever it was, and counts the crash in the same write. */
+/** Takes a lease that ran out, and counts the crash in the same write. */
 function takingOver(terms: Terms): Expressions {
   const update = "SET #owner = :me, #until = :until, #expires = :expires ADD #crashes :one";
   return { condition: hasRunOut, update, values: { ...terms, ":one": 1 } };

@@ -13,7 +13,7 @@ import { GarbledError, nothingDone, troubleOf } from "./trouble.ts";
 
 export type DynamoLedgerOptions = DynamoOptions &
   Readonly<{
-    /** Who claims; unlike the name of any other worker that is alive. */
+    /** Who claims; unlike the name of any other worker that ever was, for the lease of a namesake is taken for one of its own. */
     owner: string;
     table?: string;
     /** Days that a mail is remembered after its last change. Default 35. */

@@ -166,7 +166,8 @@ async function workUnderLease(
     await way.ledger.record(lease, new Map(), "release");
     return { kind: "retry", afterSeconds };
   };
-  if (lease.crashes >= poisonCrashes)
+  // The receives tell an entry that was moved back on purpose, which is tried as often again.
+  if (lease.crashes >= poisonCrashes && entry.receiveCount > poisonCrashes)
     return giveBack({ kind: "set-aside", mailId, crashes: lease.crashes }, backOff(mailId, entry.receiveCount));
   if (stored === "missing") return giveBack({ kind: "object-missing", mailId }, backOff(mailId, entry.receiveCount));
 

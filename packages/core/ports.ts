@@ -131,7 +131,7 @@ export type ReplyMemory = Pick<ReplyRow, "textHash" | "mailId" | "until">;
 
 /** What has been done, and who may do more. Every method is one conditional write or one read. */
 export interface Ledger {
-  /** Claims a mail if nobody holds it, this owner does, or the holder's lease ran out (which adds one crash). */
+  /** Claims a mail if nobody holds it, this owner does (its time over or not), or another's lease ran out, which adds one crash. */
   claim(mailId: MailId, leaseSeconds: number): Promise<Claim>;
   /** Prolongs a lease. "lost": another owner has it. */
   extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost">;

@@ -81,6 +81,15 @@ const leaseCases: Cases<LedgerHarness> = {
     await hold(open("one"), 0);
     expect(await hold(open("two"))).toMatchObject({ crashes: 1, takenOver: true });
   },
+  "claim() counts no crash when the same owner claims after its lease ran out: it lives": async ({ open, advance }) => {
+    const one = open("one");
+    await one.record(await hold(one), finals([toAlice, delivered]), "hold");
+    await advance(61);
+    const again = await hold(one);
+    expect(again).toMatchObject({ crashes: 0, takenOver: false });
+    expect([...again.finals]).toEqual([[toAlice, delivered]]);
+    expect((await open("two").claim(mail, 60)).kind).toBe("busy");
+  },
   "claim() remembers crashes when the lease was given back after a takeover": async ({ open, advance }) => {
     await hold(open("one"));
     await advance(61);

@@ -33,13 +33,13 @@ export class MemoryLedger implements Ledger {
   async claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
     const row = this.tables.mails.get(mailId) ?? { owner: null, until: 0, crashes: 0, finals: new Map(), closed: false };
     if (row.closed) return { kind: "closed", finals: new Map(row.finals) };
-    const expired = row.owner !== null && row.until <= this.#clock.now();
-    if (row.owner !== null && row.owner !== this.#owner && !expired) return { kind: "busy", until: row.until as EpochMs };
-    if (expired) row.crashes++;
+    const isForeign = row.owner !== null && row.owner !== this.#owner;
+    if (isForeign && row.until > this.#clock.now()) return { kind: "busy", until: row.until as EpochMs };
+    if (isForeign) row.crashes++;
     row.owner = this.#owner;
     row.until = this.#clock.now() + leaseSeconds * 1000;
     this.tables.mails.set(mailId, row);
-    return { kind: "held", lease: this.#leaseOf(mailId, row, expired) };
+    return { kind: "held", lease: this.#leaseOf(mailId, row, isForeign) };
   }
 
   async extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost"> {

@@ -14,19 +14,15 @@ import {
   type Way,
 } from "@sesame/core";
 import { type Fault, type FaultAct, FaultInjector, faultAt } from "../fakes/faults.ts";
-import { MemoryLedger } from "../fakes/memory-ledger.ts";
 import { location, TestWay } from "./way.ts";
 
-/** A way whose worker is another one after each death, and whose journal is silent while it is dead. */
+/** A way whose journal is silent while its worker is dead. */
 class Replay extends TestWay {
   readonly heard: JournalEvent[] = [];
-  #life = 1;
 
   override way(): Way {
-    const { clock } = this;
-    const ledger = new MemoryLedger({ clock, owner: `worker-${this.#life}`, tables: this.ledger.tables });
     const note = (event: JournalEvent) => void (this.faults.dead || this.heard.push(event));
-    return { ...super.way(), ledger: this.faults.wrap("Ledger", ledger), journal: { note } };
+    return { ...super.way(), journal: { note } };
   }
 
   /** Receives again and again, as the queue brings the entry back, until one acknowledgement came through. */
@@ -34,7 +30,6 @@ class Replay extends TestWay {
     for (let turn = 0; turn < 12; turn++) {
       const outcome = await this.#turn().catch((): EntryOutcome => ({ kind: "leave" }));
       if (outcome.kind === "ack") return;
-      if (this.faults.dead) this.#life++;
       this.faults.revive();
       this.clock.advance(outcome.kind === "retry" ? Math.max(outcome.afterSeconds, 121) : 121);
     }

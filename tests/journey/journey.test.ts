@@ -125,6 +125,39 @@ test("travel() sets a mail aside that crashed its worker three times", async () 
   expect(way.courier.sends).toBe(0);
 });
 
+test("travel() tries a mail that was set aside again when its entry was moved back, and as often as before", async () => {
+  const way = new TestWay(mail);
+  const die = async () => {
+    way.faults = new FaultInjector([faultAt("Courier.send#1", { kind: "die-before" })]);
+    await way.receive().catch(() => {});
+    way.faults = new FaultInjector();
+    way.clock.advance(121);
+  };
+  for (let i = 0; i < 3; i++) await die();
+  expect(await way.receive()).toMatchObject({ kind: "retry" });
+  way.moveBack();
+  for (let i = 0; i < 3; i++) await die();
+  expect(await way.receive()).toMatchObject({ kind: "retry" });
+  expect([way.courier.sends, way.journal.events.filter(({ kind }) => kind === "set-aside").length]).toEqual([0, 2]);
+  way.moveBack();
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.courier.sends).toBe(1);
+});
+
+test("travel() sets no mail aside whose lease could not be given back, however often: its worker lives", async () => {
+  const way = new TestWay(mail);
+  const later = delayed("try-later", "mail", "451 4.3.0 Later");
+  way.courier.script("mailbox", alice, ...Array<Verdict>(5).fill(later), { action: "delivered", detail: "250" });
+  for (let i = 0; i < 5; i++) {
+    way.faults = new FaultInjector([1, 2].map((nth) => faultAt(`Ledger.record#${nth}`, { kind: "throw-before" })));
+    await expect(way.receive()).rejects.toThrow();
+    way.clock.advance(3600);
+  }
+  way.faults = new FaultInjector();
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.journal.events.some(({ kind }) => kind === "set-aside" || kind === "taken-over")).toBe(false);
+});
+
 test("travel() reads no more of a 25 MB mail than its head when nothing is sent", async () => {
   const large = new TestWay(new TextEncoder().encode(`${mail}${"x".repeat(25_000_000)}`));
   large.directory.block("*@example.com", ["*@remote.test"]);

@@ -24,7 +24,7 @@ import { MemoryOutbound } from "../fakes/memory-outbound.ts";
 export const location: ObjectLocation = { kind: "object", bucket: "example-com-emails", key: "k1" };
 export const mailId: MailId = "example-com-emails/k1" as MailId;
 
-/** Fakes, a mail, and `receive` as the poller would drive it. */
+/** Fakes, a mail, and `receive` as the poller would drive it. Who receives after a death is another worker. */
 export class TestWay {
   readonly clock: FakeClock = new FakeClock("2026-01-05T12:00:00Z");
   readonly store: MemoryMailStore = new MemoryMailStore();
@@ -36,6 +36,7 @@ export class TestWay {
   faults: FaultInjector = new FaultInjector();
   #body: string;
   #receives = 0;
+  #life = 1;
 
   constructor(
     mail: string | Uint8Array,
@@ -51,6 +52,24 @@ export class TestWay {
 
   /** One receive of the entry; what the poller catches is thrown. */
   async receive(): Promise<EntryOutcome> {
+    try {
+      return await this.#receiveOnce();
+    } finally {
+      if (this.faults.dead) this.#life++;
+    }
+  }
+
+  /** The next receive is another worker's. */
+  changeWorker(): void {
+    this.#life++;
+  }
+
+  /** The entry as it is after it was moved back from the dead-letter queue. */
+  moveBack(): void {
+    this.#receives = 0;
+  }
+
+  async #receiveOnce(): Promise<EntryOutcome> {
     this.#receives++;
     const entry: QueueEntry = {
       id: "e1",
@@ -74,10 +93,11 @@ export class TestWay {
   }
 
   way(): Way {
+    const ledger = new MemoryLedger({ clock: this.clock, owner: `worker-${this.#life}`, tables: this.ledger.tables });
     return {
       store: this.faults.wrap("MailStore", this.store),
       directory: this.faults.wrap("Directory", this.directory),
-      ledger: this.faults.wrap("Ledger", this.ledger),
+      ledger: this.faults.wrap("Ledger", ledger),
       outbound: this.faults.wrap("Outbound", this.outbound),
       courier: this.faults.wrap("Courier", this.courier),
       journal: this.journal,

@@ -108,7 +108,8 @@ export class Lane {
     for (let empty = 0; !over; ) {
       await Bun.sleep(lookMs);
       const depth = await this.#depth();
-      const isEmpty = depth.visible + depth.hidden === 0 && worker.linesOf("kill-point-reached").length === 0;
+      // An entry is gone before the worker hears of it, so the worker is asked too: it was told all once nothing is in work.
+      const isEmpty = depth.visible + depth.hidden === 0 && (await isIdle(worker)) && worker.linesOf("kill-point-reached").length === 0;
       empty = isEmpty ? empty + 1 : 0;
       if (empty * lookMs > 1000 || performance.now() > deadline)
         worker.kill("SIGKILL"); // judged as "not reached"

@@ -48,10 +48,10 @@ export class SqliteLedger implements Ledger {
       const sql = "SELECT owner, until, crashes, closed FROM ledger_mails WHERE mail_id = ?";
       const row = this.#options.database.query<MailRow, [string]>(sql).get(mailId);
       if (row?.closed) return { kind: "closed", finals: this.#finalsOf(mailId) };
-      const expired = row !== null && row.owner !== null && row.until <= this.#now();
-      const foreign = row !== null && row.owner !== null && row.owner !== this.#options.owner;
-      if (foreign && !expired) return { kind: "busy", until: row.until as EpochMs };
-      return { kind: "held", lease: this.#hold(mailId, leaseSeconds, row?.crashes ?? 0, expired) };
+      // Who asks is alive: a lease of its own that ran out was no crash.
+      const isForeign = row !== null && row.owner !== null && row.owner !== this.#options.owner;
+      if (isForeign && row.until > this.#now()) return { kind: "busy", until: row.until as EpochMs };
+      return { kind: "held", lease: this.#hold(mailId, leaseSeconds, row?.crashes ?? 0, isForeign) };
     });
   }
 
