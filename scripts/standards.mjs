@@ -131,7 +131,7 @@ function testsShown(shown, met) {
   if (shown.length > 0) return [...direct.map(link), ...some(golden.map(link), "golden folder")].join(", ");
   return some(
     [...new Set(met.flatMap(usersOf))].sort().map((path) => `*${link(path)}*`),
-    "tests",
+    "test",
   ).join(", ");
 }
 

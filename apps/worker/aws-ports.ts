@@ -13,7 +13,7 @@ import {
 import { type Courier, err, type Ledger, type MailId, ok, quote, type Result, type Route, type Stop } from "@sesame/core";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
 import type { Logger } from "pino";
-import { type Config, queueName } from "./config.ts";
+import { type Config, forDomain } from "./config.ts";
 import { openMemoryDatabase } from "./local/database.ts";
 import { SqliteLedger } from "./local/sqlite-ledger.ts";
 import { mailObjects } from "./mail-objects.ts";
@@ -47,7 +47,7 @@ export async function openAwsPorts(
   const ses = sesCourier(config, clients, stop);
   const queues = new Map(
     config.domains.map((domain) => {
-      const name = queueName(config.QUEUE_NAME, domain);
+      const name = forDomain(config.QUEUE_NAME, domain);
       const { VISIBILITY_SECONDS: visibilitySeconds, WAIT_SECONDS: waitSeconds } = config;
       return [domain, new SqsMailQueue({ sqs: clients.sqs, sqsPoll: clients.sqsPoll, clock, name, visibilitySeconds, waitSeconds })];
     }),

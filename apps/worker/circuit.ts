@@ -24,7 +24,8 @@ export class Circuit {
   #pauseMs = 0;
   /** Whether the server dealt with a mail since the circuit opened last. A probe alone proves little. */
   #proven = true;
-  #cancel: (() => void) | null = null;
+  #cancelProbe: () => void = () => {};
+  #ended = false;
 
   constructor(options: CircuitOptions) {
     this.#options = options;
@@ -50,10 +51,10 @@ export class Circuit {
     };
   }
 
-  /** Probes no more. */
+  /** Probes no more, also where a mail that is still in work finds the server away: nothing is received any more. */
   end(): void {
-    this.#cancel?.();
-    this.#cancel = null;
+    this.#ended = true;
+    this.#cancelProbe();
   }
 
   #look(verdicts: ReadonlyMap<EffectKey, Verdict>): void {
@@ -64,7 +65,7 @@ export class Circuit {
   }
 
   #open(detail: string): void {
-    if (this.#state === "open") return;
+    if (this.#state === "open" || this.#ended) return;
     this.#state = "open";
     this.#openings++;
     const { firstProbeMs = 5_000, longestProbeMs = 30_000 } = this.#options;
@@ -76,17 +77,16 @@ export class Circuit {
   }
 
   #probeLater(): void {
-    this.#cancel = this.#options.timers.after(this.#pauseMs, () => void this.#probe());
+    this.#cancelProbe = this.#options.timers.after(this.#pauseMs, () => void this.#probe());
   }
 
   async #probe(): Promise<void> {
     const trouble = await this.#options.probe().catch((error: unknown) => String(error));
-    if (this.#cancel === null) return; // ended meanwhile
+    if (this.#ended) return;
     if (trouble !== null) {
       this.#pauseMs = Math.min(this.#pauseMs * 2, this.#options.longestProbeMs ?? 30_000);
       return this.#probeLater();
     }
-    this.#cancel = null;
     this.#state = "closed";
     this.#options.changed("closed", "the mail server answers");
   }

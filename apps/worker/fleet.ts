@@ -78,7 +78,7 @@ export class Fleet {
         logger[state === "open" ? "error" : "info"]({ event: "circuit", state, detail }, `circuit ${state}`);
       },
     });
-    metrics.watch({ bytesInFlight: () => this.#budget.held });
+    metrics.watch({ bytesInFlight: () => this.#budget.held, circuitOpen: () => this.#circuit.state === "open" });
     this.#members = [...options.queues].map(([domain, queue]) => {
       this.#counts.set(domain, new StatusCount());
       metrics.begin(domain);

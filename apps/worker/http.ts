@@ -1,6 +1,7 @@
 // HTTP: health and metrics over Hono. Liveness looks at the loops alone, so that trouble of a neighbour restarts nothing;
 // readiness also asks whether the queues answer and the mail server takes mail. No page holds an address or a secret.
 
+import { err, ok, quote, type Result } from "@sesame/core";
 import { type Context, Hono } from "hono";
 import type { DomainView } from "./fleet.ts";
 import type { Metrics } from "./metrics.ts";
@@ -65,15 +66,36 @@ export function metricsApp({ registry }: Metrics): Hono {
   return app;
 }
 
-/** Serves an app. `tries`: how many ports above the first may be taken instead of a busy one; `null` where none can be had. */
-export function serve(app: Hono, hostname: string, port: number, tries: number): Readonly<{ port: number; stop(): Promise<void> }> | null {
-  for (let next = port; next <= (port === 0 ? 0 : port + tries); next++) {
+/** A page that is served. */
+export type Served = Readonly<{ port: number; stop(): Promise<void> }>;
+
+export type ServeOptions = Readonly<{
+  hostname: string;
+  port: number;
+  /** The variable that the port comes from, for the error. */
+  variable: "HEALTH_PORT" | "METRICS_PORT";
+  /** How many ports above the first may be taken instead of a busy one. */
+  tries: number;
+}>;
+
+/** Serves an app. The error names the variable that must be another. */
+export function serve(app: Hono, { hostname, port, variable, tries }: ServeOptions): Result<Served> {
+  const last = port === 0 ? 0 : Math.min(port + tries, 65_535);
+  for (let next = port; next <= last; next++) {
     try {
       const server = Bun.serve({ fetch: app.fetch, hostname, port: next });
-      return { port: server.port ?? next, stop: () => server.stop(true) };
+      return ok({ port: server.port ?? next, stop: () => server.stop(true) });
     } catch (error) {
-      if ((error as { code?: string }).code !== "EADDRINUSE") return null; // no other port will do: the address, or the right
+      const code = (error as { code?: string }).code;
+      if (code !== "EADDRINUSE") return err(refusal(code, { hostname, port: next, variable }, error));
     }
   }
-  return null;
+  const ports = last === port ? String(port) : `${port} to ${last}`;
+  return err(`Cannot serve on ${hostname} as ${variable} must be free: current value is ${ports}, which another program has`);
+}
+
+function refusal(code: string | undefined, { hostname, port, variable }: Omit<ServeOptions, "tries">, error: unknown): string {
+  if (code === "EACCES") return `Cannot serve on ${hostname} as this user must be allowed to take ${variable}: current value is ${port}`;
+  const said = code ?? String(error);
+  return `Cannot serve on port ${port} as HTTP_HOST must be an address of this machine: current value is ${quote(hostname)} (${said})`;
 }

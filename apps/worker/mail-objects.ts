@@ -3,15 +3,11 @@
 
 import type { Domain } from "@sesame/core";
 import picomatch from "picomatch";
+import { forDomain } from "./config.ts";
 
 /** Whether `bucket/key` matches MAIL_OBJECTS for one of the served domains; `**` allows everything. */
 export function mailObjects(pattern: string, domains: readonly Domain[]): (bucket: string, key: string) => boolean {
-  const patterns = domains.map((domain) => objectPattern(pattern, domain));
+  const patterns = domains.map((domain) => forDomain(pattern, domain));
   const allows = picomatch(patterns, { dot: true });
   return (bucket, key) => allows(`${bucket}/${key.replace(/^\/+/, "")}`);
-}
-
-/** MAIL_OBJECTS for one domain. */
-export function objectPattern(pattern: string, domain: Domain): string {
-  return pattern.replaceAll("{domain-dashed}", domain.replaceAll(".", "-")).replaceAll("{domain}", domain);
 }

@@ -1,16 +1,20 @@
 // Mail server: the SMTP or LMTP courier as the configuration describes it, and the question whether the server takes mail.
 
-import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
+import { SmtpCourier, type SmtpOptions, type SmtpTarget } from "@sesame/smtp";
 import type { Config } from "./config.ts";
+
+/** The two ports of the mail server. */
+export function targetsOf(config: Config, host: string): Readonly<Record<"mailbox" | "internal", SmtpTarget>> {
+  const { DELIVERY: protocol, SMTP_PORT: port = protocol === "lmtp" ? 24 : 25, INTERNAL_SMTP_PORT } = config;
+  return { mailbox: { host, port, protocol }, internal: { host, port: INTERNAL_SMTP_PORT, protocol: "smtp" } };
+}
 
 /** Opens no connection yet. */
 export function mailServerOf(config: Config, host: string, more: Pick<SmtpOptions, "onPhase"> = {}): SmtpCourier {
-  const { DELIVERY: protocol, SMTP_TLS: tls, SMTP_USER: user, SMTP_PASSWORD: password } = config;
-  const port = config.SMTP_PORT ?? (protocol === "lmtp" ? 24 : 25);
-  const targets = { mailbox: { host, port, protocol }, internal: { host, port: config.INTERNAL_SMTP_PORT, protocol: "smtp" as const } };
+  const { SMTP_TLS: tls, SMTP_USER: user, SMTP_PASSWORD: password } = config;
   const credentials = user !== undefined && password !== undefined ? { user, password } : null;
   const name = config.SMTP_NAME === undefined ? {} : { name: config.SMTP_NAME };
-  return new SmtpCourier(targets, { tls, credentials, poolSize: config.SMTP_POOL_SIZE, ...name, ...more });
+  return new SmtpCourier(targetsOf(config, host), { tls, credentials, poolSize: config.SMTP_POOL_SIZE, ...name, ...more });
 }
 
 /** `null` where a session to the port of the mailboxes can be opened; else what the server or the network said. */

@@ -1,21 +1,37 @@
 // The sesame command line: reads the arguments and hands over to a command.
 
 import { resolve } from "node:path";
-import type { RuleTable } from "@sesame/core";
-import { Command } from "commander";
+import type { EpochMs, RuleTable } from "@sesame/core";
+import { Command, InvalidArgumentError } from "commander";
 import { onAws } from "./aws-tables.ts";
 import { checkAll } from "./commands/check.ts";
 import { explainBatch, explainOne } from "./commands/explain.ts";
-import { runLocal } from "./commands/local.ts";
-import { editTable, patternRow, type RuleOptions, ruleRow, type Verb } from "./commands/rules.ts";
+import { type LocalOptions, runLocal } from "./commands/local.ts";
+import { editTable, patternNotes, patternRow, type RuleOptions, ruleNotes, ruleRow, type Verb } from "./commands/rules.ts";
 import { runWorker } from "./commands/run.ts";
 import { type SendOptions, send } from "./commands/send.ts";
-import { openDatabase } from "./local/database.ts";
+import { openTables } from "./local/database.ts";
 import { SqliteRuleBook } from "./local/sqlite-rule-book.ts";
 import { version } from "./version.ts";
 
 const defaultData = "sesame-data";
 const program = new Command("sesame").description("Brings the mail that Amazon SES receives to your own mail server").version(version);
+
+// `sesame check` says with 1 that there are warnings, so what is wrong with a command line is a 2 everywhere.
+program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+
+/** A reader who has seen enough, such as `head`, ends a command; the workers have an end of their own. */
+program.hook("preAction", (_, command) => {
+  if (["run", "local"].includes(command.name())) return;
+  process.stdout.on("error", (error: { code?: string }) => {
+    if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
+  });
+});
+
+function portNumber(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number from 0 to 65535.");
+}
 
 program
   .command("run")
@@ -36,9 +52,9 @@ program
   .command("local")
   .description("the whole system in one process, no account needed")
   .option("--data <folder>", "where everything is kept", defaultData)
-  .option("--port <port>", "SMTP port of the front door", "2500")
-  .action(async (options: { data: string; port: string }) => {
-    process.exitCode = await runLocal({ data: options.data, port: Number(options.port) });
+  .option("--port <port>", "SMTP port of the front door", portNumber, 2500)
+  .action(async (options: LocalOptions) => {
+    process.exitCode = await runLocal(options);
   });
 
 program
@@ -50,9 +66,9 @@ program
   .option("--subject <text>")
   .option("--text <text>")
   .option("--host <host>", "where the front door is", "127.0.0.1")
-  .option("--port <port>", "its port", "2500")
-  .action(async (file: string | undefined, options: Omit<SendOptions, "port"> & { port: string }) => {
-    process.exitCode = await send(file, { ...options, port: Number(options.port) });
+  .option("--port <port>", "its port", portNumber, 2500)
+  .action(async (file: string | undefined, options: SendOptions) => {
+    process.exitCode = await send(file, options);
   });
 
 program
@@ -99,7 +115,9 @@ async function edit({ data, aws }: TableOptions, table: RuleTable, verb: Verb): 
     process.exitCode = await onAws((book) => editTable(book, table, verb));
     return;
   }
-  const database = openDatabase(resolve(data));
+  const opened = openTables(resolve(data));
+  if (!opened.ok) return program.error(opened.error, { exitCode: 2 });
+  const database = opened.value;
   process.exitCode = await editTable(new SqliteRuleBook({ database }), table, verb);
   database.close();
 }
@@ -109,14 +127,20 @@ const addressHelp = "an address, or *@domain";
 onTables(tableCommand("rules", "rules", "out-of-office replies and forwards").command("set").argument("<address>", addressHelp))
   .option("--ooo <text>", "reply with this text")
   .option("--html", "the text is HTML")
-  .option("--ooo-subject <text>")
-  .option("--start <instant>", "first day or instant")
-  .option("--end <instant>", "last day, or first instant no more")
-  .option("--timezone <name>", "of --start and --end")
-  .option("--forward <address...>", "send each mail on to these")
+  .option("--ooo-subject <text>", 'subject of the reply; "" for "Auto: " and that of the mail')
+  .option("--start <instant>", 'first day, such as 2026-12-24, or instant, such as 2026-12-24T12:00+01:00; "" for none')
+  .option("--end <instant>", 'last day, or first instant no more; "" for none')
+  .option("--timezone <name>", "where the days of --start and --end are, such as Europe/Berlin; else UTC")
+  .option("--forward <address...>", "send each mail on to these, in the place of those before")
+  .option("--no-forward", "send no mail on")
   .option("--off", "switch the reply off")
-  .action((address: string, options: TableOptions & RuleOptions) =>
-    edit(options, "rules", { kind: "set", address, row: (stored) => ruleRow(stored, options) }),
+  .action((address: string, { forward, ...options }: TableOptions & RuleOptions & { forward?: readonly string[] | boolean }) =>
+    edit(options, "rules", {
+      kind: "set",
+      address,
+      row: (stored) => ruleRow(stored, forward === undefined || forward === true ? options : { ...options, forward }),
+      notes: (key, row) => ruleNotes(key, row, Date.now() as EpochMs),
+    }),
   );
 
 onTables(
@@ -125,12 +149,12 @@ onTables(
     .argument("<address>", addressHelp)
     .argument("<pattern...>", "fnmatch patterns, such as *@spam.test"),
 ).action((address: string, patterns: string[], options: TableOptions) =>
-  edit(options, "blocked", { kind: "set", address, row: () => patternRow(patterns) }),
+  edit(options, "blocked", { kind: "set", address, row: () => patternRow(patterns), notes: (_, row) => patternNotes(row) }),
 );
 
 try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = 2;
 }

@@ -10,23 +10,80 @@ export type Metrics = Readonly<{
   lastPoll: Gauge;
   queueSize: Gauge;
   pollErrors: Counter;
+  retries: Counter;
   journal(domain: string): Journal;
-  /** Begins the counters that alerts look at with 0, so that the first event is an increase. */
+  /** Begins what alerts look at with 0: the first event is an increase then, and a queue that never answers is seen. */
   begin(domain: string): void;
   /** Gauges that are read when they are scraped. */
-  watch(sources: Readonly<{ bytesInFlight?: () => number; smtpSessions?: () => Readonly<{ idle: number; busy: number }> }>): void;
+  watch(sources: Sources): void;
+}>;
+
+/** What is known elsewhere; each names what it is in the metric of that name. */
+export type Sources = Readonly<{
+  bytesInFlight?: () => number;
+  circuitOpen?: () => boolean;
+  smtpSessions?: () => Readonly<{ idle: number; busy: number }>;
 }>;
 
 /** Makes the metrics of one process. */
 export function makeMetrics(version: string): Metrics {
   const registry = new Registry();
-  const counter = (name: string, help: string, labelNames: string[]) =>
-    new Counter({ name: `sesame_${name}`, help, labelNames, registers: [registry] });
-  const gauge = (name: string, help: string, labelNames: string[]) =>
-    new Gauge({ name: `sesame_${name}`, help, labelNames, registers: [registry] });
-  const histogram = (name: string, help: string, labelNames: string[]) =>
-    new Histogram({ name: `sesame_${name}`, help, labelNames, registers: [registry], buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600] });
-  const set = {
+  const { counter, gauge, scraped } = makersOf(registry);
+  const series = makeSeries(registry);
+  const pollErrors = counter("poll_errors_total", "Polls that failed", ["domain"]);
+  const lastPoll = gauge("last_poll_timestamp_seconds", "When a poll last answered", ["domain"]);
+  gauge("build_info", "The running version", ["version"]).set({ version }, 1);
+  return {
+    registry,
+    inFlight: gauge("in_flight", "Mails in work", ["domain"]),
+    lastPoll,
+    queueSize: gauge("queue_size", "Entries in the queue", ["domain", "state"]),
+    pollErrors,
+    retries: series.retries,
+    journal: (domain) => ({ note: (event) => count(series, domain, event) }),
+    begin: (domain) => {
+      for (const outcome of ["delivered", "partial", "blocked", "all_invalid", "rejected"]) series.mails.inc({ domain, outcome }, 0);
+      for (const action of ["delivered", "failed", "delayed"]) series.deliveries.inc({ domain, action }, 0);
+      for (const counter of [series.duplicates, series.blocked, series.done, pollErrors]) counter.inc({ domain }, 0);
+      lastPoll.set({ domain }, 0);
+      for (const table of ["rules", "blocked"]) series.ruleInvalid.inc({ table }, 0);
+    },
+    watch: ({ bytesInFlight, circuitOpen, smtpSessions }) => {
+      if (bytesInFlight) scraped("bytes_in_flight", "Octets of mail in memory", [], (held) => held.set(bytesInFlight()));
+      if (circuitOpen) scraped("circuit_open", "Whether the mail server is away", [], (open) => open.set(circuitOpen() ? 1 : 0));
+      if (smtpSessions)
+        scraped("smtp_sessions", "Sessions with the mail server", ["state"], (sessions) => {
+          for (const [state, value] of Object.entries(smtpSessions())) sessions.set({ state }, value);
+        });
+    },
+  };
+}
+
+const buckets = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600]; // seconds
+
+function makersOf(registry: Registry) {
+  const options = (name: string, help: string, labelNames: string[]) => ({
+    name: `sesame_${name}`,
+    help,
+    labelNames,
+    registers: [registry],
+  });
+  return {
+    counter: (name: string, help: string, labels: string[]) => new Counter(options(name, help, labels)),
+    gauge: (name: string, help: string, labels: string[]) => new Gauge(options(name, help, labels)),
+    histogram: (name: string, help: string, labels: string[]) => new Histogram({ ...options(name, help, labels), buckets }),
+    scraped: (name: string, help: string, labels: string[], read: (into: Gauge) => void) => {
+      const made: Gauge = new Gauge({ ...options(name, help, labels), collect: () => read(made) });
+    },
+  };
+}
+
+type Series = ReturnType<typeof makeSeries>;
+
+/** What the events of a journal are counted in. */
+function makeSeries(registry: Registry) {
+  const { counter, histogram } = makersOf(registry);
+  return {
     mails: counter("mails_total", "Mails by their end", ["domain", "outcome"]),
     bounces: counter("bounces_total", "SES bounces by what was shown", ["domain", "result"]),
     replies: counter("autoreplies_total", "Automatic replies by result", ["domain", "result"]),
@@ -39,138 +96,87 @@ export function makeMetrics(version: string): Metrics {
     defects: counter("mail_defects_total", "Recipients whose mail was odd, by what was odd", ["domain", "defect"]),
     ruleInvalid: counter("rule_invalid_total", "Rules that were switched off", ["table"]),
     done: counter("redelivered_done_total", "Entries of mails that were closed before", ["domain"]),
-    seconds: histogram("processing_seconds", "Time from receive to settlement", ["domain"]),
+    seconds: histogram("processing_seconds", "Time from the opened mail to its settlement", ["domain"]),
     stages: histogram("stage_seconds", "Time in each stage", ["stage"]),
     age: histogram("queue_age_seconds", "Age of a mail when its work ends", ["domain"]),
   };
-  const pollErrors = counter("poll_errors_total", "Polls that failed", ["domain"]);
-  gauge("build_info", "The running version", ["version"]).set({ version }, 1);
-  return {
-    registry,
-    inFlight: gauge("in_flight", "Mails in work", ["domain"]),
-    lastPoll: gauge("last_poll_timestamp_seconds", "When a poll last answered", ["domain"]),
-    queueSize: gauge("queue_size", "Entries in the queue", ["domain", "state"]),
-    pollErrors,
-    journal: (domain) => ({ note: (event) => count(set, domain, event) }),
-    begin: (domain) => {
-      for (const outcome of ["delivered", "partial", "blocked", "all_invalid", "rejected"]) set.mails.inc({ domain, outcome }, 0);
-      for (const action of ["delivered", "failed", "delayed"]) set.deliveries.inc({ domain, action }, 0);
-      for (const counter of [set.duplicates, set.blocked, set.done, pollErrors]) counter.inc({ domain }, 0);
-      for (const table of ["rules", "blocked"]) set.ruleInvalid.inc({ table }, 0);
-    },
-    watch: ({ bytesInFlight, smtpSessions }) => {
-      if (bytesInFlight) {
-        const held: Gauge = new Gauge({
-          name: "sesame_bytes_in_flight",
-          help: "Octets of mail in memory",
-          registers: [registry],
-          collect: () => held.set(bytesInFlight()),
-        });
-      }
-      if (smtpSessions) {
-        const help = "Sessions with the mail server";
-        const sessions: Gauge = new Gauge({
-          name: "sesame_smtp_sessions",
-          help,
-          labelNames: ["state"],
-          registers: [registry],
-          collect: () => {
-            for (const [state, value] of Object.entries(smtpSessions())) sessions.set({ state }, value);
-          },
-        });
-      }
-    },
-  };
 }
 
-type Set = Readonly<
-  Record<
-    | "mails"
-    | "bounces"
-    | "replies"
-    | "forwards"
-    | "blocked"
-    | "deliveries"
-    | "duplicates"
-    | "retries"
-    | "portErrors"
-    | "ruleInvalid"
-    | "defects"
-    | "done",
-    Counter
-  >
-> &
-  Readonly<Record<"seconds" | "stages" | "age", Histogram>>;
-
-function count(set: Set, domain: string, event: JournalEvent): void {
+function count(series: Series, domain: string, event: JournalEvent): void {
   switch (event.kind) {
     case "already-closed":
-      set.done.inc({ domain });
+      series.done.inc({ domain });
       break;
     case "taken-over":
     case "unrecorded":
-      set.duplicates.inc({ domain });
+      series.duplicates.inc({ domain });
       break;
     case "bounce":
-      set.bounces.inc({ domain, result: event.result });
+      series.bounces.inc({ domain, result: event.result });
+      if (event.result === "awaited") series.retries.inc({ domain, reason: event.result });
       break;
     case "port-error":
-      set.portErrors.inc({ port: event.port, operation: event.operation });
+      series.portErrors.inc({ port: event.port, operation: event.operation });
       break;
     case "entry-undecodable":
     case "busy-elsewhere":
     case "object-missing":
     case "set-aside":
-      set.retries.inc({ domain, reason: event.kind });
+      series.retries.inc({ domain, reason: event.kind });
       break;
     case "audit-failed":
-      set.portErrors.inc({ port: "MailStore", operation: event.operation });
+      series.portErrors.inc({ port: "MailStore", operation: event.operation });
       break;
     case "stage":
-      set.stages.observe({ stage: event.stage }, event.seconds);
+      series.stages.observe({ stage: event.stage }, event.seconds);
       break;
     case "deed":
-      countDeed(set, domain, event);
+      countDeed(series, domain, event);
       break;
     case "mail":
-      countMail(set, domain, event);
+      countMail(series, domain, event);
+      break;
+    case "entry-ignored":
+    case "event-noted":
+    case "fenced":
       break;
     default:
+      event satisfies never;
   }
 }
 
-function countDeed(set: Set, domain: string, event: Extract<JournalEvent, { readonly kind: "deed" }>): void {
+function countDeed(series: Series, domain: string, event: Extract<JournalEvent, { readonly kind: "deed" }>): void {
   const { effect, route, verdict, notice } = event;
   const result = verdict.action === "skipped" ? verdict.reason : verdict.action;
-  if (effect === "deliver") set.deliveries.inc({ domain, action: verdict.action });
-  if (effect === "reply") set.replies.inc({ domain, result });
+  if (effect === "deliver") series.deliveries.inc({ domain, action: verdict.action });
+  if (effect === "reply") series.replies.inc({ domain, result });
   // A target that got a notice did not get the forward.
-  if (effect === "forward") set.forwards.inc({ domain, route, result: verdict.action === "relayed" ? (notice ?? result) : result });
-  if (verdict.action === "delayed" && verdict.possibleDuplicate) set.duplicates.inc({ domain });
+  if (effect === "forward") series.forwards.inc({ domain, route, result: verdict.action === "relayed" ? (notice ?? result) : result });
+  if (verdict.action === "delayed" && verdict.possibleDuplicate) series.duplicates.inc({ domain });
 }
 
-function countMail(set: Set, domain: string, event: Extract<JournalEvent, { readonly kind: "mail" }>): void {
+function countMail(series: Series, domain: string, event: Extract<JournalEvent, { readonly kind: "mail" }>): void {
   const { settlement, plan, seconds, receivedAt } = event;
-  set.seconds.observe({ domain }, seconds);
+  series.seconds.observe({ domain }, seconds);
   if (settlement.kind === "retry") {
-    set.retries.inc({ domain, reason: settlement.reason });
+    series.retries.inc({ domain, reason: settlement.reason });
     return;
   }
-  set.age.observe({ domain }, Math.max(0, Date.now() - receivedAt) / 1000);
-  set.mails.inc({ domain, outcome: settlement.mark?.status ?? "closed" });
-  countCourses(set, domain, plan);
+  series.age.observe({ domain }, Math.max(0, Date.now() - receivedAt) / 1000);
+  series.mails.inc({ domain, outcome: settlement.mark?.status ?? "closed" });
+  countCourses(series, domain, plan);
 }
 
-function countCourses(set: Set, domain: string, plan: Plan): void {
+function countCourses(series: Series, domain: string, plan: Plan): void {
   for (const course of plan.kind === "carry" ? plan.courses : []) {
-    if (course.kind === "block") set.blocked.inc({ domain });
+    if (course.kind === "block") series.blocked.inc({ domain });
     for (const warning of course.kind === "refuse" ? [] : course.warnings) {
-      if (warning.kind === "rule-invalid") set.ruleInvalid.inc({ table: warning.table });
-      if (warning.kind === "mail-defect") set.defects.inc({ domain, defect: warning.defect });
+      if (warning.kind === "rule-invalid") series.ruleInvalid.inc({ table: warning.table });
+      if (warning.kind === "mail-defect") series.defects.inc({ domain, defect: warning.defect });
     }
     for (const { kind, reason } of course.kind === "serve" ? course.withheld : []) {
-      if (kind === "reply") set.replies.inc({ domain, result: reason });
-      else set.forwards.inc({ domain, route: "none", result: reason });
+      if (kind === "reply") series.replies.inc({ domain, result: reason });
+      else series.forwards.inc({ domain, route: "none", result: reason });
     }
   }
 }

@@ -190,9 +190,12 @@ export class Poller {
     try {
       return await go(this.#options.way);
     } catch (error) {
-      this.#options.journal.note(thrownEvent(error, null));
+      const { journal, metrics, domain } = this.#options;
       const { id, receiveCount } = entry;
-      if (!(error instanceof NoRoom)) return { kind: "retry", afterSeconds: backOff(id as MailId, receiveCount) };
+      const isForRoom = error instanceof NoRoom;
+      journal.note(thrownEvent(error, null));
+      metrics.retries.inc({ domain, reason: isForRoom ? "no-room" : "port-error" });
+      if (!isForRoom) return { kind: "retry", afterSeconds: backOff(id as MailId, receiveCount) };
       return { kind: "retry", afterSeconds: receiveCount === 1 ? noRoomSeconds : backOff(id as MailId, receiveCount - 1) };
     }
   }

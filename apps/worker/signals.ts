@@ -34,3 +34,11 @@ export async function within<T>(seconds: number, work: Promise<T>): Promise<T | 
     clearTimeout(timer);
   }
 }
+
+const lastWordsMs = 1000;
+
+/** What nobody waits for any more must not keep the process; but the log must have time to leave it. Gives the code back. */
+export function exitSoon(code: number): number {
+  setTimeout(() => process.exit(code), lastWordsMs).unref();
+  return code;
+}

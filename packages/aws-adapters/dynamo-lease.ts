@@ -6,7 +6,7 @@
 import { type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
 import type { Claim, Clock, EffectKey, EpochMs, Final, Lease, MailId } from "@sesame/core";
 import { decodeMailRow, encodeFinals, type MailRow } from "./dynamo-mail-row.ts";
-import { isRefused, type Row, type RowKey, type Written, writeIf } from "./dynamo-table.ts";
+import { type ClaimWatch, isRefused, type Row, type RowKey, type Written, watchAttempts, writeIf } from "./dynamo-table.ts";
 import { troubleOf } from "./trouble.ts";
 
 export type DynamoLeasesOptions = Readonly<{
@@ -17,14 +17,12 @@ export type DynamoLeasesOptions = Readonly<{
   rememberDays: number;
 }>;
 
-/** `until` of the lease that a claim may hold though its answer was lost; `null`: none that it could simply give back. */
-export type ClaimWatch = { until: number | null };
-
 /** What becomes of a lease when finals are recorded. */
 export type Then = "hold" | "release" | "close";
 
 type Finals = ReadonlyMap<EffectKey, Final>;
 type Values = Readonly<Record<string, unknown>>;
+type Returned = "ALL_NEW" | "UPDATED_NEW";
 type Expressions = Readonly<{ condition: string; update: string; values: Values }>;
 
 const dayMs = 86_400_000;
@@ -47,44 +45,46 @@ const isMine = `${isOpen} AND #owner = :me AND #crashes = :crashes`;
 
 export class DynamoLeases {
   readonly #options: DynamoLeasesOptions;
-  /** Mails that were perhaps taken over, by a write whose answer was lost. */
-  readonly #unheard = new Set<MailId>();
+  /** Mails that were perhaps taken over, by a write whose answer was lost; and the crashes that their rows count if so. */
+  readonly #unheard = new Map<MailId, number>();
 
   constructor(options: DynamoLeasesOptions) {
     this.#options = options;
   }
 
-  /** One write where nobody else holds the mail; a second one to take over. `watch` is told what may stand there unheard. */
+  /** One write where nobody else holds the mail; a second one to take over. */
   async claim(mailId: MailId, leaseSeconds: number, watch: ClaimWatch, signal: AbortSignal): Promise<Claim> {
     const { owner } = this.#options;
     for (let turn = 0; turn < maxTurns; turn++) {
       const now = this.#now();
       const terms: Terms = { ":me": owner, ":now": now, ":until": now + leaseSeconds * 1000, ":expires": this.#expiry() };
-      watch.until = terms[":until"];
-      const held = await this.#write(mailId, holding(terms), "ALL_NEW", signal);
-      if (held.kind === "written") return this.#held(mailId, held.row, this.#unheard.delete(mailId));
-      watch.until = null;
+      // What was perhaps taken over must not be given back: whoever has it next would not hear that somebody died.
+      watch.undo = this.#unheard.has(mailId) ? null : (signal) => this.#giveBack(mailId, terms, signal);
+      const held = await this.#write(mailId, holding(terms), "ALL_NEW", signal, watch);
+      if (held.kind === "written") return this.#held(mailId, held.row, this.#unheard.get(mailId));
+      watch.undo = null;
       const seen = decodeMailRow(held.row);
-      if (seen?.closed) return { kind: "closed", finals: seen.finals };
-      if (seen === null || seen.owner === null || seen.owner === owner) continue; // it changed under us
+      if (seen === null || (!seen.closed && (seen.owner === null || seen.owner === owner))) continue; // it changed under us
+      this.#unheard.delete(mailId); // whatever came of it, others have the mail now
+      if (seen.closed) return { kind: "closed", finals: seen.finals };
       if (seen.until <= now) {
         const row = await this.#takeOver(mailId, seen, terms, signal);
-        if (row !== null) return this.#held(mailId, row, true);
+        if (row !== null) return this.#held(mailId, row, seen.crashes + 1);
       } else return { kind: "busy", until: seen.until as EpochMs };
     }
     throw new Error(`the row of ${mailId} changed ${maxTurns} times meanwhile`);
   }
 
-  /** Gives back a claim whose answer was lost. Its time of expiry tells it from any other. */
-  async giveBack(mailId: MailId, until: number, signal: AbortSignal): Promise<void> {
-    const values = { ":me": this.#options.owner, ":until": until };
+  /** The time of its expiry tells a claim from any other. */
+  async #giveBack(mailId: MailId, { ":me": me, ":until": until }: Terms, signal: AbortSignal): Promise<void> {
+    const values = { ":me": me, ":until": until };
     const condition = `${isOpen} AND #owner = :me AND #until = :until`;
     await this.#write(mailId, { condition, update: "SET #last = :me REMOVE #owner", values }, "UPDATED_NEW", signal);
   }
 
   /** The row, if it is ours now. A takeover whose answer is lost is one all the same, and the next claim that is heard says so. */
   async #takeOver(mailId: MailId, seen: MailRow, terms: Terms, signal: AbortSignal): Promise<Row | null> {
-    this.#unheard.add(mailId);
+    this.#unheard.set(mailId, seen.crashes + 1);
     const taken = await this.#write(mailId, takingOver(terms), "ALL_NEW", signal);
     this.#unheard.delete(mailId);
     return taken.kind === "written" || isTakenByUs(decodeMailRow(taken.row), seen, terms) ? taken.row : null;
@@ -113,11 +113,12 @@ export class DynamoLeases {
   }
 
   /** A claim needs the whole row, which may be long; any other write what it changed. */
-  #write(mailId: MailId, expressions: Expressions, returned: "ALL_NEW" | "UPDATED_NEW", signal: AbortSignal): Promise<Written> {
+  #write(mailId: MailId, expressions: Expressions, returned: Returned, signal: AbortSignal, watch?: ClaimWatch): Promise<Written> {
     const { documents } = this.#options;
     const input = { ...this.#input(mailId, expressions), ReturnValues: returned, ReturnValuesOnConditionCheckFailure: "ALL_OLD" } as const;
-    const writing = { documents, key: this.#at(mailId), signal };
-    return writeIf(writing, () => documents.send(new UpdateCommand(input), { abortSignal: signal }));
+    const command = new UpdateCommand(input);
+    if (watch) watchAttempts(command, watch);
+    return writeIf({ documents, key: this.#at(mailId), signal }, () => documents.send(command, { abortSignal: signal }));
   }
 
   #input(mailId: MailId, { condition, update, values }: Expressions): UpdateCommandInput {
@@ -131,8 +132,11 @@ export class DynamoLeases {
     };
   }
 
-  #held(mailId: MailId, row: Row, takenOver: boolean): Claim {
+  /** `takeover`: the crashes that the row counts if it was taken over, by this claim or by one that was not heard. */
+  #held(mailId: MailId, row: Row, takeover: number | undefined): Claim {
+    this.#unheard.delete(mailId);
     const { until = 0, crashes = 0, finals = new Map() } = decodeMailRow(row) ?? {};
+    const takenOver = crashes === takeover;
     return { kind: "held", lease: { mailId, owner: this.#options.owner, until: until as EpochMs, crashes, takenOver, finals } };
   }
 

@@ -6,9 +6,18 @@ import { randomBytes } from "node:crypto";
 import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { AddressKey, Claim, EffectKey, Final, Lease, Ledger, MailId, ReplyMemory, ReplyRow } from "@sesame/core";
 import { call } from "./call.ts";
-import { type ClaimWatch, DynamoLeases, type Then } from "./dynamo-lease.ts";
+import { DynamoLeases, type Then } from "./dynamo-lease.ts";
 import { DynamoReplyMemory } from "./dynamo-reply-memory.ts";
-import { type DynamoOptions, documentsOf, dynamoDeadlineMs, readRow, realSleep, type TableState, tableDefaults } from "./dynamo-table.ts";
+import {
+  type ClaimWatch,
+  type DynamoOptions,
+  documentsOf,
+  dynamoDeadlineMs,
+  readRow,
+  realSleep,
+  type TableState,
+  tableDefaults,
+} from "./dynamo-table.ts";
 import { GarbledError, nothingDone, troubleOf } from "./trouble.ts";
 
 export type DynamoLedgerOptions = DynamoOptions &
@@ -54,17 +63,8 @@ export class DynamoLedger implements Ledger {
     });
   }
 
-  /** Where only the answer was lost the lease is given back: it would run out with nobody behind it, and count as a crash. */
-  async claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
-    const watch: ClaimWatch = { until: null };
-    try {
-      return await this.#call("claim", (signal) => this.#leases.claim(mailId, leaseSeconds, watch, signal));
-    } catch (error) {
-      const { until } = watch;
-      if (until !== null && !nothingDone(error))
-        await this.#call("claim", (signal) => this.#leases.giveBack(mailId, until, signal)).catch(() => {});
-      throw error;
-    }
+  claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
+    return this.#claim("claim", (watch, signal) => this.#leases.claim(mailId, leaseSeconds, watch, signal));
   }
 
   extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost"> {
@@ -80,7 +80,7 @@ export class DynamoLedger implements Ledger {
   }
 
   claimReply(row: ReplyRow): Promise<"claimed" | "in-doubt" | "answered"> {
-    return this.#call("claimReply", (signal) => this.#replies.claim(row, signal));
+    return this.#claim("claimReply", (watch, signal) => this.#replies.claim(row, watch, signal));
   }
 
   releaseReply(row: ReplyRow): Promise<void> {
@@ -111,6 +111,20 @@ export class DynamoLedger implements Ledger {
     const secret: unknown = Attributes?.["secret"];
     if (secret instanceof Uint8Array && secret.length >= leastKey) return secret;
     throw new GarbledError(`the row ${loopKeyId} holds no key of ${leastKey} octets or more`);
+  }
+
+  /**
+   * Where only the answer was lost the claim is taken back: a lease would run out with nobody behind it, and count as a
+   * crash; and a reply would never be sent, since somebody seems to have done it.
+   */
+  async #claim<T>(operation: string, run: (watch: ClaimWatch, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const watch: ClaimWatch = { undo: null, inDoubt: false };
+    try {
+      return await this.#call(operation, (signal) => run(watch, signal));
+    } catch (error) {
+      if (watch.undo !== null && (watch.inDoubt || !nothingDone(error))) await this.#call(operation, watch.undo).catch(() => {});
+      throw error;
+    }
   }
 
   #call<T>(operation: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {

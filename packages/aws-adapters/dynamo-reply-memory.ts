@@ -7,7 +7,7 @@ import { DeleteCommand, type DynamoDBDocumentClient, UpdateCommand, type UpdateC
 import type { AddressKey, Clock, EpochMs, MailId, ReplyMemory, ReplyRow } from "@sesame/core";
 import { z } from "zod";
 import { readRows } from "./dynamo-batch.ts";
-import { isRefused, type Row, type RowKey, writeIf } from "./dynamo-table.ts";
+import { type ClaimWatch, isRefused, type Row, type RowKey, watchAttempts, writeIf } from "./dynamo-table.ts";
 import { GarbledError } from "./trouble.ts";
 
 export type ReplyMemoryOptions = Readonly<{
@@ -41,26 +41,32 @@ export class DynamoReplyMemory {
   }
 
   /** This very mail comes first: whatever its text is now, an earlier attempt may have sent the reply. */
-  async claim(row: ReplyRow, signal: AbortSignal): Promise<"claimed" | "in-doubt" | "answered"> {
+  async claim(row: ReplyRow, watch: ClaimWatch, signal: AbortSignal): Promise<"claimed" | "in-doubt" | "answered"> {
     const { documents } = this.#options;
     const claim = randomUUID();
     const command = new UpdateCommand(this.#claiming(row, claim));
+    watchAttempts(command, watch);
+    watch.undo = (signal) => this.#deleteWhere(row, "claim", claim, signal);
     const written = await writeIf({ documents, key: this.#at(row), signal }, () => documents.send(command, { abortSignal: signal }));
     if (written.kind === "written") return "claimed";
-    if (written.row === null) return this.claim(row, signal); // it went meanwhile
+    if (written.row === null) return this.claim(row, watch, signal); // it went meanwhile
     const earlier = decode(written.row);
     // A write whose answer was lost is repeated by the SDK, and then refused: by its own effect.
     if (earlier.claim === claim) return "claimed";
     return earlier.mail === row.mailId ? "in-doubt" : "answered";
   }
 
-  /** Nothing happens where the row is gone or belongs to another mail. */
-  async release(row: ReplyRow, signal: AbortSignal): Promise<void> {
+  release(row: ReplyRow, signal: AbortSignal): Promise<void> {
+    return this.#deleteWhere(row, "mail", row.mailId, signal);
+  }
+
+  /** Nothing happens where the row is gone or belongs to another mail or claim. */
+  async #deleteWhere(row: ReplyRow, attribute: "mail" | "claim", value: string, signal: AbortSignal): Promise<void> {
     const command = new DeleteCommand({
       ...this.#at(row),
-      ConditionExpression: "#mail = :mail",
-      ExpressionAttributeNames: { "#mail": "mail" },
-      ExpressionAttributeValues: { ":mail": row.mailId },
+      ConditionExpression: "#attribute = :value",
+      ExpressionAttributeNames: { "#attribute": attribute },
+      ExpressionAttributeValues: { ":value": value },
     });
     try {
       await this.#options.documents.send(command, { abortSignal: signal });

@@ -3,9 +3,9 @@
 // Amazon DynamoDB Developer Guide, "Condition expressions"; API Reference, "ReturnValuesOnConditionCheckFailure".
 
 import { type AttributeValue, ConditionalCheckFailedException, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { DynamoDBDocumentClient, GetCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBDocumentClient, GetCommand, type UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { AwsClock } from "./aws-clock.ts";
-import { GarbledError } from "./trouble.ts";
+import { GarbledError, nothingDone } from "./trouble.ts";
 
 /** What every adapter on DynamoDB is made with. */
 export type DynamoOptions = Readonly<{
@@ -69,6 +69,29 @@ export async function writeIf(writing: Writing, send: () => Promise<Readonly<{ A
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     return { kind: "refused", row: error.Item ? nativeRow(error.Item) : await readRow(documents, key, signal) };
   }
+}
+
+/** What is known of a claim while it is under way, for the case that it throws. */
+export type ClaimWatch = {
+  /** Takes back what the claim may have written; `null`: nothing that could simply be taken back. */
+  undo: ((signal: AbortSignal) => Promise<void>) | null;
+  /** An attempt broke off, and may have been done: the SDK tells of the last one only. */
+  inDoubt: boolean;
+};
+
+/** Notes what each attempt of a command comes to. */
+export function watchAttempts({ middlewareStack }: UpdateCommand, watch: ClaimWatch): void {
+  middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        if (!nothingDone(error)) watch.inDoubt = true;
+        throw error;
+      }
+    },
+    { step: "finalizeRequest", priority: "low", name: "sesameAttempts", override: true },
+  );
 }
 
 /** Whether a condition of ours did not hold. */

@@ -21,38 +21,40 @@ export type BucketDescription = Readonly<{
 }>;
 
 export async function describeBucket(bucket: string, options: S3CheckOptions): Promise<BucketDescription> {
-  const { s3, clock, deadlineMs = 10_000 } = options;
+  const { s3 } = options;
   const object = { Bucket: bucket, Key: `sesame-check/${randomUUID()}` };
-  const attempt = async (operation: string, run: (abortSignal: AbortSignal) => Promise<unknown>): Promise<string | null> => {
-    try {
-      await call({ port: "MailStore", operation, deadlineMs, clock }, run);
-      return null;
-    } catch (error) {
-      return troubleOf(error).text;
-    }
-  };
-  const missingIsSaid = await attempt("describeMissing", async (abortSignal) => {
-    try {
-      await s3.send(new GetObjectCommand(object), { abortSignal });
-    } catch (error) {
-      if (troubleOf(error).code !== "NoSuchKey") throw error;
-    }
-  });
-  const writable = await attempt("describeWritable", (abortSignal) =>
-    s3.send(new PutObjectCommand({ ...object, Body: new TextEncoder().encode("sesame check\r\n") }), { abortSignal }),
-  );
+  const missingIsSaid = await attempt(options, "describeMissing", (abortSignal) => askForMissing(s3, object, abortSignal));
+  const put = new PutObjectCommand({ ...object, Body: new TextEncoder().encode("sesame check\r\n") });
+  const writable = await attempt(options, "describeWritable", (abortSignal) => s3.send(put, { abortSignal }));
   if (writable !== null) return { missingIsSaid, writable, copyable: writable, erasable: writable };
-  const copyable = await attempt("describeCopyable", (abortSignal) =>
-    s3.send(
-      new CopyObjectCommand({
-        ...object,
-        CopySource: `${bucket}/${object.Key}`,
-        MetadataDirective: "REPLACE",
-        Metadata: { processed: "true" },
-      }),
-      { abortSignal },
-    ),
-  );
-  const erasable = await attempt("describeErasable", (abortSignal) => s3.send(new DeleteObjectCommand(object), { abortSignal }));
+  const copy = new CopyObjectCommand({
+    ...object,
+    CopySource: `${bucket}/${object.Key}`,
+    MetadataDirective: "REPLACE",
+    Metadata: { processed: "true" },
+  });
+  const copyable = await attempt(options, "describeCopyable", (abortSignal) => s3.send(copy, { abortSignal }));
+  const erasable = await attempt(options, "describeErasable", (abortSignal) => s3.send(new DeleteObjectCommand(object), { abortSignal }));
   return { missingIsSaid, writable, copyable, erasable };
+}
+
+async function attempt(
+  { clock, deadlineMs = 10_000 }: S3CheckOptions,
+  operation: string,
+  run: (abortSignal: AbortSignal) => Promise<unknown>,
+): Promise<string | null> {
+  try {
+    await call({ port: "MailStore", operation, deadlineMs, clock }, run);
+    return null;
+  } catch (error) {
+    return troubleOf(error).text;
+  }
+}
+
+async function askForMissing(s3: S3Client, object: Readonly<{ Bucket: string; Key: string }>, abortSignal: AbortSignal): Promise<void> {
+  try {
+    await s3.send(new GetObjectCommand(object), { abortSignal });
+  } catch (error) {
+    if (troubleOf(error).code !== "NoSuchKey") throw error;
+  }
 }

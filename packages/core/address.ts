@@ -105,10 +105,16 @@ export function withoutTag(key: AddressKey): AddressKey {
   return plus > 0 && plus < at ? (`${key.slice(0, plus)}${key.slice(at)}` as AddressKey) : key;
 }
 
-/** The spelling for a header or for SES, which take 7-bit only: the domain as A-labels. `null` where the local part is not ASCII. */
+/**
+ * The spelling for a header or for SES, which parse strictly and take 7-bit only: the domain as A-labels without a final dot,
+ * the local part in quotes where its dots make it no dot-atom (RFC 5322 §3.4.1). `null` where the local part is not ASCII.
+ */
 export function asciiAddress(address: Address): Address | null {
-  const local = address.slice(0, address.lastIndexOf("@"));
-  return /^[ -~]+$/.test(local) ? (`${local}@${isAscii(address) ? address.slice(local.length + 1) : domainOf(address)}` as Address) : null;
+  const at = address.lastIndexOf("@");
+  const [local, domain] = [address.slice(0, at), address.slice(at + 1).replace(/\.$/, "")];
+  if (!isAscii(local)) return null;
+  const isDotAtom = local.startsWith('"') || !/^\.|\.\.|\.$/.test(local);
+  return `${isDotAtom ? local : `"${local}"`}@${isAscii(domain) ? domain : domainOf(address)}` as Address;
 }
 
 function isAscii(text: string): boolean {

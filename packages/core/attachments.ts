@@ -6,20 +6,16 @@
 import { latin1 } from "./bytes.ts";
 import { fieldsOf } from "./header.ts";
 import type { Mail } from "./mail.ts";
+import { OpenMultiparts } from "./open-multiparts.ts";
 import { type ParameterList, parameterTexts, parseParameters } from "./parameter.ts";
 
 const maxNames = 10_000;
 const maxNameLength = 255;
 const maxParts = 100_000; // an attack on us; no mail program shows so many
-const maxDepth = 1000; // open multiparts: what is nested deeper is taken for text
 const maxFieldOctets = 16 * 1024; // of one field of a part's header
 const maxHeaderOctets = 2 * 1024 * 1024; // of all such fields together
-const maxBoundary = 250; // RFC 2046 §5.1.1 allows 70; senders err
 
 const [tab, lf, cr, space, dash, colon] = [9, 10, 13, 32, 45, 58];
-
-/** An open multipart. `shadowed`: the level that the same boundary hides while this one is open. */
-type Level = Readonly<{ boundary: Uint8Array; hash: number; shadowed: number | undefined; isDigest: boolean }>;
 
 type WantedField = "content-type" | "content-disposition" | "content-transfer-encoding";
 const wanted: readonly WantedField[] = ["content-type", "content-disposition", "content-transfer-encoding"];
@@ -50,9 +46,7 @@ export async function attachmentsIn(mail: Mail, rest: AsyncIterable<Uint8Array> 
 /** Reads a mail's octets from its header on. */
 export class AttachmentScanner {
   readonly #names = new Set<string>();
-  readonly #levels: Level[] = [];
-  /** Boundary hash → index of its level, so that a line costs the same however deep the mail is nested. */
-  readonly #levelOf = new Map<number, number>();
+  readonly #multiparts = new OpenMultiparts();
   readonly #line = new Uint8Array(maxFieldOctets);
   #held = 0;
   #afterCr = false;
@@ -101,40 +95,17 @@ export class AttachmentScanner {
 
   #readLine(octets: Uint8Array, from: number, to: number): void {
     const dashes = octets[from] === dash && octets[from + 1] === dash && to - from > 2;
-    if (dashes && this.#levels.length > 0 && this.#passDelimiter(octets, from + 2, to)) return;
-    if (this.#inHeader && from === to) this.#startBody();
+    const delimiter = dashes ? this.#multiparts.pass(octets, from + 2, to) : null;
+    if (delimiter !== null) this.#passDelimiter(delimiter === "begins");
+    else if (this.#inHeader && from === to) this.#startBody();
     else if (this.#inHeader) this.#readHeaderLine(octets, from, to);
   }
 
-  /** Whether the line opens or closes a part (RFC 2046 §5.1.1), of whatever open multipart: inner ones then end with it. */
-  #passDelimiter(octets: Uint8Array, from: number, lineEnd: number): boolean {
-    let to = lineEnd;
-    while (to > from && (octets[to - 1] === space || octets[to - 1] === tab)) to--;
-    if (to - from > maxBoundary + 2) return false;
-    const opened = this.#findLevel(octets, from, to);
-    const closes = opened < 0 && to - from > 2 && octets[to - 1] === dash && octets[to - 2] === dash;
-    const level = closes ? this.#findLevel(octets, from, to - 2) : opened;
-    if (level < 0) return false;
+  #passDelimiter(begins: boolean): void {
     if (this.#inHeader) this.#noteNames(this.#lists()); // a part that is nothing but header
-    this.#closeTo(closes ? level : level + 1);
-    this.#startHeader(!closes);
-    this.#isInDigest = this.#levels.at(-1)?.isDigest ?? false;
+    this.#startHeader(begins);
+    this.#isInDigest = this.#multiparts.isDigest;
     this.#parts++;
-    return true;
-  }
-
-  #findLevel(octets: Uint8Array, from: number, to: number): number {
-    const index = this.#levelOf.get(hashOf(octets, from, to)) ?? -1;
-    const boundary = this.#levels[index]?.boundary;
-    return boundary?.length === to - from && boundary.every((octet, i) => octet === octets[from + i]) ? index : -1;
-  }
-
-  #closeTo(depth: number): void {
-    while (this.#levels.length > depth) {
-      const level = this.#levels.pop();
-      if (level?.shadowed !== undefined) this.#levelOf.set(level.hash, level.shadowed);
-      else if (level) this.#levelOf.delete(level.hash);
-    }
   }
 
   #startHeader(inHeader: boolean): void {
@@ -173,17 +144,9 @@ export class AttachmentScanner {
     const type = lists.type?.main.toLowerCase() ?? (this.#isInDigest ? "message/rfc822" : "text/plain");
     const isEncoded = /^\s*(?:base64|quoted-printable)/i.test(this.#fields["content-transfer-encoding"] ?? "");
     const boundary = lists.type?.parameters.find(({ name }) => name === "boundary")?.value;
-    if (type.startsWith("multipart/") && boundary !== undefined) this.#open(boundary, type === "multipart/digest");
+    if (type.startsWith("multipart/") && boundary !== undefined) this.#multiparts.open(boundary, type === "multipart/digest");
     this.#isInDigest = false;
     this.#startHeader((type === "message/rfc822" || type === "message/global") && !isEncoded);
-  }
-
-  #open(text: string, isDigest: boolean): void {
-    const boundary = Uint8Array.from(text.trimEnd(), (char) => char.charCodeAt(0));
-    if (boundary.length === 0 || boundary.length > maxBoundary || this.#levels.length >= maxDepth) return;
-    const hash = hashOf(boundary, 0, boundary.length);
-    this.#levels.push({ boundary, hash, shadowed: this.#levelOf.get(hash), isDigest });
-    this.#levelOf.set(hash, this.#levels.length - 1);
   }
 
   #noteNames({ type, disposition }: Readonly<{ type: ParameterList | null; disposition: ParameterList | null }>): void {
@@ -208,11 +171,4 @@ function wantedField(octets: Uint8Array, from: number, to: number): WantedField 
     if (colonAt < to && octets[colonAt] === colon) return name;
   }
   return null;
-}
-
-/** FNV-1a, to find a boundary among many without making a text of every line that starts with two dashes. */
-function hashOf(octets: Uint8Array, from: number, to: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ (octets[i] ?? 0), 0x01000193);
-  return hash;
 }

@@ -7,6 +7,7 @@ import { type Address, localPartOf, type Mailbox, parseMailboxes, type ReversePa
 import { decodeWords } from "./encoded-word.ts";
 import { firstValue, type HeaderBlock, valuesOf } from "./header.ts";
 import { type Mail, mailboxesOf } from "./mail.ts";
+import { plainForms } from "./sender.ts";
 
 /** Why a mail gets no automatic reply, as far as its envelope and header tell. */
 export type AutomaticReason =
@@ -37,7 +38,7 @@ export function automaticReason(mail: Mail, reversePath: ReversePath, recipient:
   if (isReport(block)) return "report";
   const writers = mailboxesOf(mail, "From").map((box) => box.address);
   const agents = mailboxesOf(mail, "Sender").map((box) => box.address);
-  if ([reversePath, ...writers, ...agents].some(isSystemAddress)) return "system-sender";
+  if ([reversePath, ...plainForms(reversePath), ...writers, ...agents].some(isSystemAddress)) return "system-sender";
   // A mail of one's own may come back with a path that the sending service made for it, so From counts too.
   if ([reversePath, ...writers].some((address) => sameMailbox(address, recipient))) return "from-self";
   return isAddressed(mail, recipient) ? null : "not-addressed";

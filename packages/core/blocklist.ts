@@ -4,7 +4,17 @@
 // out, and one that can match nobody stays; both are warned of.
 
 import { type Address, addressKey, unicodeKey } from "./address.ts";
-import { compilePattern, type FoldedText, foldedText, foldText, isLiteral, matchesFolded, maxPattern, type Pattern } from "./pattern.ts";
+import {
+  compilePattern,
+  type Effort,
+  type FoldedText,
+  foldedText,
+  foldText,
+  isLiteral,
+  matchesFolded,
+  maxPattern,
+  type Pattern,
+} from "./pattern.ts";
 import { adviseOn } from "./pattern-advice.ts";
 import { quote } from "./result.ts";
 
@@ -31,8 +41,10 @@ export type Blocklist = Readonly<{ rows: readonly Index[]; warnings: readonly Bl
 
 // A row holds 400 KB at the most (DynamoDB Developer Guide, "Quotas"). Those that are found by look-up need no limit.
 const maxOthers = 5000;
-// A sender may write a thousand addresses into From; those beyond are still looked up, exact and by domain.
-const maxScanned = 100;
+// Comparisons of one row's wildcards with all addresses of a sender, a tenth of a second; those beyond are still looked up,
+// exact and by domain. 5000 patterns and a mail from a person need a tenth of it. A row and a sender that are made for
+// each other would take minutes.
+const maxEffort = 10_000_000;
 // What is wrong with one row.
 const maxWarnings = 20;
 
@@ -93,14 +105,38 @@ function itemsOf(patterns: unknown, invalid: (text: string, value: unknown) => v
   return [];
 }
 
-/** The first pattern of the nearest row that matches one of these addresses, or `null`. */
+/** The first pattern of the nearest row that matches the first of these addresses that any row matches, or `null`. */
 export function findBlock({ rows }: Blocklist, senders: readonly Address[]): Blocked | null {
+  let first: Found | null = null;
+  for (const row of rows) {
+    const found = foundIn(row, senders);
+    if (found !== null && (first === null || found.position < first.position)) first = found;
+  }
+  return first?.blocked ?? null;
+}
+
+/** `position`: of the address among those of the sender. */
+type Found = Readonly<{ position: number; blocked: Blocked }>;
+
+// A row that fifty recipients share is compared once with the sender of a mail.
+const compared = new WeakMap<readonly Address[], Map<Index, Found | null>>();
+
+function foundIn(row: Index, senders: readonly Address[]): Found | null {
+  const answers = compared.get(senders) ?? new Map<Index, Found | null>();
+  compared.set(senders, answers);
+  const known = answers.get(row);
+  if (known !== undefined) return known;
+  const found = compare(row, senders);
+  answers.set(row, found);
+  return found;
+}
+
+function compare(row: Index, senders: readonly Address[]): Found | null {
+  const effort: Effort = { left: maxEffort };
   for (const [position, matched] of senders.entries()) {
     const spellings = spellingsOf(matched);
-    for (const row of rows) {
-      const pattern = lookUp(row, spellings) ?? (position < maxScanned ? scan(row, spellings) : undefined);
-      if (pattern !== undefined) return { pattern, row: row.key, matched };
-    }
+    const pattern = lookUp(row, spellings) ?? scan(row, spellings, effort);
+    if (pattern !== undefined) return { position, blocked: { pattern, row: row.key, matched } };
   }
   return null;
 }
@@ -117,6 +153,7 @@ function lookUp({ exact, domains }: Index, spellings: readonly FoldedText[]): st
   return undefined;
 }
 
-function scan({ others }: Index, spellings: readonly FoldedText[]): string | undefined {
-  return others.find((pattern) => spellings.some((text) => matchesFolded(pattern, text)))?.source;
+function scan({ others }: Index, spellings: readonly FoldedText[], effort: Effort): string | undefined {
+  if (effort.left <= 0) return undefined;
+  return others.find((pattern) => spellings.some((text) => matchesFolded(pattern, text, effort)))?.source;
 }

@@ -89,8 +89,8 @@ export function decodeOutbound(row: unknown): BounceRecord | null {
 /** Who is shown as the sender: the DSN's Final-Recipient if the row names it, else the row's first. */
 export function failedAddress(record: BounceRecord, dsn: Dsn): Address | null {
   const known = new Set(record.recipients.map(addressKey));
-  const named = dsn.finalRecipients.find((address) => known.has(addressKey(address)) && asciiAddress(address) !== null);
-  return (named === undefined ? null : asciiAddress(named)) ?? record.recipients[0] ?? null;
+  const named = dsn.finalRecipients.filter((address) => known.has(addressKey(address))).map(asciiAddress);
+  return named.find((address) => address !== null) ?? record.recipients[0] ?? null;
 }
 
 const maxListed = 100; // SES takes 50 recipients of a mail

@@ -68,6 +68,7 @@ export type Reply = Readonly<{
   rememberUntil: EpochMs;
 }>;
 
+/** One thing to be done. */
 export type Effect = Deliver | Forward | Reply;
 
 /** Makes the key of an effect from the recipient and, for a forward, its target. */

@@ -46,12 +46,21 @@ export function decodeCharset(label: string, octets: Uint8Array): string {
   // Some platforms type the label as a union of those they know; any other is refused at run time, which is caught.
   for (const name of [label, "windows-1252"]) {
     try {
-      return new TextDecoder(name as "utf-8").decode(octets);
+      const decoder = new TextDecoder(name as "utf-8");
+      const text = decoder.decode(octets);
+      return decoder.encoding === "windows-1252" ? text.replace(/[\u0080-\u009f]/g, fromGap) : text;
     } catch {
       // RangeError: no such charset here
     }
   }
   return new TextDecoder().decode(octets);
+}
+
+const gap = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
+
+/** Node before version 23 reads windows-1252 as Latin-1, and an attempt must build the same octets everywhere. */
+function fromGap(control: string): string {
+  return gap.charAt(control.charCodeAt(0) - 0x80);
 }
 
 /** The `Q` encoding (RFC 2047 §4.2): an underscore is a space. A `=` without two hexadecimal digits stays itself. */
@@ -76,16 +85,16 @@ export function encodeWords(text: string, first: number = maxWord): readonly str
   const plain = octets.reduce((count, octet) => count + (standsForItself(octet) ? 1 : 0), 0);
   const useQ = plain * 2 > octets.length; // Q takes three for one, Base64 four for three
   const words: string[] = [];
-  let word = "";
-  let room = Math.min(first, maxWord) - frame;
-  const length = (part: string) => (useQ ? toQ(part).length : Math.ceil(utf8(part).length / 3) * 4);
+  let [word, held, room] = ["", 0, Math.min(first, maxWord) - frame];
   for (const char of text) {
-    if (word !== "" && length(word + char) > room) {
+    const weight = useQ ? toQ(char).length : utf8(char).length;
+    const length = useQ ? held + weight : Math.ceil((held + weight) / 3) * 4;
+    if (word !== "" && length > room) {
       words.push(wrap(word, useQ));
-      word = "";
-      room = maxWord - frame;
+      [word, held, room] = ["", 0, maxWord - frame];
     }
     word += char;
+    held += weight;
   }
   if (word !== "") words.push(wrap(word, useQ));
   return words;

@@ -3,13 +3,12 @@
 // once); a reply claims first (at most once). Whatever a port throws while an effect runs becomes a `delayed` verdict.
 
 import { addressKey } from "./address.ts";
+import { type Cargo, deliveryContent, draftContent } from "./cargo.ts";
+import type { Plan, Serve } from "./course.ts";
 import type { Deliver, Effect, EffectKey, Forward, Reply, Route, When } from "./effect.ts";
-import { renderBlock } from "./header.ts";
 import { thrownEvent } from "./journal.ts";
-import type { Mail } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
-import type { Plan, Serve } from "./plan.ts";
-import type { Clock, Consignment, Content, Courier, Journal, Lease, Ledger, OutboundRow, ReplyRow, Stop } from "./ports.ts";
+import type { Clock, Consignment, Courier, Journal, Lease, Ledger, OutboundRow, ReplyRow, Stop } from "./ports.ts";
 import { delayed, type Final, isFinal, type Verdict } from "./verdict.ts";
 
 /** What acting needs beside the plan. */
@@ -20,9 +19,6 @@ export type Hands = Readonly<{
   clock: Clock;
   stop: Stop;
 }>;
-
-/** The octets at hand: the parsed head, and the rest where it did not fit. */
-export type Cargo = Readonly<{ mail: Mail; rest: Content["rest"] }>;
 
 /** What happened. `unrecorded` are the finals of the last act, to be recorded together with the closing. */
 export type Report = Readonly<{
@@ -106,10 +102,7 @@ class Run {
   async #sendGroup(group: readonly Delivery[]): Promise<ReadonlyMap<EffectKey, Verdict>> {
     const [first] = group;
     if (!first) return new Map();
-    const { mail, rest } = this.#cargo;
-    const pieces = [renderBlock(mail.block, first.effect.edits), mail.head.subarray(mail.bodyStart)];
-    // Above an mbox line, and without a header block, the octets go out exactly as they are stored.
-    const content = contentOf(first.effect.edits.length > 0 ? pieces : [mail.head], rest, mail);
+    const content = deliveryContent(this.#cargo, first.effect.edits);
     const recipients = group.map(({ course, effect }) => ({ address: course.recipient, key: effect.key }));
     return this.#act("mailbox", { mailId: this.#mailId, from: first.effect.from, recipients, content });
   }
@@ -165,10 +158,7 @@ class Run {
   }
 
   async #send(effect: Forward | Reply): Promise<Verdict> {
-    const { mail, rest } = this.#cargo;
-    const own = effect.draft.body !== "original";
-    const body = own ? (effect.draft.body as Uint8Array) : mail.head.subarray(mail.bodyStart);
-    const content = contentOf([effect.draft.head, body], own ? null : rest, mail);
+    const content = draftContent(this.#cargo, effect.draft);
     const recipients = [{ address: effect.to, key: effect.key }];
     const verdicts = await this.#act(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content });
     const verdict = verdicts.get(effect.key) ?? noAnswer;
@@ -225,12 +215,4 @@ const stopped: Verdict = delayed("stopped", "mail", "not begun");
 
 function refusesAll(verdict: Verdict | undefined): boolean {
   return verdict?.action === "failed" && verdict.scope === "mail";
-}
-
-function contentOf(pieces: readonly Uint8Array[], rest: Content["rest"], mail: Mail): Content {
-  const held = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const size = rest === null ? held : held + mail.size - mail.head.length;
-  // NUL counts: it leaves as an octet above 127 (packages/smtp/source.ts).
-  const eightBit = rest === null ? pieces.some((piece) => piece.some((octet) => octet > 127 || octet === 0)) : "unknown";
-  return { pieces, rest, size, eightBit };
 }

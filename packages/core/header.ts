@@ -25,6 +25,7 @@ export type HeaderDefect =
   | "nul" // in what was read: SMTP cannot carry it, and it leaves as another octet (packages/smtp/source.ts)
   | "field-without-colon"; // or without a name: kept, passed over, and the fields below it count
 
+/** The first octets of a mail, taken apart. */
 export type HeaderSplit = Readonly<{
   block: HeaderBlock;
   /** Where the body starts; where the block was not read to its end, what was not read. */

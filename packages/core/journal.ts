@@ -1,15 +1,17 @@
 // Journal events: everything that happens to a mail which somebody may want to read in a log or count in a metric, as
 // data. Reasons are the very words of the unions that decided. No event holds body text or a secret.
 
+import type { Plan } from "./course.ts";
 import type { Effect, EffectKey, Route, Unforwardable } from "./effect.ts";
 import type { EpochMs, IgnoreReason, MailId } from "./notice.ts";
-import type { Plan } from "./plan.ts";
-import { PortError } from "./ports.ts";
+import { type Clock, type Journal, PortError } from "./ports.ts";
 import type { Settlement } from "./settle.ts";
 import type { Verdict } from "./verdict.ts";
 
-export type Stage = "decode" | "gather" | "parse" | "plan" | "execute" | "settle" | "close";
+/** The stages whose time is told, as the journey names them. */
+export type Stage = "decode" | "gather" | "parse" | "plan" | "execute" | "close";
 
+/** One thing that happened. docs/logs.md tells of each what its line means. */
 export type JournalEvent =
   | { readonly kind: "entry-ignored"; readonly entryId: string; readonly reason: IgnoreReason }
   | { readonly kind: "entry-undecodable"; readonly entryId: string; readonly text: string }
@@ -59,4 +61,14 @@ export type JournalEvent =
 export function thrownEvent(error: unknown, mailId: MailId | null): Extract<JournalEvent, { readonly kind: "port-error" }> {
   const { port, operation } = error instanceof PortError ? error : { port: "unknown", operation: "unknown" };
   return { kind: "port-error", port, operation, text: error instanceof Error ? error.message : String(error), mailId };
+}
+
+/** Tells the journal how long each stage took: from the one before it, or from here. */
+export function stopwatch(clock: Clock, journal: Journal): (stage: Stage) => void {
+  let since = clock.now();
+  return (stage) => {
+    const now = clock.now();
+    journal.note({ kind: "stage", stage, seconds: (now - since) / 1000 });
+    since = now;
+  };
 }

@@ -4,6 +4,7 @@
 // address, whatever stands in it. One pass over the text; encoded words are not decoded (encoded-word.ts does).
 
 import { type Address, parseAddress } from "./address.ts";
+import { endOfComment, endOfQuoted } from "./lexeme.ts";
 
 /** One mailbox of a header field: its address and the undecoded display name. */
 export type Mailbox = Readonly<{ name: string; address: Address }>;
@@ -145,14 +146,6 @@ function endOfPlain(value: string, at: number): number {
   return special.exec(value)?.index ?? value.length;
 }
 
-function endOfQuoted(value: string, at: number): number {
-  for (let i = at + 1; i < value.length; i++) {
-    if (value.charAt(i) === "\\") i++;
-    else if (value.charAt(i) === '"') return i + 1;
-  }
-  return -1;
-}
-
 /** Another opening bracket means that this one was never closed: `<a@x.test, b <c@x.test>`. */
 function endOfAngle(value: string, at: number): number {
   for (let i = at + 1; i < value.length; i++) {
@@ -161,17 +154,6 @@ function endOfAngle(value: string, at: number): number {
     if (char === "<") return -1;
     if (char === '"') i = endOfQuoted(value, i) - 1;
     if (i < 0) return -1;
-  }
-  return -1;
-}
-
-function endOfComment(value: string, at: number): number {
-  let depth = 0;
-  for (let i = at; i < value.length; i++) {
-    const char = value.charAt(i);
-    if (char === "\\") i++;
-    else if (char === "(") depth++;
-    else if (char === ")" && --depth === 0) return i + 1;
   }
   return -1;
 }

@@ -4,6 +4,10 @@
 
 import type { EpochMs } from "./notice.ts";
 
+/**
+ * `partial`: somebody got it and somebody did not. `all_invalid`: whoever did not block it has no mailbox here. `rejected`: nobody got
+ * it, for other reasons.
+ */
 export type MarkStatus = "delivered" | "partial" | "blocked" | "all_invalid" | "rejected";
 
 /** How a mail ended, for the audit trail. */

@@ -69,19 +69,26 @@ function isBlank(octet: number): boolean {
   return octet === space || octet === tab || octet === cr || octet === lf;
 }
 
-/** The octets of a part with its transfer encoding undone, as far as `limit` octets of it go. Never fails. */
-export function contentOf({ block, body }: MimePart, limit: number = maxHeader): Uint8Array {
-  const start = body.subarray(0, limit);
+/** The first octets of a part, as many as of a header are read, with their transfer encoding undone. Never fails. */
+export function contentOf({ block, body }: MimePart): Uint8Array {
+  const start = body.subarray(0, maxHeader);
   const encoding = parseParameters(firstValue(block, "Content-Transfer-Encoding") ?? "").main.toLowerCase();
   if (encoding === "quoted-printable") return fromQuotedPrintable(start);
-  if (encoding === "base64") return fromBase64(latin1(start.subarray(0, start.length - (start.length % 4)))) ?? start;
-  return start;
+  return encoding === "base64" ? fromBase64Lines(start) : start;
 }
 
-/** RFC 2045 §6.7. A `=` that is followed by neither two digits nor a line end stays itself. */
+/** RFC 2045 §6.8: other characters mean nothing, and a `=` is the end. A character that is cut from its group is lost. */
+function fromBase64Lines(octets: Uint8Array): Uint8Array {
+  const [text = ""] = latin1(octets)
+    .replace(/[^A-Za-z0-9+/=]+/g, "")
+    .split("=", 1);
+  return fromBase64(text.length % 4 === 1 ? text.slice(0, -1) : text) ?? octets;
+}
+
+/** RFC 2045 §6.7, blanks behind a soft break left out. A `=` that is followed by neither two digits nor a line end stays itself. */
 function fromQuotedPrintable(octets: Uint8Array): Uint8Array {
   const text = latin1(octets)
-    .replace(/=\r?\n/g, "")
+    .replace(/=[ \t]*\r?\n/g, "")
     .replace(/=([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }

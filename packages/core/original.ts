@@ -7,14 +7,13 @@ import { type NewField, references, structured } from "./draft.ts";
 import { decodeWords } from "./encoded-word.ts";
 import { type HeaderBlock, mailboxValue, safeText, valuesOf } from "./header.ts";
 import { idsOf, type Mail, mailboxesOf, messageIdOf } from "./mail.ts";
-import { type Mailbox, parseMailboxes } from "./mailbox.ts";
+import { type Mailbox, maxMailboxes, parseMailboxes } from "./mailbox.ts";
 import { sesTakesDomain } from "./ses-limit.ts";
 
 const maxAnswers = 20; // mailboxes in Reply-To
 const maxList = 16 * 1024; // characters in To or Cc: what names nobody who gets this mail may be cut
 const maxShown = 100; // characters of a name
 const maxName = 1000; // characters of a name as it came, encoded
-const maxBoxes = 1000; // a mail that names more is a mailing
 
 /** The mailboxes of all fields of a name that a 7-bit header can hold, each once. */
 export function boxesOf(mail: Mail, name: string): readonly Mailbox[] {
@@ -39,7 +38,7 @@ function readBoxes(mail: Mail, name: string): readonly Mailbox[] {
 }
 
 function parseBoxes(values: readonly string[]): readonly Mailbox[] {
-  const boxes = values.flatMap((value) => parseMailboxes(lawfulWords(value))).slice(0, maxBoxes);
+  const boxes = values.flatMap((value) => parseMailboxes(lawfulWords(value))).slice(0, maxMailboxes);
   return boxes.map(({ name, address }) => ({ name: decodeWords(name.slice(0, maxName)), address }));
 }
 
@@ -53,15 +52,9 @@ function lawfulWords(value: string): string {
   });
 }
 
-/** An address in the strict form: A-labels, and a local part quoted where it is no dot-atom (RFC 5321 §4.1.2). */
+/** An address as SES takes it in a header; `null` where it takes none. */
 function writable(address: Address): Address | null {
-  const ascii = asciiAddress(address);
-  if (ascii === null) return null;
-  const at = ascii.lastIndexOf("@");
-  const [local, domain] = [ascii.slice(0, at), ascii.slice(at + 1).replace(/\.$/, "")];
-  if (!sesTakesDomain(domain)) return null;
-  if (local.startsWith('"') || !/\.\.|\.$/.test(local)) return `${local}@${domain}` as Address;
-  return `"${local}"@${domain}` as Address; // `a..b@` exists, and is lawful in quotes only
+  return sesTakesDomain(domainOf(address)) ? asciiAddress(address) : null;
 }
 
 /** Mailboxes as a structured value, as many as fit. */

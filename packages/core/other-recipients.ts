@@ -5,11 +5,11 @@
 // SES Developer Guide, "Amazon SES email receiving concepts and use cases" (each rule that matches is carried out).
 
 import { type Address, addressKey, type Domain, domainOf, parseAddress } from "./address.ts";
+import type { Plan } from "./course.ts";
 import { type EffectKey, keyOf } from "./effect.ts";
 import { served } from "./gather.ts";
 import { type Mail, mailboxesOf } from "./mail.ts";
 import type { MailId, Notice } from "./notice.ts";
-import type { Plan } from "./plan.ts";
 import type { BlockedMail } from "./settle.ts";
 import { derivedId } from "./trace.ts";
 import type { Final, Verdict } from "./verdict.ts";

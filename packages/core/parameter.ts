@@ -5,6 +5,7 @@
 
 import { latin1, textOf, utf8 } from "./bytes.ts";
 import { decodeCharset, decodeWords } from "./encoded-word.ts";
+import { endOfComment, endOfQuoted } from "./lexeme.ts";
 
 /** One parameter: its name in lower case, RFC 2231 asterisks included, and its value without quotes. */
 export type Parameter = Readonly<{ name: string; value: string }>;
@@ -42,14 +43,15 @@ function piecesOf(value: string): readonly Piece[] {
   let at = 0;
   while (at < value.length && pieces.length <= maxParameters) {
     const char = value.charAt(at);
-    const end = char === '"' ? endOfQuoted(value, at) : char === "(" ? endOfComment(value, at) : at + 1;
+    const found = char === '"' ? endOfQuoted(value, at) : char === "(" ? endOfComment(value, at) : at + 1;
+    const end = found < 0 ? value.length : found;
     const part = value.slice(at, end);
     at = end;
     if (char === '"') quoted ??= unquote(part);
     else if (char === ";") flush();
     else if (char === "=" && name === null && pieces.length > 0) [name, bare, quoted] = [bare, "", null];
     else if (char === "=" && name !== null && startsAnother(bare)) {
-      const next = bare.slice(bare.trimEnd().search(/[^ \t]+$/));
+      const next = bare.slice(startOfLastWord(bare));
       bare = bare.slice(0, -next.length);
       flush();
       [name, bare] = [next, ""];
@@ -66,29 +68,15 @@ function startsAnother(bare: string): boolean {
   return /[ \t][A-Za-z][\w*-]*[ \t]*$/.test(bare.slice(-70));
 }
 
-function endOfQuoted(value: string, at: number): number {
-  for (let i = at + 1; i < value.length; i++) {
-    const char = value.charAt(i);
-    if (char === "\\") i++;
-    else if (char === '"') return i + 1;
-  }
-  return value.length;
+/** Found from the end: a search from the start would begin anew at each character of a long word. */
+function startOfLastWord(text: string): number {
+  const word = text.trimEnd();
+  return Math.max(word.lastIndexOf(" "), word.lastIndexOf("\t")) + 1;
 }
 
 function unquote(part: string): string {
   const closed = part.length > 1 && part.endsWith('"');
   return part.slice(1, closed ? -1 : undefined).replace(/\\(.)/gs, "$1");
-}
-
-function endOfComment(value: string, at: number): number {
-  let depth = 0;
-  for (let i = at; i < value.length; i++) {
-    const char = value.charAt(i);
-    if (char === "\\") i++;
-    else if (char === "(") depth++;
-    else if (char === ")" && --depth === 0) return i + 1;
-  }
-  return value.length;
 }
 
 /**

@@ -8,9 +8,13 @@ import { quote } from "./result.ts";
 /** "useless": it can match no sender. "broad": it matches every sender, which is allowed. */
 export type Advice = Readonly<{ kind: "useless" | "broad"; text: string }>;
 
+// Most patterns are an address or `*@domain`, and a row may hold thousands of them with each mail: one look is enough for these.
+const ordinary = /^[^\s<>,;@]+@\w[^\s<>,;@]*$/;
+
 /** The advice on a pattern, or `null` for one that does what it looks like. */
 export function adviseOn(source: string): Advice | null {
   const pattern = foldText(source);
+  if (ordinary.test(pattern)) return null;
   const useless = (why: string, instead?: string): Advice => ({
     kind: "useless",
     text: `Cannot match any sender as ${why}${instead === undefined ? "" : `; write ${quote(instead)}`}: current value is ${quote(source)}`,

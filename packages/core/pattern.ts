@@ -118,6 +118,9 @@ function compareChars(a: string, b: string): number {
   return (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0);
 }
 
+/** How many comparisons may still be made, in all calls that share it. */
+export type Effort = { left: number };
+
 /** Whether the whole text matches. */
 export function matches(pattern: Pattern, text: string): boolean {
   return matchesFolded(pattern, foldedText(text));
@@ -125,12 +128,14 @@ export function matches(pattern: Pattern, text: string): boolean {
 
 /**
  * Whether a folded text matches as a whole. On a mismatch only the last `*` is moved on: an earlier one can always take
- * what it took first, so no other choice needs to be tried.
+ * what it took first, so no other choice needs to be tried. Where the effort ends, so does the comparison, without a match.
  */
-export function matchesFolded({ head, tail, steps }: Pattern, { text, chars }: FoldedText): boolean {
+export function matchesFolded({ head, tail, steps }: Pattern, { text, chars }: FoldedText, effort: Effort = { left: Infinity }): boolean {
+  effort.left--;
   if (!text.startsWith(head) || !text.endsWith(tail)) return false;
   let [step, at, lastRun, lastAt] = [0, 0, -1, 0];
   while (at < chars.length) {
+    if (--effort.left < 0) return false;
     const current = steps[step];
     if (current?.kind === "run") {
       lastRun = step++;

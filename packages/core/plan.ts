@@ -3,19 +3,18 @@
 // asynchronous only because the parser of readable text is. It never rejects.
 
 import { type Address, type AddressKey, addressKey, type Domain, domainOf, parseAddress, type ReversePath, tableKeys } from "./address.ts";
-import type { AutomaticReason } from "./automatic.ts";
 import { type BlocklistWarning, findBlock, indexBlocklist } from "./blocklist.ts";
 import { type Bounce, bounceEdits, isFromSesComplaints, isFromSesDaemon } from "./bounce.ts";
+import type { Course, Plan, Warning, Withheld, WithheldReason } from "./course.ts";
 import { type Dsn, noDsn, readDsn } from "./dsn.ts";
-import { type Deliver, type Effect, type EffectKey, type Forward, keyOf, type Reply } from "./effect.ts";
+import { type Deliver, type EffectKey, type Forward, keyOf, type Reply } from "./effect.ts";
 import { planForward } from "./forward-decision.ts";
-import type { HeaderDefect, HeaderEdit } from "./header.ts";
+import type { HeaderEdit } from "./header.ts";
 import { isEditable, isReadable, type Mail } from "./mail.ts";
 import type { EpochMs, MailId } from "./notice.ts";
 import type { DirectoryRows, ReplyMemory } from "./ports.ts";
 import { planReply } from "./reply-decision.ts";
-import { quote } from "./result.ts";
-import { decodeRules, noRules } from "./rule.ts";
+import { rulesFor } from "./rule.ts";
 import { sendersOf } from "./sender.ts";
 import type { Verdicts } from "./ses-verdicts.ts";
 import { type LoopMark, readLoopMark } from "./trace.ts";
@@ -24,90 +23,42 @@ import type { Final } from "./verdict.ts";
 /** All that is known of one mail. */
 export type Facts = Readonly<{
   mailId: MailId;
+  /** When SES received it: the only time that a plan knows, so that every attempt plans alike. */
   receivedAt: EpochMs;
   /** `undefined`: there is a reverse-path, and it is no address. Recipients as the notice spells them. */
   envelope: Readonly<{ reversePath: ReversePath | undefined; recipients: readonly string[] }>;
   verdicts: Verdicts;
+  /** Those that we serve; every other recipient is refused by name. */
   domains: readonly Domain[];
   mail: Mail;
   bounce: Bounce;
   rows: DirectoryRows;
+  /** What earlier attempts ended. The plan does not look at it: who carries it out does. */
   finals: ReadonlyMap<EffectKey, Final>;
   /** Live reply memory for this sender, by recipient. */
   answered: ReadonlyMap<AddressKey, ReplyMemory>;
   /** File names in the mail, as far as anybody needed to know: they are looked for only where a forward leaves by SES. */
   attachments: readonly string[];
+  /** Secret of the loop mark, any number of octets. */
   loopKey: Uint8Array;
 }>;
 
 /** What the operator has chosen. */
 export type Policy = Readonly<{
+  /** What becomes of a mail that SES takes for spam, or that bears a virus. Whatever is chosen, no rule runs for it. */
   spamVerdict: "deliver" | "drop";
   virusVerdict: "deliver" | "drop";
+  /** Days for which a sender is remembered who had a reply (RFC 5230 §4.1). */
   replyEveryDays: number;
 }>;
 
 /** The defaults of the configuration. */
 export const defaultPolicy: Policy = { spamVerdict: "deliver", virusVerdict: "deliver", replyEveryDays: 7 };
 
-export type DiscardReason = "spam-verdict" | "virus-verdict";
-export type RefuseReason = "foreign-domain" | "invalid-address";
-
-/** Why a reply or forward is not made although a rule asks for it. */
-export type WithheldReason =
-  | AutomaticReason
-  | "spam-verdict"
-  | "virus-verdict"
-  | "dmarc-verdict"
-  | "own-mark" // the mail is a forward or reply of ours that came back
-  | "ses-bounce" // never answered
-  | "bounce-of-ours" // a bounce of a forward or reply of ours
-  | "not-active" // out-of-office is set for another time
-  | "already-answered"
-  | "to-self" // the target is the recipient
-  | "to-sender" // the target sent the mail
-  | "too-many-hops"
-  | "header-unreadable"
-  | "address-unsupported" // a local part outside ASCII (RFC 6531), or by SES a domain that it takes for none
-  | "sender-unreadable";
-
-export type Withheld = Readonly<{ kind: "reply" | "forward"; to?: Address; reason: WithheldReason }>;
-
-/** What an administrator should know; nothing stopped because of it. */
-export type Warning =
-  | { readonly kind: "rule-invalid"; readonly table: "rules" | "blocked"; readonly key: string; readonly text: string }
-  | { readonly kind: "blocks-everybody"; readonly key: string; readonly text: string } // a pattern such as `*`
-  | { readonly kind: "mail-defect"; readonly defect: HeaderDefect }
-  | { readonly kind: "loop-mark-forged" }
-  | { readonly kind: "reverse-path-unreadable" };
-
-export type Course =
-  | { readonly kind: "refuse"; readonly recipient: string; readonly reason: RefuseReason }
-  | {
-      readonly kind: "block";
-      readonly recipient: Address;
-      readonly pattern: string;
-      readonly matched: Address;
-      /** Table key of the row that holds the pattern. */
-      readonly row: string;
-      readonly warnings: readonly Warning[];
-    }
-  | Serve;
-export type Serve = Readonly<{
-  kind: "serve";
-  recipient: Address;
-  /** Table key of the rules that apply; `null` where there are none. */
-  row: string | null;
-  effects: readonly Effect[];
-  withheld: readonly Withheld[];
-  warnings: readonly Warning[];
-}>;
-
-export type Plan =
-  | { readonly kind: "discard"; readonly reason: DiscardReason }
-  | { readonly kind: "carry"; readonly mailId: MailId; readonly courses: readonly Course[] };
-
-/** Decides. */
+/**
+ * Decides. Recipients keep the order of the envelope, and each mailbox has one course. An error that it throws is a bug here:
+ * whatever the facts hold, there is a plan.
+ */
 export async function plan(facts: Facts, policy: Policy = defaultPolicy): Promise<Plan> {
   const { spam, virus } = facts.verdicts;
   if (virus === "FAIL" && policy.virusVerdict === "drop") return { kind: "discard", reason: "virus-verdict" };
@@ -179,14 +130,12 @@ function deliveryEdits(mail: Mail, bounce: Bounce, dsn: Dsn): readonly HeaderEdi
 }
 
 async function courseOf(recipient: Address, facts: Facts, policy: Policy, about: About): Promise<Course> {
-  const keys = tableKeys(recipient);
-  const blockedRows = keys.filter((key) => facts.rows.blocked.has(key)).map((key) => ({ key, patterns: facts.rows.blocked.get(key) }));
-  const patterns = indexBlocklist(blockedRows);
+  const { blocked } = facts.rows;
+  const patterns = indexBlocklist(tableKeys(recipient).flatMap((key) => (blocked.has(key) ? [{ key, patterns: blocked.get(key) }] : [])));
   const blockWarnings = patterns.warnings.map(warningOf);
   const block = findBlock(patterns, about.senders);
   if (block !== null) return { kind: "block", recipient, ...block, warnings: blockWarnings };
-  const row = keys.find((key) => facts.rows.rules.has(key)) ?? null;
-  const rules = row === null ? noRules : decodeRules(facts.rows.rules.get(row));
+  const { row, rules } = rulesFor(recipient, facts.rows.rules);
   const ruleWarnings = rules.errors.map((text): Warning => ({ kind: "rule-invalid", table: "rules", key: row ?? "", text }));
   const deliver: Deliver = { kind: "deliver", key: keyOf("deliver", recipient), from: about.reversePath, edits: about.edits };
   const reply = await planReply(recipient, rules, facts, policy, about);
@@ -204,10 +153,4 @@ async function courseOf(recipient: Address, facts: Facts, policy: Policy, about:
 
 function warningOf({ kind, key, text }: BlocklistWarning): Warning {
   return kind === "broad" ? { kind: "blocks-everybody", key, text } : { kind: "rule-invalid", table: "blocked", key, text };
-}
-
-/** Names a course that serves nobody in one line, for logs and for people. */
-export function describeCourse(course: Exclude<Course, Serve>): string {
-  if (course.kind === "refuse") return `refused: ${course.reason}`;
-  return `blocked: ${course.matched} matches ${quote(course.pattern)}`;
 }

@@ -2,6 +2,7 @@
 // so a clock, a socket, a file or an environment variable does not compile here.
 declare class TextDecoder {
   constructor(label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean });
+  readonly encoding: string;
   decode(input?: Uint8Array, options?: { readonly stream?: boolean }): string;
 }
 declare class TextEncoder {

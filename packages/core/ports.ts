@@ -44,6 +44,7 @@ export type QueueEntry = Readonly<{
   body: string;
 }>;
 
+/** Entries that can be received, that somebody holds, and that wait for their time. Approximate. */
 export type QueueSize = Readonly<{ visible: number; inFlight: number; delayed: number }>;
 
 /** At-least-once queue with visibility timeout, as SQS's standard queue is. One object per queue. */
@@ -111,6 +112,7 @@ export type Lease = Readonly<{
   finals: ReadonlyMap<EffectKey, Final>;
 }>;
 
+/** The answer to a claim. "busy": another worker's lease lasts until then. */
 export type Claim =
   | { readonly kind: "held"; readonly lease: Lease }
   | { readonly kind: "busy"; readonly until: EpochMs }
@@ -201,6 +203,7 @@ export interface Journal {
   note(event: JournalEvent): void;
 }
 
+/** The two tables that users' rows stand in. */
 export type RuleTable = "rules" | "blocked";
 
 /** The users' tables as the command line edits them. */

@@ -4,7 +4,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { z } from "zod";
-import { type Address, addressKey, parseAddress } from "./address.ts";
+import { type Address, addressKey, parseAddress, tableKeys } from "./address.ts";
 import { hex, utf8 } from "./bytes.ts";
 import type { EpochMs } from "./notice.ts";
 import { covers, decodePeriod, type Period } from "./period.ts";
@@ -66,6 +66,12 @@ export function decodeRules(row: unknown): Rules {
     forwards: forwards.addresses,
     errors: [...(reply.ok ? [] : [reply.error]), ...forwards.errors],
   };
+}
+
+/** The rules of a recipient, and the table key of the row that holds them: the nearest row is taken whole, or there are none. */
+export function rulesFor(recipient: Address, rows: ReadonlyMap<string, unknown>): Readonly<{ row: string | null; rules: Rules }> {
+  const row = tableKeys(recipient).find((key) => rows.has(key));
+  return row === undefined ? { row: null, rules: noRules } : { row, rules: decodeRules(rows.get(row)) };
 }
 
 function decodeReply(fields: Readonly<Record<string, unknown>>): Result<ReplyRule | null> {

@@ -3,6 +3,7 @@
 
 /** SES's opinions. An unknown or absent one is "none". */
 export type VerdictStatus = "PASS" | "FAIL" | "GRAY" | "PROCESSING_FAILED" | "DISABLED" | "none";
+/** What SES found, test by test. */
 export type Verdicts = Readonly<{
   spam: VerdictStatus;
   virus: VerdictStatus;

@@ -1,11 +1,11 @@
 // Settle: the second decision. From the plan and what happened, whether the entry must come back and when, or how the
 // mail ended for good. Takes data and gives data. RFC 3464 §2.3.3 for the action words.
 
+import type { Course, Plan } from "./course.ts";
 import type { EffectKey } from "./effect.ts";
 import type { Mark, MarkStatus } from "./mark.ts";
 import type { MailId } from "./notice.ts";
-import type { Course, Plan } from "./plan.ts";
-import { derivedId } from "./trace.ts";
+import { pauseAfter } from "./pause.ts";
 import { type DelayReason, delayed, isFinal, type Verdict } from "./verdict.ts";
 
 /** How the work on an entry ends. */
@@ -15,8 +15,6 @@ export type Settlement =
 
 /** Whether a mail that every recipient blocked is deleted after its mark. */
 export type BlockedMail = "delete" | "keep";
-
-const [firstDelay, longestDelay, roomDelay] = [30, 3600, 10]; // seconds
 
 /** Decides how it ends. `receiveCount` is how often the entry was received, this time included. */
 export function settle(
@@ -29,7 +27,7 @@ export function settle(
   if (plan.kind === "discard")
     return { kind: "close", mark: { status: "rejected", invalidInboxes: [], blockedSender: null }, erase: false };
   const waiting = firstDelayed(plan.courses, verdicts);
-  if (waiting !== null) return { kind: "retry", afterSeconds: pauseFor(waiting, mailId, receiveCount), reason: waiting.reason };
+  if (waiting !== null) return { kind: "retry", afterSeconds: pauseAfter(waiting, mailId, receiveCount), reason: waiting.reason };
   const mark = markOf(plan.courses, verdicts);
   return { kind: "close", mark, erase: mark.status === "blocked" && blockedMail === "delete" };
 }
@@ -46,24 +44,6 @@ function firstDelayed(courses: readonly Course[], verdicts: ReadonlyMap<EffectKe
     if (!isFinal(verdict)) return verdict;
   }
   return null;
-}
-
-/**
- * What was not begun can be begun at once elsewhere. All else backs off with every receive, trouble of a whole host too:
- * while the server of the mailboxes is away the pollers receive nothing, so counts stay low and pauses short; but nobody
- * stops them for the internal port, or where a server greets a probe and refuses each mail.
- */
-function pauseFor({ reason }: Delayed, mailId: MailId, receiveCount: number): number {
-  if (reason === "stopped") return 0;
-  if (reason === "no-room") return receiveCount <= 1 ? roomDelay : backOff(mailId, receiveCount - 1);
-  return backOff(mailId, receiveCount);
-}
-
-/** Doubles from 30 s up to an hour, with up to a fifth of jitter that is derived, so that a retry is repeatable. */
-export function backOff(mailId: MailId, receiveCount: number): number {
-  const base = Math.min(firstDelay * 2 ** Math.min(Math.max(receiveCount - 1, 0), 20), longestDelay);
-  const jitter = Number.parseInt(derivedId("jitter", mailId, String(receiveCount)).slice(0, 4), 16) / 0xffff;
-  return Math.round(base * (0.9 + 0.2 * jitter));
 }
 
 type End = "good" | "invalid" | "failed" | "blocked" | "refused";

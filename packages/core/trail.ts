@@ -1,14 +1,11 @@
 // Trail: the audit trail that a closed mail gets beside it, and the erasing of one that all recipients blocked. It never
 // decides: where it cannot be written the mail is closed all the same. Its words are mark.ts's.
 
-import { type EffectKey, keyOf } from "./effect.ts";
 import { thrownEvent } from "./journal.ts";
 import { markTrail } from "./mark.ts";
 import type { MailId, Notice } from "./notice.ts";
-import type { Plan } from "./plan.ts";
 import type { Clock, Journal, MailStore, StoredMail } from "./ports.ts";
 import type { Settlement } from "./settle.ts";
-import type { Final } from "./verdict.ts";
 
 /** What leaving a trail needs; `worker` is the name in it. */
 export type TrailHands = Readonly<{ store: MailStore; clock: Clock; journal: Journal; worker: string }>;
@@ -35,20 +32,4 @@ async function audit(operation: "mark" | "erase", call: () => Promise<void>, mai
     journal.note({ kind: "audit-failed", mailId, operation, text: thrownEvent(error, mailId).text });
     return false;
   }
-}
-
-/**
- * Whether a closed mail is planned as it was carried out: the same effects, the same recipients blocked. Rules may have
- * changed since, and then a trail made from the plan would tell what did not happen.
- */
-export function isAsClosed(plan: Plan, finals: ReadonlyMap<EffectKey, Final>): boolean {
-  const refused = (key: EffectKey) => {
-    const final = finals.get(key);
-    return final?.action === "skipped" && (final.reason === "blocked" || final.reason === "dropped");
-  };
-  if (plan.kind === "discard") return [...finals.keys()].every(refused);
-  const blocked = plan.courses.flatMap((course) => (course.kind === "block" ? [keyOf("deliver", course.recipient)] : []));
-  const tried = plan.courses.flatMap((course) => (course.kind === "serve" ? course.effects.map(({ key }) => key) : []));
-  if (finals.size !== blocked.length + tried.length) return false;
-  return blocked.every(refused) && tried.every((key) => finals.has(key) && !refused(key));
 }

@@ -17,7 +17,7 @@ import type { Exchange } from "./exchange.ts";
 import { openSession } from "./opening.ts";
 import { checkTarget, type SmtpOptions, type SmtpTarget, smtpOptions } from "./options.ts";
 import { type Path, pathOf, reversePathOf } from "./path.ts";
-import { type Acquired, type PoolGauge, SessionPool } from "./pool.ts";
+import { type Acquired, type Opened, type PoolGauge, SessionPool } from "./pool.ts";
 import type { Capabilities, Envelope, SmtpSession } from "./session.ts";
 import {
   addressUnsupported,
@@ -44,6 +44,7 @@ type Lane = Readonly<{ pool: SessionPool; success: Success }>;
 type Recipient = Readonly<{ path: string; needsUtf8: boolean; keys: readonly EffectKey[] }>;
 type FitPath = Extract<Path, { readonly kind: "path" }>;
 type Verdicts = Map<EffectKey, Verdict>;
+type Held = Extract<Acquired, { readonly kind: "open" }>;
 type Outcome = Readonly<{ exchange: Exchange }> | Readonly<{ verdict: Verdict }>;
 
 export class SmtpCourier implements Courier {
@@ -142,7 +143,7 @@ async function transact(
   const able = recipients.filter(({ needsUtf8 }) => !needsUtf8 || session.capabilities.smtpUtf8);
   for (const each of recipients) if (!able.includes(each)) settleAll(verdicts, [each], needsSmtpUtf8(each.path));
   if (able.length === 0) return lane.pool.release(session);
-  const outcome = await exchangeOnce(lane, session, { from: from.path, recipients: able.map(({ path }) => path) }, consignment);
+  const outcome = await exchangeOnce(lane, acquired, { from: from.path, recipients: able.map(({ path }) => path) }, consignment);
   if ("verdict" in outcome) return settleAll(verdicts, able, outcome.verdict);
   for (const [index, verdict] of verdictsOf(outcome.exchange, lane.success).entries())
     settleAll(verdicts, able.slice(index, index + 1), verdict);
@@ -160,10 +161,9 @@ function refusedBySession(session: SmtpSession, from: FitPath, size: number): Ve
  * One exchange. A session that had waited in the pool and dies before MAIL was accepted says only that the server closed
  * it meanwhile: the mail goes out on a fresh one, and nothing of it can have arrived twice.
  */
-async function exchangeOnce(lane: Lane, session: SmtpSession, envelope: Envelope, { content }: Consignment): Promise<Outcome> {
-  const wasUsed = session.transactions > 0;
+async function exchangeOnce(lane: Lane, { session, rested }: Held, envelope: Envelope, { content }: Consignment): Promise<Outcome> {
   const first = await session.send(envelope, content);
-  if (!(wasUsed && isStale(first))) {
+  if (!(rested && isStale(first))) {
     lane.pool.release(session);
     return { exchange: first };
   }
@@ -178,7 +178,7 @@ function isStale({ mail, ending }: Exchange): boolean {
   return (mail === null || mail.code === 421) && (ending.kind === "lost" || ending.kind === "silent" || ending.kind === "closing");
 }
 
-function verdictOfRefusal(acquired: Exclude<Acquired, { readonly kind: "open" }>): Verdict {
+function verdictOfRefusal(acquired: Exclude<Opened, { readonly kind: "open" }>): Verdict {
   return acquired.kind === "closed" ? poolClosed() : verdictOfFailure(acquired.failure);
 }
 

@@ -94,11 +94,14 @@ class Attempt {
   }
 
   async #login(credentials: { user: string; password: string }): Promise<OpeningFailure | null> {
-    if (!this.#connection.allowsAuth) return { stage: "login", reply: null, detail: "the server offers no AUTH on this connection" };
+    // nodemailer takes a server that knows HELO only for one that has AUTH, which nothing but EHLO can tell (RFC 4954).
+    const isOffered = this.#connection.allowsAuth && this.#command !== "HELO";
+    if (!isOffered) return { stage: "login", reply: null, detail: "the server offers no AUTH on this connection" };
     return this.#step((done) => this.#connection.login({ user: credentials.user, pass: credentials.password }, done));
   }
 
   #fail(error: NodemailerFault): void {
+    if (this.#over) return; // the session hears of it, and from close() here it would hear less
     const reply = error.response ? replyOf(error.response.split(/\r?\n/)) : null;
     // nodemailer: `upgrading` stays set when the handshake failed; a refused STARTTLS has the code ETLS.
     const isTls = this.#connection.upgrading || error.code === "ETLS";
@@ -115,9 +118,15 @@ class Attempt {
   #overhear(entry: LogEntry, line: string): void {
     if (entry.tnx === "client") this.#opened?.said();
     if (this.#over) return;
-    if (entry.tnx === "network" && entry.remoteAddress) this.#deadline.arm(this.#options.greetingTimeoutMs, "greeting");
+    if (entry.tnx === "network" && entry.remoteAddress) this.#connected();
     if (entry.tnx === "client") this.#said(line);
     if (entry.tnx === "server") this.#heard(line.split("\n"));
+  }
+
+  #connected(): void {
+    this.#deadline.arm(this.#options.greetingTimeoutMs, "greeting");
+    // For nodemailer the greeting and TLS belong to the time of the connection.
+    Reflect.set(this.#connection, "_connectionDeadline", Number.POSITIVE_INFINITY);
   }
 
   #said(line: string): void {
@@ -133,7 +142,7 @@ class Attempt {
   }
 }
 
-/** nodemailer's own time-outs are set aside: ours come first, and one place holds them. */
+/** nodemailer's own time-outs are set aside or come late: ours come first, and one place holds them. */
 function connectionOptions(target: SmtpTarget, options: SmtpOptions, tls: SmtpOptions["tls"]): SMTPConnection.Options {
   const never = 2 ** 31 - 1;
   return {
@@ -146,7 +155,8 @@ function connectionOptions(target: SmtpTarget, options: SmtpOptions, tls: SmtpOp
     requireTLS: tls === "required",
     opportunisticTLS: tls === "opportunistic",
     tls: { rejectUnauthorized: tls === "required" && options.tlsVerify },
-    connectionTimeout: never,
+    // Divided among the addresses of the host: one that is silent must not take the time of the others.
+    connectionTimeout: options.connectTimeoutMs + 100,
     greetingTimeout: never,
     socketTimeout: never,
     dnsTimeout: options.connectTimeoutMs,

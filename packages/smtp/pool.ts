@@ -7,8 +7,11 @@ import type { Opening, OpeningFailure } from "./opening.ts";
 import type { SmtpOptions } from "./options.ts";
 import type { SmtpSession } from "./session.ts";
 
-/** What came of waiting for a session. */
-export type Acquired = Opening | { readonly kind: "closed" };
+/** What came of opening a session; `closed`: the pool was, so nobody wants it any more. */
+export type Opened = Opening | { readonly kind: "closed" };
+
+/** What came of waiting for a session. `rested`: it waited in the pool, where the server may have closed it. */
+export type Acquired = Exclude<Opened, { readonly kind: "open" }> | Readonly<{ kind: "open"; session: SmtpSession; rested: boolean }>;
 
 export type PoolGauge = Readonly<{ idle: number; busy: number }>;
 
@@ -48,7 +51,7 @@ export class SessionPool {
   }
 
   /** A session of its own, for a question: whoever asks cannot stand in line behind mails that hang. Nobody gives it back. */
-  async ask(): Promise<Acquired> {
+  async ask(): Promise<Opened> {
     const opening = await this.#open(this.#end.signal);
     if (this.#closed && opening.kind === "open") void opening.session.quit();
     if (this.#closed) return { kind: "closed" };
@@ -65,7 +68,7 @@ export class SessionPool {
    * Exchanges a session that proved stale for a fresh one, in the same place. The idle ones go too: if the server was
    * restarted, they are as dead.
    */
-  async renew(stale: SmtpSession): Promise<Acquired> {
+  async renew(stale: SmtpSession): Promise<Opened> {
     stale.close();
     void this.#dropIdle(() => true);
     this.#used.delete(stale);
@@ -116,7 +119,7 @@ export class SessionPool {
     const opening: Opening = idle && isFit ? { kind: "open", session: idle.session } : await this.#open(this.#end.signal);
     if (opening.kind === "failed") return this.#refuse(waiter, opening.failure);
     this.#used.add(opening.session);
-    if (!this.#closed) return waiter(opening);
+    if (!this.#closed) return waiter({ ...opening, rested: isFit });
     this.release(opening.session);
     waiter({ kind: "closed" });
   }

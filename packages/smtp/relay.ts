@@ -5,6 +5,7 @@ import type { Buffer } from "node:buffer";
 import { connect } from "node:net";
 import { clearTimeout, setTimeout } from "node:timers";
 import { parseSmtpReply, verdictOfReply } from "@sesame/core";
+import { isPositive } from "./exchange.ts";
 import type { SmtpTarget } from "./options.ts";
 import { type Reply, ReplyReader } from "./reply.ts";
 
@@ -29,11 +30,14 @@ export async function askRelay({ target, name, recipient, timeoutMs }: RelayQues
   if (typeof said === "string") return { kind: "unasked", detail: said };
   const [greeting, answered, mail, rcpt] = said;
   for (const reply of [greeting, answered, mail]) {
-    if (!reply) return { kind: "unasked", detail: "the connection ended" };
-    if (reply.code >= 400) return { kind: "unasked", detail: reply.line };
+    if (!isPositive(reply)) return unasked(reply);
   }
-  if (!rcpt) return { kind: "unasked", detail: "the connection ended" };
-  return { kind: rcpt.code < 400 || isAboutMailbox(rcpt) ? "takes" : "refuses", line: rcpt.line };
+  if (rcpt && (isPositive(rcpt) || isAboutMailbox(rcpt))) return { kind: "takes", line: rcpt.line };
+  return rcpt && rcpt.code >= 400 ? { kind: "refuses", line: rcpt.line } : unasked(rcpt);
+}
+
+function unasked(reply: Reply | undefined): RelayAnswer {
+  return { kind: "unasked", detail: reply?.line ?? "the connection ended" };
 }
 
 /** Where only that mailbox is refused the server answers for its domain. */

@@ -1,7 +1,7 @@
 // Reply: what a server says, octets to whole replies (RFC 5321 §4.2, §4.5.3.1.5). Strict where nodemailer is not: a code
 // of four digits, different codes in one reply, an empty line or an endless one are no reply, and end the session.
 
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 
 /** A reply, its lines joined into one for `parseSmtpReply`. Code 0: it cannot be understood. */
 export type Reply = Readonly<{ code: number; line: string }>;
@@ -79,7 +79,7 @@ export class ReplyReader {
 
 /** Replies have no charset (RFC 5321 §4.2.1): UTF-8 where it is UTF-8, else one character for each octet. */
 function fromUtf8(line: string): string {
-  const octets = Uint8Array.from(line, (char) => char.charCodeAt(0));
-  const text = new TextDecoder().decode(octets);
+  if (!/[\x80-\xff]/.test(line)) return line;
+  const text = Buffer.from(line, "latin1").toString("utf8");
   return text.includes("\ufffd") ? line : text;
 }

@@ -31,6 +31,18 @@ type Work = { readonly log: ExchangeLog | null; readonly settle: (ending: Ending
 
 const complete: Ending = { kind: "complete" };
 
+/** Whether what is due is the answer to one command; "alone" are those of no transaction, RSET and QUIT. */
+const answersCommand: Readonly<Record<Phase | "alone", boolean>> = {
+  alone: true,
+  mail: true,
+  rcpt: true,
+  data: true,
+  body: false,
+  nobody: false,
+  dot: false,
+  over: false,
+};
+
 export class SmtpSession {
   readonly capabilities: Capabilities;
   readonly #connection: SMTPConnection;
@@ -43,7 +55,7 @@ export class SmtpSession {
   #waitsForStore = false;
   #transactions = 0;
   #needsReset = false;
-  /** Commands of this transaction that are out and not answered. */
+  /** Commands of this piece of work that are out and not answered. */
   #unanswered = 0;
 
   /** Takes over a connection that greeted, was greeted and logged in. */
@@ -65,7 +77,7 @@ export class SmtpSession {
     return this.#death !== null || this.#connection.destroyed;
   }
 
-  /** Transactions begun. 0: a fresh session, whose death is no sign of a server that was restarted. */
+  /** Transactions begun. */
   get transactions(): number {
     return this.#transactions;
   }
@@ -79,10 +91,10 @@ export class SmtpSession {
   async send(envelope: Envelope, content: Content): Promise<Exchange> {
     const log = new ExchangeLog(this.#protocol, envelope.recipients.length);
     this.#transactions++;
-    this.#unanswered = 0;
     const source = openSource(content, {
       mayStart: () => this.#mayStart(log),
       waits: (side) => this.#waitForChunk(side),
+      last: () => this.#holdForDot(),
       ended: () => this.#dotGoesOut(log),
     });
     const message = { from: envelope.from, to: [...envelope.recipients], size: content.size, use8BitMime: content.eightBit !== false };
@@ -129,6 +141,7 @@ export class SmtpSession {
     if (this.#death) return this.#death;
     const ending = await new Promise<Ending>((settle) => {
       this.#work = { log, settle };
+      this.#unanswered = 0;
       this.#deadline.arm(timeoutMs, awaited);
       begin((error) => this.#finish(error, log !== null));
     });
@@ -169,10 +182,10 @@ export class SmtpSession {
   }
 
   #answered(work: Work, reply: Reply): Ending | null {
-    if (work.log === null) return reply.code === 0 || reply.code === 421 ? unasked(reply) : null;
-    const { phase } = work.log;
+    const phase = work.log?.phase ?? "alone";
     // What comes before its command would be taken for the answer to it.
-    if ((phase === "mail" || phase === "rcpt" || phase === "data") && --this.#unanswered < 0) return unasked(reply);
+    if (answersCommand[phase] && --this.#unanswered < 0) return unasked(reply);
+    if (work.log === null) return reply.code === 0 || reply.code === 421 ? unasked(reply) : null;
     const ending = work.log.hear(reply);
     this.#waitFor(work.log);
     if (this.#options.onPhase) tellAnswer(this.#options.onPhase, phase);
@@ -217,6 +230,14 @@ export class SmtpSession {
     return false;
   }
 
+  /** nodemailer writes the final dot apart; where it follows at once it shall leave in one packet with the last chunk. */
+  #holdForDot(): void {
+    const socket = this.#connection._socket;
+    if (!socket) return;
+    socket.cork();
+    setImmediate(() => socket.uncork());
+  }
+
   #dotGoesOut(log: ExchangeLog): void {
     if (this.#death) return;
     log.dot();
@@ -225,7 +246,7 @@ export class SmtpSession {
 }
 
 /** An answer was read in that phase. */
-function tellAnswer(tell: (phase: SessionPhase) => void, phase: Phase): void {
+function tellAnswer(tell: (phase: SessionPhase) => void, phase: Phase | "alone"): void {
   if (phase === "mail" || phase === "rcpt" || phase === "data") tell(phase);
   if (phase === "dot") tell("answer-read");
 }

@@ -18,6 +18,8 @@ export type SourceWatch = Readonly<{
   mayStart(): boolean;
   /** The next chunk is waited for: "store" to give it, "server" to take it. */
   waits(side: "store" | "server"): void;
+  /** The next chunk is the last one. */
+  last(): void;
   /** All octets are read, and the final dot follows. */
   ended(): void;
 }>;
@@ -36,8 +38,10 @@ async function* chunks(content: Content, watch: SourceWatch): AsyncGenerator<Buf
   let octets = 0;
   for await (const piece of piecesOf(content, watch)) {
     octets += piece.length;
+    if (octets > content.size) throw new Error(`the mail has more than its ${content.size} octets`);
     for (let at = 0; at < piece.length; at += slice) {
       watch.waits("server");
+      if (octets === content.size && at + slice >= piece.length) watch.last();
       yield withoutNul(Buffer.from(piece.buffer, piece.byteOffset + at, Math.min(slice, piece.length - at)));
     }
     watch.waits("store");

@@ -1,13 +1,12 @@
-// DynamoLedger beyond its contract: how many calls it makes, what it does when an answer is lost or strange, and that
-// names which are used again, hostile keys and full rows do no harm. Against dynalite, and a scripted server where that lies.
+// DynamoLedger beyond its contract: how many calls it makes, and that names which are used again, hostile keys and full rows
+// do no harm. Against dynalite; ledger-answers.test.ts has what that cannot play.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { DynamoLedger, type DynamoLedgerOptions } from "@sesame/aws-adapters";
-import { type Claim, type EffectKey, type Final, type Lease, type MailId, PortError, type ReplyRow } from "@sesame/core";
+import { type EffectKey, type Final, type Lease, type MailId, PortError, type ReplyRow } from "@sesame/core";
 import { delivered, deliverKey, key, mailId } from "../contracts/samples.ts";
-import { countCalls, createTable, type Dynalite, dynamoClient, ManualAwsClock, startDynalite } from "./dynalite.ts";
-import { json, jsonError, type ScriptedHttp, scriptedHttp } from "./scripted-http.ts";
+import { countCalls, createTable, type Dynalite, ManualAwsClock, startDynalite } from "./dynalite.ts";
 
 let dynamo: Dynalite;
 let calls: string[];
@@ -226,126 +225,5 @@ describe("loopKey()", () => {
     await expect(ledger.loopKey()).rejects.toThrow("holds no key of 16 octets or more");
     await put(new Uint8Array(32));
     expect(await ledger.loopKey()).toEqual(new Uint8Array(32));
-  });
-});
-
-const updateItem = "DynamoDB_20120810.UpdateItem";
-const refused = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-
-/** As DynamoDB refuses: with the row that stood in the way. */
-function refusedBy(item: unknown): ReturnType<typeof json> {
-  return { ...json({ __type: refused, message: "The conditional request failed", Item: item }), status: 400 };
-}
-
-describe("DynamoDB's own ways", () => {
-  let aws: ScriptedHttp;
-  beforeAll(async () => {
-    aws = await scriptedHttp();
-  });
-  afterAll(() => aws.close());
-
-  const scripted = (options: Partial<DynamoLedgerOptions> = {}) =>
-    new DynamoLedger({ client: dynamoClient(aws.endpoint), clock, owner: "one", ...options });
-  const asked = () => aws.requests(updateItem).length;
-
-  test("a refusal brings the row, and costs no read", async () => {
-    const until = clock.now() + 30_000;
-    aws.on(updateItem, refusedBy({ id: { S: mail }, owner: { S: "two" }, until: { N: String(until) }, crashes: { N: "0" } }));
-    expect(await scripted().claim(mail, 60)).toEqual({ kind: "busy", until } as Claim);
-    aws.on(updateItem, refusedBy({ id: { S: mail }, closed: { BOOL: true }, finals: { L: [] } }));
-    expect(await scripted().claim(mail, 60)).toMatchObject({ kind: "closed" });
-    expect(aws.strangers).toEqual([]);
-  });
-
-  test("a takeover whose answer was lost is still one", async () => {
-    const before = asked();
-    const row = (owner: string, until: number, crashes: number) => ({
-      id: { S: mail },
-      owner: { S: owner },
-      until: { N: String(until) },
-      crashes: { N: String(crashes) },
-    });
-    aws.on(
-      updateItem,
-      refusedBy(row("two", clock.now() - 1, 1)),
-      "reset", // it was done, and the SDK does it again
-      refusedBy(row("one", clock.now() + 60_000, 2)),
-    );
-    expect(await scripted().claim(mail, 60)).toMatchObject({ kind: "held", lease: { owner: "one", crashes: 2, takenOver: true } });
-    expect(asked() - before).toBe(3);
-  });
-
-  const lease = (): Lease => ({ mailId: mail, owner: "one", until: clock.now(), crashes: 0, takenOver: false, finals: new Map() });
-  const finals = new Map([[deliverKey("a@example.com"), delivered]]);
-  const storedFinal = { L: [{ M: { key: { S: "deliver a@example.com" }, action: { S: "delivered" } } }] };
-  const ended = { id: { S: mail }, lastOwner: { S: "one" }, crashes: { N: "0" }, finals: storedFinal };
-  const lostAnswers: readonly (readonly [end: "recorded" | "fenced", then: "release" | "close", what: string, row: unknown])[] = [
-    ["recorded", "close", "closed by us", { ...ended, closed: { BOOL: true } }],
-    ["recorded", "release", "given back by us", ended],
-    ["fenced", "close", "closed by another", { ...ended, lastOwner: { S: "two" }, closed: { BOOL: true } }],
-    ["fenced", "close", "only given back", ended],
-    ["fenced", "release", "closed", { ...ended, closed: { BOOL: true } }],
-    ["fenced", "release", "held by another", { ...ended, owner: { S: "two" } }],
-    ["fenced", "release", "taken over since", { ...ended, crashes: { N: "1" } }],
-    ["fenced", "release", "given back without these finals", { ...ended, finals: { L: [] } }],
-  ];
-  for (const [end, then, what, row] of lostAnswers) {
-    test(`a refused ${then} is ${end} when the row was ${what}`, async () => {
-      aws.on(updateItem, "reset", refusedBy(row));
-      expect(await scripted().record(lease(), finals, then)).toBe(end);
-    });
-  }
-
-  test("a reply's claim whose answer was lost is claimed", async () => {
-    aws.on(updateItem, "reset", (request) => {
-      const { ExpressionAttributeValues: values } = request.json as { ExpressionAttributeValues: Record<string, unknown> };
-      return refusedBy({
-        id: { S: "reply" },
-        mail: values[":mail"],
-        text: values[":text"],
-        until: values[":until"],
-        claim: values[":claim"],
-      });
-    });
-    expect(await scripted().claimReply(reply())).toBe("claimed");
-    const other = { id: { S: "reply" }, mail: { S: mail }, text: { S: "hash" }, until: { N: "1" }, claim: { S: "another" } };
-    aws.on(updateItem, refusedBy(other));
-    expect(await scripted().claimReply(reply())).toBe("in-doubt");
-  });
-
-  test("a throttled write is tried again", async () => {
-    const before = asked();
-    aws.on(updateItem, jsonError(400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"), json({}));
-    expect(await scripted().extend(lease(), 60)).toBe("kept");
-    expect(asked() - before).toBe(2);
-  });
-
-  const troubles: readonly (readonly [what: string, answer: Parameters<ScriptedHttp["on"]>[1]])[] = [
-    ["no answer", "hang"],
-    ["an answer that drips", { body: Array.from({ length: 50 }, () => [" ", { waitMs: 20 }] as const).flat() }],
-    ["an answer that is no JSON", { body: "<html>" }],
-    ["an answer without the row", json({})],
-    ["a missing table", jsonError(400, "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException")],
-    ["a missing right", jsonError(400, "com.amazon.coral.service#AccessDeniedException")],
-    ["a failure of AWS", jsonError(500, "com.amazonaws.dynamodb.v20120810#InternalServerError")],
-  ];
-  for (const [what, answer] of troubles) {
-    test(`claim() throws within its deadline on ${what}`, async () => {
-      aws.on(updateItem, answer);
-      const began = performance.now();
-      const error = await scripted({ deadlineMs: 300 })
-        .claim(mail, 60)
-        .catch((thrown: unknown) => thrown);
-      expect(error).toBeInstanceOf(PortError);
-      expect(error).toMatchObject({ port: "Ledger", operation: "claim" });
-      expect(performance.now() - began).toBeLessThan(1500);
-    });
-  }
-
-  test("claim() gives up on a row that changes under it again and again", async () => {
-    const before = asked();
-    aws.on(updateItem, refusedBy({ id: { S: mail }, crashes: { N: "0" } }));
-    await expect(scripted().claim(mail, 60)).rejects.toThrow("changed 5 times");
-    expect(asked() - before).toBe(5);
   });
 });

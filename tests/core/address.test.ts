@@ -159,6 +159,13 @@ test("asciiAddress() is what a 7-bit header takes, or null", () => {
     ["a@BÜCHER.example", "a@xn--bcher-kva.example"],
     ["jörg@x.test", null],
     ['"a b"@x.test', '"a b"@x.test'],
+    // Mailboxes with such dots exist, and the one lawful form of their names is quoted (RFC 5322 §3.4.1).
+    ["a..b@x.test", '"a..b"@x.test'],
+    [".a@x.test", '".a"@x.test'],
+    ["a.@x.test", '"a."@x.test'],
+    ["..@x.test", '".."@x.test'],
+    ["a.b@x.test.", "a.b@x.test"],
+    ["a@[192.0.2.1]", "a@[192.0.2.1]"],
   ];
   for (const [text, ascii] of rows) expect(asciiAddress(text as Address)).toBe(ascii as Address | null);
 });

@@ -1,3 +1,5 @@
+// File names in mails, found as RFC 2046 §5.1.1 delimits the parts, whatever their nesting and however the octets come.
+
 import { expect, test } from "bun:test";
 import { AttachmentScanner, headLimit, openMail, scanAttachments, sesRefusesName } from "@sesame/core";
 import fc from "fast-check";

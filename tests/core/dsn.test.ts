@@ -84,10 +84,27 @@ test("readDsn() undoes the transfer encoding of a report", () => {
     `8bit\n\n${status}`,
     `x-unknown\n\n${status}`,
     `quoted-printable\n\n${status}=`,
+    `quoted-printable\n\n${quoted.replace("rfc8=\n", "rfc8= \t\n")}`, // blanks that a host added behind the soft break
+    `base64\n\n${base64.replace(/^(.{8})/, "$1 !")}`, // characters that are none of Base64 (RFC 2045 §6.8)
   ];
   for (const [index, body] of rows.entries()) {
     const text = report("").replace("message/delivery-status\n\n", `message/delivery-status\nContent-Transfer-Encoding: ${body}`);
     expect([index, dsnOf(text).finalRecipients]).toEqual([index, [one as Address]]);
+  }
+});
+
+test("readDsn() reads Base64 to its last character, however long its lines are and whatever ends them", () => {
+  for (const lineEnd of ["\r\n", "\n"]) {
+    for (let pad = 0; pad < 80; pad++) {
+      const base64 = Buffer.from(`X: ${"x".repeat(pad)}\n\nFinal-Recipient: rfc822;${one}`).toString("base64");
+      const lines = base64.replace(/(.{76})/g, "$1\n");
+      const text = report("").replace(
+        "message/delivery-status\n\n",
+        `message/delivery-status\nContent-Transfer-Encoding: base64\n\n${lines}\n`,
+      );
+      const mail = mailOf(lineEnd === "\n" ? text : crlf(text));
+      expect([lineEnd, pad, readDsn(mail).finalRecipients]).toEqual([lineEnd, pad, [one as Address]]);
+    }
   }
 });
 

@@ -26,6 +26,7 @@ describe("decodeWords()", () => {
     ["a language is named (RFC 2231 §5)", "=?us-ascii*en-US?Q?Keith_Moore?=", "Keith Moore"],
     ["the charset is unknown", "a =?x-unknown?Q?=FC?= b", "a ü b"],
     ["the charset is no name at all", "=?\u{1}?Q?a?= =?*en?Q?b?=", "=?\u{1}?Q?a?= b"],
+    ["the charset is windows-1252, its gaps included", "=?windows-1252?Q?=80_=9F_=81?= =?x-unknown?Q?=93?=", "€ Ÿ \u0081“"],
     ["the charset is Japanese", "=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"],
     ["the octets are not of the charset", "=?utf-8?Q?=FF=FE?=", "\ufffd\ufffd"],
     ["an escape has no digits", "=?utf-8?Q?=ZZ=4?=", "=ZZ=4"],

@@ -27,6 +27,16 @@ const fates: [string, Case, string[]][] = [
   ],
   ["the target sent the mail", { ...to("bob@remote.test"), from: "Bob@REMOTE.test" }, ["bob@remote.test: to-sender"]],
   ["the target sent the mail with a tag", { ...to("bob@remote.test"), from: "bob+a@remote.test" }, ["bob@remote.test: to-sender"]],
+  [
+    "the target sent the mail under the tag of BATV",
+    { ...to("bob@remote.test"), from: "prvs=12ab=bob@remote.test" },
+    ["bob@remote.test: to-sender"],
+  ],
+  [
+    "the target sent the mail through a host that rewrote the path",
+    { ...to("bob@remote.test"), from: "SRS0=ab=cd=remote.test=bob@relay.test" },
+    ["bob@remote.test: to-sender"],
+  ],
   ["the target is only said to have written it", { ...to("bob@remote.test"), from: "list-bounces@list.test" }, ["bob@remote.test"]],
   ["targets are equal but for letters and blanks", to(" X@other.test", "x@OTHER.test", "x@other.test."), ["X@other.test"]],
   ["a target is no address", to("x at other.test", "", "@", "y@other.test"), ["y@other.test"]],

@@ -75,6 +75,7 @@ const rows: [string, string, string, string[]][] = [
   ["an author in a display name", "From: =?utf-8?Q?eve=40evil=2Etest=2C?= <bob@remote.test>", "Reply-To", ["bob@remote.test"]],
   ["From is one encoded word", "From: =?utf-8?Q?bob=40remote=2Etest?=", "Reply-To", ["bob@remote.test"]],
   ["a local part that SES refuses bare", "From: a..b@mobile.test", "Reply-To", ['"a..b"@mobile.test']],
+  ["a local part that starts with a dot", "From: .ab@mobile.test", "Reply-To", ['".ab"@mobile.test']],
   ["an address for a name", 'From: "ceo@bank.test" <eve@evil.test>', "Reply-To", ["eve@evil.test"]],
   ["domains that SES refuses", "From: a@under_score.test, a@localhost, a@[192.0.2.1], b@c.test", "Reply-To", ["b@c.test"]],
   ["an IDN", "From: a@bücher.example", "Reply-To", ["a@xn--bcher-kva.example"]],

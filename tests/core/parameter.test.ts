@@ -78,3 +78,10 @@ test("writeParameters() reads back as what it wrote, whatever it was given", () 
     { numRuns: 2000 },
   );
 });
+
+test("parseParameters() takes time in proportion to the value", () => {
+  const word = "b".repeat(16_000);
+  const began = performance.now();
+  for (let times = 0; times < 100; times++) expect(parseParameters(`text/plain; a=${word} c=d`).parameters.length).toBe(2);
+  expect(performance.now() - began).toBeLessThan(2000); // with a search that starts anew at each character: 25 s
+});

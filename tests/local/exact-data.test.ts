@@ -1,6 +1,6 @@
 // Exact data: whatever octets a mail has, and however they are cut into packets, they are stored as they were sent.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { type Domain, decodeEntry } from "@sesame/core";
 import fc from "fast-check";
 import { openDatabase } from "../../apps/worker/local/database.ts";
@@ -11,6 +11,8 @@ import { octets } from "../contracts/samples.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { inDataFolder } from "./data-folder.ts";
 import { SmtpClient, stuffed } from "./smtp-client.ts";
+
+setDefaultTimeout(60_000); // 150 mails, each of them synced to the disk several times
 
 // What the end of the data and the dots at line starts are made of (RFC 5321 §4.5.2).
 const atoms = fc.array(fc.constantFrom("\r\n", "\n", "\r", ".", "a", "\r\n.", "\n..", "\0", "\r\n.\r\n", "\n.\n", "\r.\r"), {

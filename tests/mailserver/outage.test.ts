@@ -26,6 +26,7 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
   }, 60_000);
   afterAll(async () => {
     worker?.kill("SIGKILL");
+    if (worker?.other.length) console.warn(worker.other.join("\n")); // a worker that did not start says why
     await Promise.all([cloud?.stop(), server?.stop()]);
   }, 60_000);
 
@@ -38,14 +39,57 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
       await cloud.receive({ domain, key: `o${i}`, octets: mailOf(`o${i}`, 5000), recipients: [`alice@${domain}`] });
   }
 
-  /** Every circuit that opened has closed, and mails that were put off may come back at once. */
-  async function recovered(): Promise<void> {
-    await until(() => circuit("open") === circuit("closed"), 40_000, "the circuit does not close");
-    await cloud.emulator.advance(retrySeconds);
+  async function health(): Promise<Readonly<{ loopAgeSeconds: number; inFlight: number }>> {
+    const page = (await (await fetch(`http://127.0.0.1:${worker.healthPort}/health`)).json()) as { domains: [never] };
+    return page.domains[0];
+  }
+
+  /** Every circuit that opened has closed, and mails that were put off come back at once, until so many have ended. */
+  async function ended(count: number): Promise<void> {
+    const isDone = async () => {
+      if (closing().length >= count) return true;
+      // Not while mails are in work: their entries would come back beside them.
+      if (circuit("open") === circuit("closed") && (await health()).inFlight === 0) await cloud.emulator.advance(retrySeconds);
+      return false;
+    };
+    await until(isDone, 100_000, "the mails do not all end", 500);
+    expect(closing().length).toBe(count);
+  }
+
+  /** While Postfix is down its port is anybody's, for a connection of another test too, and its start fails until that has ended. */
+  async function restarted(): Promise<void> {
+    const started = () => {
+      try {
+        server.startPostfix();
+        return true;
+      } catch (error) {
+        console.warn(`${error}\n${server.postfixLog().split("\n").slice(-4).join("\n")}`);
+        return false;
+      }
+    };
+    await until(started, 60_000, "Postfix does not start", 1000);
+    await server.listening();
+  }
+
+  /** Waits for the poll and the mails that were under way when the circuit opened. Gives what was done until then. */
+  async function atRest() {
+    const [since, { loopAgeSeconds }] = [performance.now(), await health()];
+    const isAtRest = async () => {
+      const view = await health();
+      const cameRound = view.loopAgeSeconds < loopAgeSeconds + (performance.now() - since) / 1000 - 0.5;
+      return cameRound && view.inFlight === 0;
+    };
+    await until(isAtRest, 60_000, "the work does not come to rest", 50);
+    return done();
+  }
+
+  async function done() {
+    const ends = (await worker.metrics()).match(/^sesame_mails_total.*/gm);
+    return { polls: polls(), ends, queued: await cloud.queued(domain) };
   }
 
   test("a restart costs no mail anything but time", async () => {
-    await send(0, 100);
+    await send(0, 60);
     worker = await WorkerProcess.start({
       ...cloud.env,
       SMTP_HOST: "127.0.0.1",
@@ -54,36 +98,31 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
       WAIT_SECONDS: "1",
       CONCURRENCY: String(concurrency),
     });
-    await until(() => closing().length >= 30, 20_000, "the work does not begin", 2);
+    await until(() => closing().length >= 20, 60_000, "the work does not begin", 2);
     server.stopPostfix();
-    server.startPostfix();
-    await server.listening();
-    expect(closing().length).toBeLessThan(100);
-    await recovered();
-    await until(() => closing().length === 100, 60_000, "the mails do not all end");
-  }, 120_000);
+    await send(60, 100); // so that it is restarted in the midst of the work, however fast that is
+    await restarted();
+    await ended(100);
+  }, 240_000);
 
   test("no poll is made from the opening of the circuit to its closing", async () => {
     const opened = circuit("open");
-    await send(100, mails);
-    await until(() => closing().length >= 150, 20_000, "the work does not go on", 2);
+    await send(100, 180);
+    await until(() => closing().length >= 120, 60_000, "the work does not go on", 2);
     server.stopPostfix();
-    await until(() => circuit("open") > opened, 20_000, "the circuit does not open", 2);
-    const before = polls();
-    const [left, done] = [await cloud.queued(domain), closing().length];
+    await send(180, mails);
+    await until(() => circuit("open") > opened, 60_000, "the circuit does not open", 2);
+    const before = await atRest();
     await probedInVain(server.ports.smtp);
-    expect([polls(), closing().length]).toEqual([before, done]);
-    expect(await cloud.queued(domain)).toBe(left);
-    expect(left).toBeGreaterThan(50);
-    server.startPostfix();
-    await server.listening();
-    await recovered();
-    await until(() => closing().length === mails, 60_000, "the mails do not all end");
-    await until(async () => (await cloud.queued(domain)) === 0, 10_000, "entries are left");
-  }, 120_000);
+    expect(await done()).toEqual(before);
+    expect(before.queued).toBeGreaterThan(50);
+    await restarted();
+    await ended(mails);
+    await until(async () => (await cloud.queued(domain)) === 0, 60_000, "entries are left");
+  }, 300_000);
 
   test("every mail is in the mailbox, once unless the log announced another copy", async () => {
-    await until(() => server.queued() === 0, 30_000, "Postfix keeps a mail");
+    await until(() => server.queued() === 0, 60_000, "Postfix keeps a mail");
     const copies = new Map<string, Set<string>>();
     for (const header of await server.headers(`alice@${domain}`)) {
       const text = header.toString("latin1");
@@ -96,13 +135,14 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
       return count < 1 || count > 1 + announced(worker.lines, `example-com-emails/${subject}`);
     });
     expect(wrong).toEqual([]);
-  });
+  }, 120_000);
 
   test("receive counts stay low, and no mail comes near to the dead-letter queue", async () => {
     const counts = closing().map((line) => Number(line["receiveCount"]));
-    expect(Math.max(...counts)).toBeLessThanOrEqual(3);
-    // In each of two outages: those in work, and those that the poll brought that was then under way.
-    expect(counts.filter((count) => count > 1).length).toBeLessThanOrEqual(2 * (concurrency + 10));
+    const openings = circuit("open");
+    expect(Math.max(...counts)).toBeLessThanOrEqual(1 + openings);
+    // At each opening: those in work, and those that the poll brought that was then under way.
+    expect(counts.filter((count) => count > 1).length).toBeLessThanOrEqual(openings * (concurrency + 10));
     expect(await cloud.queued(domain, "-dlq")).toBe(0);
     console.info(`receives for each mail: ${(counts.reduce((sum, count) => sum + count, 0) / mails).toFixed(2)}`);
   });
@@ -116,7 +156,7 @@ async function probedInVain(port: number): Promise<void> {
     socket.end("421 4.3.2 mail.example.com is away\r\n");
   });
   await new Promise<void>((resolve) => stand.listen(port, "127.0.0.1", resolve));
-  await until(() => probes > 0, 20_000, "the worker does not probe");
+  await until(() => probes > 0, 60_000, "the worker does not probe");
   await new Promise((closed) => stand.close(closed));
 }
 

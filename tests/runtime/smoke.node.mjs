@@ -8,6 +8,7 @@ const octets = new TextEncoder().encode("From: bob@remote.test\r\nTo: a@bücher.
 test("the core works under Node", async () => {
   const domain = core.parseDomain("bücher.example");
   assert.deepEqual(domain, { ok: true, value: "xn--bcher-kva.example" });
+  assert.equal(core.decodeWords("=?windows-1252?Q?=80_=93?="), "€ “"); // Node before version 23 has Latin-1 for it
   const rules = new Map([["a@xn--bcher-kva.example", { ooo_active: true, ooo_message: "Grüße" }]]);
   const facts = { mailId: "smoke/1", receivedAt: 0, envelope: { reversePath: "bob@remote.test", recipients: ["a@bücher.example"] } };
   const more = { verdicts: core.noVerdicts, domains: [domain.value], mail: core.openMail(octets, octets.length), bounce: "not-a-bounce" };

@@ -54,6 +54,15 @@ describe("SmtpCourier.send() when the session breaks", () => {
     });
   }
 
+  test("send() tells what the system said when the connection breaks", async () => {
+    const server = await scriptedServer(`${hello}\n C: MAIL FROM:<carol@remote.test>\n X: reset`);
+    const courier = courierTo(server.port, "smtp");
+    const [verdict] = inOrder(await courier.send("mailbox", consignment(["alice@example.com"])));
+    expect(verdict).toMatchObject({ detail: expect.stringContaining("ECONNRESET") });
+    await courier.close();
+    await server.played();
+  });
+
   test("send() sends no mail when a surplus answer to EHLO shifts the others", async () => {
     const script = `${envelope.replace("S: 250 mx.test", "S: 250 mx.test\n S: 250 surplus")}
       C: DATA

@@ -237,7 +237,7 @@ describe("SessionPool.acquire()", () => {
     pool.release(first.session);
     await until(() => pool.gauge.idle === 1);
     fail(failed);
-    expect(await second).toEqual(first);
+    expect(await second).toEqual({ ...first, rested: true });
     pool.release(first.session);
     await pool.close();
   });

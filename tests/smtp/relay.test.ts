@@ -25,6 +25,8 @@ const rows: readonly [string, RelayAnswer["kind"]][] = [
   ["550 5.1.1 no such user", "takes"], // it answers for the domain
   ["450 4.2.0 greylisted", "takes"],
   ["554 5.7.1 Relay access denied", "refuses"],
+  ["2500 ok", "unasked"], // no reply at all
+  ["354 go", "unasked"],
 ];
 for (const [line, kind] of rows) {
   test(`askRelay() says ${kind} when the recipient is answered ${line}`, async () => {

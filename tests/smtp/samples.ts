@@ -25,8 +25,13 @@ export function consignment(recipients: readonly string[], more: Partial<{ from:
   };
 }
 
-export function courierTo(port: number, protocol: "smtp" | "lmtp", options: Partial<SmtpOptions> = {}): SmtpCourier {
-  const target = { host: "127.0.0.1", port, protocol };
+export function courierTo(
+  port: number,
+  protocol: "smtp" | "lmtp",
+  options: Partial<SmtpOptions> = {},
+  host: string = "127.0.0.1",
+): SmtpCourier {
+  const target = { host, port, protocol };
   return new SmtpCourier({ mailbox: target, internal: target }, { ...testOptions, ...options });
 }
 

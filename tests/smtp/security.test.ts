@@ -83,6 +83,7 @@ describe("SmtpCourier with AUTH", () => {
     ["is answered 421", `${login}\n S: 421 4.7.0 bye`, "delayed try-later host"],
     ["is dropped", `${login}\n X: close`, "delayed unreachable host"],
     ["is not offered", offers("HELP"), "delayed refused-us host"],
+    ["cannot be offered", "S: 220 mx\n C: EHLO worker.test\n S: 502 what?\n C: HELO worker.test\n S: 250 mx", "delayed refused-us host"],
   ];
   for (const [when, script, expected] of cases) {
     test(`send() is ${expected} when AUTH ${when}`, async () => {

@@ -48,6 +48,15 @@ describe("SmtpCourier and a stale session", () => {
     expect(await twice({ commandTimeoutMs: 40 }, first, second)).toEqual(["delivered", "delivered"]);
   });
 
+  test("send() reconnects within the attempt when the session of a probe rested and died", async () => {
+    const server = await scriptedServer(`${hello}\n C: MAIL FROM:<carol@remote.test>\n X: close`, `${hello}${mail}${bye}`);
+    const courier = courierTo(server.port, "smtp");
+    expect((await courier.probe("mailbox")).kind).toBe("reachable");
+    expect(await one(courier)).toBe("delivered");
+    await courier.close();
+    await server.played();
+  });
+
   test("send() reconnects once only", async () => {
     const end = "\n C: MAIL FROM:<carol@remote.test>\n X: close";
     expect(await twice({}, `${hello}${mail}${end}`, `${hello}${end}`)).toEqual(["delivered", "delayed session-lost host"]);
@@ -84,6 +93,10 @@ describe("SmtpCourier and a stale session", () => {
 
   test("send() takes a fresh session when RSET after a refusal is refused", async () => {
     expect(await twice({ poolSize: 1 }, `${refused}\n S: 502 no`, `${hello}${mail}${bye}`)).toEqual([no, "delivered"]);
+  });
+
+  test("send() takes a fresh session when RSET after a refusal is answered twice", async () => {
+    expect(await twice({ poolSize: 1 }, `${refused}\n S: 250 ok\n S: 250 surplus`, `${hello}${mail}${bye}`)).toEqual([no, "delivered"]);
   });
 
   test("send() takes a fresh session when RSET after a refusal is not answered", async () => {

@@ -134,6 +134,12 @@ describe("SmtpCourier.send() with a source that fails", () => {
     expect(server.mails).toEqual([]);
   });
 
+  test("send() closes the session when the source has more than it said", async () => {
+    const { verdict, server } = await verdictWith(contentOf("a\r\nb\r\n", { size: 3 }));
+    expect(verdict).toBe("delayed port-error mail");
+    expect(server.mails).toEqual([]);
+  });
+
   test("send() closes the session when the source stalls", async () => {
     const rest = async function* () {
       yield octets("b\r\n");

@@ -83,6 +83,26 @@ for (const [when, more, part, expected] of wrong) {
   }, 60_000);
 }
 
+test("check looks at nothing on AWS while region or credentials are missing, and at the mail server all the same", async () => {
+  const { AWS_REGION: _, ...regionless } = cloud.env;
+  const port = String(mailServer.port);
+  const env = { PATH: "/nowhere", ...regionless, SMTP_HOST: "127.0.0.1", SMTP_PORT: port, INTERNAL_SMTP_PORT: port };
+  const child = Bun.spawn([process.execPath, main, "check", "--json"], { env, stdout: "pipe" });
+  const findings = (await new Response(child.stdout).json()) as Finding[];
+  expect(await child.exited).toBe(2);
+  expect(findings.filter(({ level }) => level === "error").map(({ subject }) => subject)).toEqual(["region"]);
+  expect(findings.find(({ subject }) => subject === "AWS")?.text).toBe("not looked at");
+  expect(findings.some(({ subject }) => subject.startsWith("mail server"))).toBe(true);
+  expect(findings.some(({ subject }) => /^(?:queue|table|bucket|SES|clock)/.test(subject))).toBe(false);
+}, 60_000);
+
+test("check does not advise to create what it could not reach", async () => {
+  const { out } = await sesame(["check", "--json"], { AWS_ENDPOINT_URL_SQS: "http://127.0.0.1:1" });
+  const queue = (JSON.parse(out) as Finding[]).find(({ subject }) => subject === "queue example-com-queue");
+  expect(queue).toMatchObject({ level: "error", text: expect.stringContaining("AWS must be reachable") });
+  expect(queue?.mend).toBe("let this machine reach AWS: network, proxy, AWS_REGION, AWS_ENDPOINT_URL");
+}, 60_000);
+
 test("check names rows that no mail will find, and the line that mends each trouble", async () => {
   await cloud.putRow("email-rules", { email_address: "Alice@Example.com", forwards: [] });
   const { out } = await sesame(["check"]);

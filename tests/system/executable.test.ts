@@ -132,7 +132,6 @@ describe("alone with its configuration", () => {
 test("sesame local carries a mail from its front door into a Maildir and an answer into the outbox", async () => {
   const data = join(folder, "data");
   const env = { HEALTH_PORT: "0", METRICS_PORT: "0", WAIT_SECONDS: "1" };
-  expect((await sesame(["rules", "set", "alice@example.com", "--data", data, "--ooo", "I am away"])).code).toBe(0);
   const local = Bun.spawn([executable.path, "local", "--data", data, "--port", "0"], {
     cwd: folder,
     env,
@@ -142,7 +141,9 @@ test("sesame local carries a mail from its front door into a Maildir and an answ
   });
   const said = () => readFileSync(join(folder, "said"), "utf8");
   await until(() => existsSync(join(folder, "said")) && /smtp:\/\/127\.0\.0\.1:\d+/.test(said()), 10_000, "it does not start");
+  expect(said()).toContain(`  ${executable.path} send --port `); // what is to be pasted needs no checkout
   const port = /smtp:\/\/127\.0\.0\.1:(\d+)/.exec(said())?.[1] ?? "";
+  expect((await sesame(["rules", "set", "alice@example.com", "--data", data, "--ooo", "I am away"])).code).toBe(0);
   const hand = ["send", "--port", port, "--from", "bob@remote.test", "--to", "alice@example.com", "--subject", "Hi", "--text", "Hello"];
   expect(await sesame(hand)).toMatchObject({ code: 0, out: expect.stringMatching(/^250 /) });
   const filesIn = (path: string) => (existsSync(join(data, path)) ? readdirSync(join(data, path)) : []);

@@ -95,3 +95,12 @@ test("Circuit waits ever longer when a server greets the probe and refuses each 
   expect(await openFor()).toBe(5);
   expect(timers.pending).toBe(0);
 });
+
+test("Circuit.end() lets no later verdict begin a probe, which would keep the process alive for ever", async () => {
+  const { circuit, timers, world, seen, answer } = circuitOf();
+  circuit.end();
+  await answer(delayed("unreachable", "host", "refused")); // of a mail that was in work when the stop came
+  expect([timers.pending, circuit.state, ...seen]).toEqual([0, "closed"]);
+  timers.advance(60_000);
+  expect(world.probes).toBe(0);
+});

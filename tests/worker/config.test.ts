@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Domain } from "@sesame/core";
-import { decodeConfig, queueName } from "../../apps/worker/config.ts";
+import { decodeConfig, forDomain } from "../../apps/worker/config.ts";
 
 const base = { DOMAINS: "example.com" };
 
@@ -43,11 +43,22 @@ const bad: readonly [Record<string, string>, RegExp][] = [
   [{ SMTP_NAME: "3f2a9c" }, /SMTP_NAME as it must be a fully qualified name/],
   [{ SMTP_USER: "me" }, /SMTP_USER and SMTP_PASSWORD go together/],
   [{ SHUTDOWN_SECONDS: "20" }, /SHUTDOWN_SECONDS as it must exceed WAIT_SECONDS \(20\): current value is 20/],
-  [{ LOOP_KEY: "short-secret" }, /LOOP_KEY as must have at least 16 characters: current value is "…"/],
+  [{ LOOP_KEY: "short-secret" }, /LOOP_KEY as it must have at least 16 characters: current value is "…"/],
   [{ RULES_TABLE: "a/b" }, /RULES_TABLE/],
   [{ SES_MAX_RATE: "0" }, /SES_MAX_RATE/],
   [{ MAX_BYTES_IN_FLIGHT: "12" }, /MAX_BYTES_IN_FLIGHT/],
-  [{ LOG_ADDRESSES: "hidden" }, /LOG_ADDRESSES/],
+  [{ LOG_ADDRESSES: "hidden" }, /^Cannot use LOG_ADDRESSES as it must be plain or masked: current value is "hidden"$/],
+  [{ LOG_LEVEL: "trace" }, /^Cannot use LOG_LEVEL as it must be debug, info, warn or error: current value is "trace"$/],
+  [{ CONCURRENCY: "many" }, /^Cannot use CONCURRENCY as it must be a whole number from 1 to 1000: current value is "many"$/],
+  [{ CONCURRENCY: "0x20" }, /CONCURRENCY/], // JavaScript would take it for 32
+  [{ VISIBILITY_SECONDS: "1e2" }, /VISIBILITY_SECONDS as it must be a whole number from 10 to 43200/],
+  [{ SES_MAX_RATE: "fast" }, /SES_MAX_RATE as it must be a number above 0, at most 100000: current value is "fast"/],
+  [{ QUEUE_NAME: "https://sqs.eu-west-1.amazonaws.com/1/q" }, /QUEUE_NAME as it must be the name of an SQS queue, not its URL or ARN/],
+  [{ QUEUE_NAME: "{domain}-queue" }, /QUEUE_NAME as it must be the name .*: current value is "example.com-queue"/], // SQS takes no dots
+  [{ SMTP_HOST: "mail.example.com:25" }, /SMTP_HOST as it must be a host name or an address, without a port/],
+  [{ SMTP_HOST: "smtp://mail" }, /SMTP_HOST/],
+  [{ HTTP_HOST: "0.0.0.0:80" }, /HTTP_HOST as it must be a host name or an address, without a port/],
+  [{ HEALTH_PORT: "9000", METRICS_PORT: "9000" }, /METRICS_PORT as it must be another than HEALTH_PORT: current value is 9000/],
 ];
 for (const [more, expected] of bad) {
   test(`decodeConfig() refuses ${JSON.stringify(more)}`, () => {
@@ -57,14 +68,40 @@ for (const [more, expected] of bad) {
   });
 }
 
+test("decodeConfig() says of DOMAINS that are not set what they are for", () => {
+  const config = decodeConfig({});
+  expect(config.ok ? "" : config.error).toBe("Cannot use DOMAINS as it must name the served domains: current value is nothing");
+});
+
+const good: readonly Record<string, string>[] = [
+  { SMTP_HOST: "2001:db8::25" },
+  { SMTP_HOST: "mail_server" }, // a name of Docker's
+  { SMTP_HOST: "192.0.2.1", HTTP_HOST: "::" },
+  { SMTP_HOST: "" }, // empty is unset
+  { HEALTH_PORT: "0", METRICS_PORT: "0" },
+  { SES_MAX_RATE: "0.5" },
+  { QUEUE_NAME: "all-mail" },
+];
+for (const more of good) {
+  test(`decodeConfig() takes ${JSON.stringify(more)}`, () => {
+    expect(decodeConfig({ ...base, ...more })).toMatchObject({ ok: true });
+  });
+}
+
 test("decodeConfig() names every error at once, and no secret", () => {
-  const config = decodeConfig({ ...base, SMTP_PORT: "x", CONCURRENCY: "0", LOOP_KEY: "canary-secret" });
+  const wrong = { SMTP_PORT: "x", CONCURRENCY: "0", LOOP_KEY: "canary-secret", SMTP_NAME: "a b", SMTP_PASSWORD: "canary-password" };
+  const config = decodeConfig({ ...base, ...wrong, SHUTDOWN_SECONDS: "3" });
   const text = config.ok ? "" : config.error;
-  expect(text.split("\n").length).toBe(3);
+  expect(text.split("\n").length).toBe(6);
   expect(text).not.toContain("canary");
 });
 
-test("queueName() fills in a domain", () => {
-  expect(queueName("{domain-dashed}-queue", "mail.example.com" as Domain)).toBe("mail-example-com-queue");
-  expect(queueName("q/{domain}", "example.com" as Domain)).toBe("q/example.com");
+test("decodeConfig() does not say of a number that is none what it must exceed", () => {
+  const config = decodeConfig({ ...base, WAIT_SECONDS: "5s", SHUTDOWN_SECONDS: "10" });
+  expect(config.ok ? "" : config.error).toMatch(/^Cannot use WAIT_SECONDS [^\n]*$/);
+});
+
+test("forDomain() fills in a domain", () => {
+  expect(forDomain("{domain-dashed}-queue", "mail.example.com" as Domain)).toBe("mail-example-com-queue");
+  expect(forDomain("q-{domain}", "local" as Domain)).toBe("q-local");
 });

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { type Courier, type Domain, delayed, type EpochMs, type MailQueue, type QueueEntry, type Verdict } from "@sesame/core";
+import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { MemoryMailQueue } from "../fakes/memory-mail-queue.ts";
 import { octets, one, two, World } from "./world.ts";
@@ -173,4 +174,25 @@ test("F52 a flooded domain does not slow the others", async () => {
   expect(flood.bodies.length).toBeGreaterThan(200);
   await both.pass(20);
   await both.end();
+});
+
+test("sesame_circuit_open is 1 while the mail server is away, and else 0", async () => {
+  const metrics = makeMetrics("0");
+  let away = true;
+  const inner = new MemoryCourier();
+  const courier: Courier = {
+    send: async (route, consignment) =>
+      away ? new Map(consignment.recipients.map(({ key }) => [key, hostAway])) : inner.send(route, consignment),
+  };
+  const world = new World({ metrics, courier, probe: async () => (away ? "refused" : null) });
+  const shown = async () => /^sesame_circuit_open (\d)$/m.exec(await metrics.registry.metrics())?.[1];
+  expect(await shown()).toBe("0");
+  world.put();
+  world.fleet.start();
+  await world.pass(1);
+  expect(await shown()).toBe("1");
+  away = false;
+  await world.pass(60);
+  expect([await shown(), inner.sent.length]).toEqual(["0", 1]);
+  await world.end();
 });

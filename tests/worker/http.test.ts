@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import type { Domain } from "@sesame/core";
 import type { DomainView } from "../../apps/worker/fleet.ts";
-import { type HealthView, healthApp } from "../../apps/worker/http.ts";
+import { type HealthView, healthApp, metricsApp, serve } from "../../apps/worker/http.ts";
+import { makeMetrics } from "../../apps/worker/metrics.ts";
 
 const good: DomainView = { domain: "example.com" as Domain, loopAgeSeconds: 1, pollAgeSeconds: 3, inFlight: 0, queue: null };
 const other = { ...good, domain: "another.test" as Domain };
@@ -49,3 +50,19 @@ for (const [when, domains, more, path, expected] of rows) {
     expect(await appOf(domains, more)(path)).toEqual([...expected]);
   });
 }
+
+test("serve() takes a port above a busy one where it may, and says which variable to change where it may not", async () => {
+  const at = { hostname: "127.0.0.1", variable: "HEALTH_PORT" } as const;
+  const app = metricsApp(makeMetrics("0"));
+  const first = serve(app, { ...at, port: 0, tries: 0 });
+  if (!first.ok) throw new Error(first.error);
+  const { port } = first.value;
+  const second = serve(app, { ...at, port, tries: 20 });
+  expect(second.ok && second.value.port).toBeGreaterThan(port);
+  const third = serve(app, { ...at, port, tries: 0 });
+  expect(third).toEqual({
+    ok: false,
+    error: `Cannot serve on 127.0.0.1 as HEALTH_PORT must be free: current value is ${port}, which another program has`,
+  });
+  await Promise.all([first, second].map((page) => (page.ok ? page.value.stop() : null)));
+});

@@ -39,3 +39,18 @@ test("retries_total counts an entry that is given back because its mail is in wo
   metrics.journal("example.com").note({ kind: "busy-elsewhere", mailId: "example-com-emails/1" as MailId, until: 0 as EpochMs });
   expect(await metrics.registry.metrics()).toContain('sesame_retries_total{domain="example.com",reason="busy-elsewhere"} 1');
 });
+
+test("retries_total counts a bounce that waits for its row", async () => {
+  const metrics = makeMetrics("1.0.0");
+  metrics.journal("example.com").note({ kind: "bounce", mailId: "example-com-emails/1" as MailId, result: "awaited" });
+  metrics.journal("example.com").note({ kind: "bounce", mailId: "example-com-emails/1" as MailId, result: "rewritten" });
+  const text = await metrics.registry.metrics();
+  expect(text.match(/sesame_retries_total\{.*/g)).toEqual(['sesame_retries_total{domain="example.com",reason="awaited"} 1']);
+  expect(text).toContain('sesame_bounces_total{domain="example.com",result="awaited"} 1');
+});
+
+test("begin() shows a domain whose queue never answers: an alert on the age of the last poll must have something to see", async () => {
+  const metrics = makeMetrics("1.0.0");
+  metrics.begin("example.com");
+  expect(await metrics.registry.metrics()).toContain('sesame_last_poll_timestamp_seconds{domain="example.com"} 0');
+});

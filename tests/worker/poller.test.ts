@@ -1,10 +1,20 @@
 // The poller on fakes: how it asks its queue, and how work begins again after trouble.
 
 import { expect, test } from "bun:test";
-import { type Courier, delayed, type EpochMs, headLimit, type MailQueue, type QueueEntry, type Stop, type Verdict } from "@sesame/core";
+import {
+  type Courier,
+  delayed,
+  type EpochMs,
+  headLimit,
+  type MailQueue,
+  PortError,
+  type QueueEntry,
+  type Stop,
+  type Verdict,
+} from "@sesame/core";
 import { ByteBudget } from "../../apps/worker/budget.ts";
 import { Circuit } from "../../apps/worker/circuit.ts";
-import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { type Metrics, makeMetrics } from "../../apps/worker/metrics.ts";
 import { Poller } from "../../apps/worker/poller.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
@@ -80,14 +90,14 @@ test("a queue that does not wait is asked about once in a second while it is emp
 });
 
 /** A poller alone, on a budget that others share. */
-function bench(queue: MailQueue, most: number) {
+function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0")) {
   const [timers, world, stop] = [new FakeTimers(), new World(), { stopped: false }];
   const budget = new ByteBudget({ most, patienceMs: 5000, timers });
   const circuit = new Circuit({ probe: async () => null, timers, changed: () => {} });
   const way = { ...world.way, courier: world.courier, worker: "worker-example.com" };
   const poller = new Poller(
     {
-      ...{ domain: one, queue, ledger: world.ledger, journal: { note: () => {} }, metrics: makeMetrics("0"), way },
+      ...{ domain: one, queue, ledger: world.ledger, journal: { note: () => {} }, metrics, way },
       ...{ concurrency: 4, visibilitySeconds: 120, budget, sends: budget, circuit, timers },
     },
     stop,
@@ -220,4 +230,26 @@ test("a fleet that ends waits for no mail that waits for room", async () => {
   await world.pass(1);
   await ending;
   expect([inner.sent.length, world.queue.bodies.length, world.timers.pending]).toEqual([3, 1, 0]);
+});
+
+test("retries_total counts a mail that goes back because a port failed, and one that found no room", async () => {
+  const metrics = makeMetrics("0");
+  const world = new World({ metrics });
+  world.ledger.claim = async () => {
+    throw new PortError("Ledger", "claim", "Cannot claim as AWS must be reachable: current value is ECONNREFUSED");
+  };
+  world.put();
+  world.fleet.start();
+  await world.pass(1);
+  await world.end();
+  const { queue } = scriptedQueue([entryOf(world.queue.bodies[0] ?? "", 1)]);
+  const { budget, pass, end } = bench(queue, headLimit, metrics);
+  void budget.take(headLimit);
+  await pass(10);
+  await end();
+  const retries = (await metrics.registry.metrics()).match(/sesame_retries_total\{.*/g);
+  expect(retries).toEqual([
+    'sesame_retries_total{domain="example.com",reason="port-error"} 1',
+    'sesame_retries_total{domain="example.com",reason="no-room"} 1',
+  ]);
 });

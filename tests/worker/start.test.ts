@@ -42,8 +42,9 @@ async function start(endpointPort: number, env: Readonly<Record<string, string>>
   return worker;
 }
 
+/** Before a worker has started it asks for each table, and an AWS that is mute costs it the deadline of that call. */
 async function until(isSo: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000 && !isSo(); i++) await Bun.sleep(10);
+  for (const began = performance.now(); !isSo() && performance.now() - began < 45_000; ) await Bun.sleep(10);
   expect(isSo()).toBe(true);
 }
 
@@ -54,15 +55,19 @@ test("F88 a port that another program has ends the start with one clear line, an
   for (const name of ["METRICS_PORT", "HEALTH_PORT"]) {
     const worker = await start(closedPort, { [name]: String(port) });
     expect(await worker.exited).toBe(2);
-    expect(worker.other.join()).toMatch(/^Cannot serve health and metrics as/);
+    expect(worker.other).toEqual([
+      `Cannot serve on 127.0.0.1 as ${name} must be free: current value is ${port}, which another program has`,
+    ]);
   }
-}, 30_000);
+}, 60_000);
 
 test("an address that is not this machine's ends the start with one clear line, and the process", async () => {
   const worker = await start(closedPort, { HTTP_HOST: "192.0.2.1" });
   expect(await worker.exited).toBe(2);
-  expect(worker.other.join()).toMatch(/^Cannot serve health and metrics as HTTP_HOST/);
-}, 30_000);
+  expect(worker.other.join()).toMatch(
+    /^Cannot serve on port \d+ as HTTP_HOST must be an address of this machine: current value is "192\.0\.2\.1"/,
+  );
+}, 60_000);
 
 test("SIGTERM ends the start while it waits for AWS, and nothing is received any more", async () => {
   const aws = await muteServer();
@@ -73,7 +78,7 @@ test("SIGTERM ends the start while it waits for AWS, and nothing is received any
   expect(await worker.exited).toBe(0);
   expect(performance.now() - began).toBeLessThan(3000);
   expect(worker.lines.map(({ event }) => event)).toEqual(["stopped"]);
-}, 30_000);
+}, 60_000);
 
 test("without the ledger's table nothing starts: each receive would bring a mail nearer to the dead-letter queue", async () => {
   const cloud = await Cloud.start({ domains: ["example.com"] });
@@ -93,7 +98,7 @@ test("F40 a second signal ends the process at once", async () => {
   await until(() => worker.linesOf("stopping").length === 1);
   worker.kill("SIGINT");
   expect(await worker.exited).toBe(1);
-}, 30_000);
+}, 60_000);
 
 test("F40 a closed standard output ends the worker in order", async () => {
   const { healthPort, ...worker } = await startPlain();

@@ -12,8 +12,7 @@ import {
   upperCaseKeys,
 } from "@sesame/aws-adapters";
 import type { Domain } from "@sesame/core";
-import { type Config, queueName } from "../config.ts";
-import { objectPattern } from "../mail-objects.ts";
+import { type Config, forDomain } from "../config.ts";
 import { type Finding, fine, looked, trouble, warning } from "./finding.ts";
 
 const day = 86_400;
@@ -38,7 +37,7 @@ export function checkClock({ clock }: AwsClients): readonly Finding[] {
 }
 
 export function checkQueue(domain: Domain, config: Config, { sqs, sqsPoll, clock }: AwsClients): Promise<readonly Finding[]> {
-  const name = queueName(config.QUEUE_NAME, domain);
+  const name = forDomain(config.QUEUE_NAME, domain);
   const subject = `queue ${name}`;
   const mend = `create it, subscribe it to the topic of the receipt rule, and allow sqs:ReceiveMessage, DeleteMessage, ChangeMessageVisibility, GetQueueUrl, GetQueueAttributes`;
   return looked(subject, mend, async () => {
@@ -85,7 +84,7 @@ function deadLetters(subject: string, { deadLetter, retentionSeconds }: QueueDes
 }
 
 export function checkBucket(domain: Domain, config: Config, { s3, clock }: AwsClients): Promise<readonly Finding[]> {
-  const [bucket = ""] = objectPattern(config.MAIL_OBJECTS, domain).split("/");
+  const [bucket = ""] = forDomain(config.MAIL_OBJECTS, domain).split("/");
   if (/[*?[{!(]/.test(bucket) || bucket === "")
     return Promise.resolve([
       warning(`bucket of ${domain}`, "MAIL_OBJECTS names no bucket, so a notice may name any", "set MAIL_OBJECTS to bucket/prefix/**"),

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import type { Domain } from "@sesame/core";
 import { askRelay, defaultEhloName, type SmtpCourier, type SmtpTarget } from "@sesame/smtp";
 import type { Config } from "../config.ts";
+import { targetsOf } from "../mail-server.ts";
 import { type Finding, fine, trouble, warning } from "./finding.ts";
 
 const atOnce = 5;
@@ -12,11 +13,10 @@ const sesLimit = 40 * 1024 * 1024; // SES Developer Guide, "Service quotas"
 type Port = Readonly<{ route: "mailbox" | "internal"; target: SmtpTarget }>;
 
 export function portsOf(config: Config): readonly Port[] {
-  const host = config.SMTP_HOST ?? "localhost";
-  const protocol = config.DELIVERY;
+  const { mailbox, internal } = targetsOf(config, config.SMTP_HOST ?? "localhost");
   return [
-    { route: "mailbox", target: { host, port: config.SMTP_PORT ?? (protocol === "lmtp" ? 24 : 25), protocol } },
-    { route: "internal", target: { host, port: config.INTERNAL_SMTP_PORT, protocol: "smtp" } },
+    { route: "mailbox", target: mailbox },
+    { route: "internal", target: internal },
   ];
 }
 

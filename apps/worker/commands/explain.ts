@@ -1,7 +1,6 @@
 // sesame explain: the plan for one mail and the reason of each decision, or thousands of cases in one process. It runs
 // the very functions of the worker and sends nothing.
 
-import { readFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { err, fromBase64, ok, plan, quote, type Result } from "@sesame/core";
 import { z } from "zod";
@@ -9,6 +8,7 @@ import { planJson } from "../explanation/plan-json.ts";
 import { explainText } from "../explanation/plan-text.ts";
 import { decodeFacts, unknownFacts } from "../facts.ts";
 import { linesOf } from "../lines.ts";
+import { readNamed } from "./named-file.ts";
 
 /** Where one explanation goes, and what is wrong with the question. */
 export type ExplainStreams = Readonly<{ out: Writable; problems: Writable }>;
@@ -36,20 +36,11 @@ export async function explainOne(
 }
 
 async function readCaseFiles(mailPath: string, factsPath: string): Promise<Result<Readonly<{ mail: Uint8Array; facts: unknown }>>> {
-  const [mail, text] = [await readAny(mailPath, "mail"), await readAny(factsPath, "facts")];
+  const [mail, text] = [await readNamed(mailPath, "mail"), await readNamed(factsPath, "facts")];
   if (!mail.ok) return mail;
   if (!text.ok) return text;
   const facts = parseJson(new TextDecoder().decode(text.value), factsPath);
   return facts.ok ? ok({ mail: mail.value, facts: facts.value }) : facts;
-}
-
-async function readAny(path: string, what: string): Promise<Result<Uint8Array>> {
-  try {
-    return ok(new Uint8Array(await readFile(path)));
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? ` (${error.code})` : "";
-    return err(`Cannot read the ${what} as a readable file must be named: current value is ${quote(path)}${code}`);
-  }
 }
 
 function parseJson(text: string, path: string): Result<unknown> {
@@ -88,9 +79,9 @@ export async function explainCase(line: string): Promise<Record<string, unknown>
 function readCase(line: string): Result<z.infer<typeof caseShape>> {
   try {
     const parsed = caseShape.safeParse(JSON.parse(line));
-    if (parsed.success) return { ok: true, value: parsed.data };
-    return { ok: false, error: "Cannot explain a case as it must hold id, mail and facts: current value lacks one of them" };
+    if (parsed.success) return ok(parsed.data);
+    return err("Cannot explain a case as it must hold id, mail and facts: current value lacks one of them");
   } catch {
-    return { ok: false, error: "Cannot explain a case as each line must be JSON: current value is no JSON" };
+    return err("Cannot explain a case as each line must be JSON: current value is no JSON");
   }
 }

@@ -4,16 +4,17 @@
 import {
   addressKey,
   decodeRules,
+  type EpochMs,
   err,
   indexBlocklist,
   ok,
   parseAddress,
   parseDomain,
-  quote,
   type Result,
   type RuleBook,
   type RuleTable,
 } from "@sesame/core";
+import { instant } from "../explanation/times.ts";
 
 /** Attributes of an out-of-office rule and of forwards, as the command line gives them. */
 export type RuleOptions = Readonly<{
@@ -23,7 +24,8 @@ export type RuleOptions = Readonly<{
   start?: string;
   end?: string;
   timezone?: string;
-  forward?: readonly string[];
+  /** `false`: none any more. */
+  forward?: readonly string[] | false;
   off?: boolean;
 }>;
 
@@ -37,28 +39,54 @@ export function tableKey(text: string): Result<string> {
   return address.ok ? ok(addressKey(address.value)) : address;
 }
 
-/** Merges options into a row and checks it. */
+/** Merges options into a row and checks it. An empty text takes its attribute away. */
 export function ruleRow(stored: unknown, options: RuleOptions): Result<Record<string, unknown>> {
   const before = typeof stored === "object" && stored !== null ? stored : {};
-  const row: Record<string, unknown> = {
+  const merged: Record<string, unknown> = {
     ...before,
+    ...(options.html && { ooo_content_type: "html" }),
     ...(options.ooo !== undefined && { ooo_active: true, ooo_message: options.ooo, ooo_content_type: options.html ? "html" : "text" }),
     ...(options.off && { ooo_active: false }),
     ...(options.oooSubject !== undefined && { ooo_subject: options.oooSubject }),
     ...(options.start !== undefined && { ooo_start: options.start }),
     ...(options.end !== undefined && { ooo_end: options.end }),
     ...(options.timezone !== undefined && { ooo_timezone: options.timezone }),
-    ...(options.forward !== undefined && { forwards: options.forward }),
+    ...(options.forward !== undefined && { forwards: options.forward || [] }),
   };
-  if (Object.keys(row).length === 0) return err("Cannot set a rule as --ooo, --off or --forward is needed: current value is none");
+  const row = Object.fromEntries(Object.entries(merged).filter(([name, value]) => !mayBeTakenAway.has(name) || !isEmpty(value)));
+  if (Object.keys(merged).length === 0) return err("Cannot set a rule as --ooo, --off or --forward is needed: current value is none");
   const { errors } = decodeRules(row);
   return errors.length > 0 ? err(errors.join("\n")) : ok(row);
+}
+
+const mayBeTakenAway: ReadonlySet<string> = new Set(["ooo_subject", "ooo_start", "ooo_end", "ooo_timezone", "forwards"]);
+
+function isEmpty(value: unknown): boolean {
+  return value === "" || (Array.isArray(value) && value.length === 0);
+}
+
+/** What a row does not do although it looks as if it did. */
+export function ruleNotes(key: string, row: Readonly<Record<string, unknown>>, now: EpochMs): readonly string[] {
+  const { reply, forwards } = decodeRules(row);
+  const notes: string[] = [];
+  if (reply === null && Object.keys(row).some((name) => name.startsWith("ooo_") && name !== "ooo_active"))
+    notes.push("no reply is sent: --ooo switches it on");
+  if (reply?.until && reply.until <= now)
+    notes.push(`no reply is sent any more since ${instant(reply.until)}: give another --end, or --end "" for none`);
+  if (reply?.from && reply.from > now) notes.push(`replies begin at ${instant(reply.from)}`);
+  if (forwards.some((target) => addressKey(target) === key)) notes.push(`no mail is forwarded from ${key} to itself`);
+  return notes;
 }
 
 /** Checks patterns; one that can match nobody is refused with the spelling that was meant. */
 export function patternRow(patterns: readonly string[]): Result<Record<string, unknown>> {
   const warnings = indexBlocklist([{ key: "", patterns }]).warnings.filter(({ kind }) => kind !== "broad"); // that may be meant
   return warnings.length > 0 ? err(warnings.map(({ text }) => text).join("\n")) : ok({ blocked_patterns: patterns });
+}
+
+/** A pattern that blocks everybody may be meant. */
+export function patternNotes(row: Readonly<Record<string, unknown>>): readonly string[] {
+  return indexBlocklist([{ key: "", patterns: row["blocked_patterns"] }]).warnings.map(({ text }) => text);
 }
 
 /** Runs one of the four verbs on a table. Returns the exit code. */
@@ -73,7 +101,7 @@ export async function editTable(book: RuleBook, table: RuleTable, verb: Verb): P
   const key = tableKey(verb.address);
   if (!key.ok) return fail(key.error);
   const stored = await book.show(table, key.value);
-  const missing = `Cannot find ${key.value} in ${table} as it must have a row: current value is ${quote(stored)}`;
+  const missing = `Cannot find ${key.value} in ${table} as it must have a row: current value is none`;
   if (verb.kind === "remove") return (await book.remove(table, key.value)) ? 0 : fail(missing);
   if (verb.kind === "show") {
     if (stored === null) return fail(missing);
@@ -84,15 +112,18 @@ export async function editTable(book: RuleBook, table: RuleTable, verb: Verb): P
   if (!row.ok) return fail(row.error);
   await book.set(table, key.value, row.value);
   print(row.value);
+  for (const note of verb.notes(key.value, row.value)) process.stderr.write(`Note: ${note}\n`);
   return 0;
 }
+
+type Row = Readonly<Record<string, unknown>>;
 
 /** What to do with a table. */
 export type Verb =
   | { readonly kind: "list" }
   | { readonly kind: "show"; readonly address: string }
   | { readonly kind: "remove"; readonly address: string }
-  | { readonly kind: "set"; readonly address: string; row(stored: unknown): Result<Record<string, unknown>> };
+  | { readonly kind: "set"; readonly address: string; row(stored: unknown): Result<Row>; notes(key: string, row: Row): readonly string[] };
 
 function fail(text: string): number {
   process.stderr.write(`${text}\n`);

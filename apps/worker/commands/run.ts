@@ -5,11 +5,9 @@ import { decodeConfig } from "../config.ts";
 import { armTrap, decodeKillOrder, trapPorts } from "../kill-point.ts";
 import { makeLogger } from "../log.ts";
 import { redactor } from "../secrets.ts";
-import { openService } from "../service.ts";
-import { signalled } from "../signals.ts";
+import { endAt, openService } from "../service.ts";
+import { exitSoon, signalled } from "../signals.ts";
 import { version } from "../version.ts";
-
-const lastWordsMs = 1000;
 
 /** Runs until a signal. Returns the exit code: 0 after an end in order, 1 where mails were still in work, 2 for a wrong configuration. */
 export async function runWorker(): Promise<number> {
@@ -19,7 +17,7 @@ export async function runWorker(): Promise<number> {
     for (const each of [config, killOrder]) if (!each.ok) process.stderr.write(`${each.error}\n`);
     return 2;
   }
-  const { DOMAINS, SHUTDOWN_SECONDS, LOG_LEVEL } = config.value;
+  const { DOMAINS, LOG_LEVEL } = config.value;
   const logger = makeLogger(LOG_LEVEL, redactor(process.env));
   const ending = signalled();
   const trap = killOrder.value && armTrap(killOrder.value, logger);
@@ -36,20 +34,7 @@ export async function runWorker(): Promise<number> {
     process.stderr.write(`${service.error}\n`);
     return exitSoon(2);
   }
-  const { healthPort, metricsPort, end } = service.value;
+  const { healthPort, metricsPort } = service.value;
   logger.info({ event: "started", version, domains: DOMAINS, healthPort, metricsPort }, "started");
-  const signal = await ending;
-  logger.info({ event: "stopping", signal, graceSeconds: SHUTDOWN_SECONDS }, "stopping");
-  const began = performance.now();
-  const ended = await end(SHUTDOWN_SECONDS);
-  const seconds = (performance.now() - began) / 1000;
-  if (ended) logger.info({ event: "stopped", seconds }, "stopped");
-  else logger.error({ event: "stopped-in-work", seconds }, "stopped with mails in work: they may be delivered more than once");
-  return exitSoon(ended ? 0 : 1);
-}
-
-/** What nobody waits for any more must not keep the process; but the log must have time to leave it. */
-function exitSoon(code: number): number {
-  setTimeout(() => process.exit(code), lastWordsMs).unref();
-  return code;
+  return exitSoon(await endAt(ending, service.value, config.value, logger));
 }

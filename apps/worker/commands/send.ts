@@ -1,38 +1,54 @@
-// sesame send: hands one mail to the front door over SMTP, a file as it is or a line of text. For trying Sesame out.
+// sesame send: hands one mail to the front door over SMTP, a file or a text. For trying Sesame out. Line ends become CRLF,
+// as SMTP has them; all other octets of a file leave as they are.
 
-import { readFile } from "node:fs/promises";
 import {
   type Address,
   type EpochMs,
+  err,
   type FieldValue,
   mailboxesOf,
   mailDate,
+  ok,
   openMail,
   parseAddress,
+  quote,
   type Result,
   safeText,
   writeBlock,
 } from "@sesame/core";
 import nodemailer from "nodemailer";
+import { readNamed } from "./named-file.ts";
 
 export type SendOptions = Readonly<{ from?: string; to?: readonly string[]; subject?: string; text?: string; host: string; port: number }>;
 
-/** Sends a file, or a mail made of the options. Returns the exit code. */
+/** Sends a file, or a mail made of the options. Returns the exit code: 1 where it was not taken, 2 where it cannot be sent. */
 export async function send(file: string | undefined, options: SendOptions): Promise<number> {
-  const mail = file === undefined ? compose(options) : { ok: true as const, value: await readFile(file) };
-  if (!mail.ok) return fail(mail.error);
-  const envelope = envelopeOf(mail.value, options);
-  if (!envelope.ok) return fail(envelope.error);
-  const transport = nodemailer.createTransport({ host: options.host, port: options.port, secure: false, ignoreTLS: true });
-  const sent = await transport.sendMail({ envelope: envelope.value, raw: Buffer.from(mail.value) });
-  transport.close();
-  process.stdout.write(`${sent.response}\n`);
-  return sent.rejected.length > 0 ? 1 : 0;
+  const mail = file === undefined ? compose(options) : await readNamed(file, "mail");
+  const envelope = mail.ok ? envelopeOf(mail.value, options) : mail;
+  if (!mail.ok || !envelope.ok) return fail(2, envelope.ok ? "" : envelope.error);
+  const { host, port } = options;
+  const transport = nodemailer.createTransport({ host, port, secure: false, ignoreTLS: true });
+  try {
+    const { response, rejectedErrors = [] } = await transport.sendMail({ envelope: envelope.value, raw: Buffer.from(mail.value) });
+    process.stdout.write(`${response}\n`);
+    return rejectedErrors.length === 0 ? 0 : fail(1, rejectedErrors.map(({ message }) => message).join("\n"));
+  } catch (error) {
+    return fail(1, notSent(error, `${host}:${port}`));
+  } finally {
+    transport.close();
+  }
 }
 
-function fail(text: string): number {
+function fail(code: 1 | 2, text: string): number {
   process.stderr.write(`${text}\n`);
-  return 2;
+  return code;
+}
+
+/** What the front door said, or that there is none. */
+function notSent(error: unknown, at: string): string {
+  const { message = String(error), response } = error as { message?: string; response?: string };
+  if (response !== undefined) return `Cannot send the mail as ${at} must take it: current value is ${response}`;
+  return `Cannot send the mail as sesame local must run at ${at}: current value is ${message}`;
 }
 
 type Envelope = { from: string; to: string[] };
@@ -40,32 +56,30 @@ type Envelope = { from: string; to: string[] };
 /** From the options, else from the header. Addresses are parsed, so no control character reaches the socket. */
 function envelopeOf(octets: Uint8Array, { from, to = [] }: SendOptions): Result<Envelope> {
   const mail = openMail(octets, octets.length);
-  const recipients =
-    to.length > 0 ? parseAll(to) : { ok: true as const, value: mailboxesOf(mail, "To", "Cc").map(({ address }) => address) };
+  const recipients = to.length > 0 ? parseAll(to) : ok(mailboxesOf(mail, "To", "Cc").map(({ address }) => address));
   if (!recipients.ok) return recipients;
-  if (recipients.value.length === 0) return { ok: false, error: 'Cannot send a mail as it needs --to or a To field: current value is ""' };
-  const sender =
-    from === undefined || from === ""
-      ? {
-          ok: true as const,
-          value: mailboxesOf(mail, "From")
-            .slice(0, 1)
-            .map(({ address }) => address),
-        }
-      : parseAll([from]);
-  if (!sender.ok) return sender;
-  return { ok: true, value: { from: from === "" || from === "<>" ? "" : (sender.value[0] ?? ""), to: recipients.value } };
+  if (recipients.value.length === 0) return err('Cannot send a mail as it needs --to or a To field: current value is ""');
+  const senders = from ? parseAll([from]) : ok(mailboxesOf(mail, "From").map(({ address }) => address));
+  if (!senders.ok) return senders;
+  return ok({ from: isNullPath(from) ? "" : (senders.value[0] ?? ""), to: recipients.value });
 }
 
+function isNullPath(from: string | undefined): boolean {
+  return from === "" || from === "<>";
+}
+
+/** Addresses as the front door takes them: it offers no SMTPUTF8. */
 function parseAll(texts: readonly string[]): Result<Address[]> {
   const found: Address[] = [];
   for (const text of texts) {
     if (text === "<>") continue;
     const parsed = parseAddress(text);
     if (!parsed.ok) return parsed;
+    if (!/^[\x20-\x7e]*$/.test(parsed.value))
+      return err(`Cannot send a mail as an address must be ASCII, a domain as xn--…: current value is ${quote(text)}`);
     found.push(parsed.value);
   }
-  return { ok: true, value: found };
+  return ok(found);
 }
 
 function compose({
@@ -74,7 +88,7 @@ function compose({
   subject = "Hello",
   text = "Hello from sesame send.",
 }: SendOptions): Result<Uint8Array> {
-  const addresses = parseAll([from === "" || from === "<>" ? "you@remote.test" : from, ...to]);
+  const addresses = parseAll([isNullPath(from) ? "you@remote.test" : from, ...to]);
   if (!addresses.ok) return addresses;
   const [sender = "", ...recipients] = addresses.value;
   const field = (name: string, kind: FieldValue["kind"], value: string) => ({ name, value: { kind, text: value } });
@@ -88,5 +102,5 @@ function compose({
     field("Content-Type", "structured", "text/plain; charset=utf-8"),
     field("Content-Transfer-Encoding", "structured", "8bit"),
   ]);
-  return { ok: true, value: Buffer.concat([head, Buffer.from(`${text}\r\n`)]) };
+  return ok(Buffer.concat([head, Buffer.from(`${text.replace(/\r?\n/g, "\r\n")}\r\n`)]));
 }

@@ -86,12 +86,11 @@ function replyLines({ rememberAs, rememberUntil, when }: Reply, { row }: Serve, 
 }
 
 function forwardLines({ to, notice }: Forward, { row }: Serve, facts: Facts): readonly Line[] {
-  const command = row === null ? null : unforwardCommand(row, to, facts);
   const instead = notice === null ? null : noticeSentences[notice];
   return [
     ...(instead === null ? [] : [detail("instead", `${notice}: ${instead.why}`), detail("to change", instead.change)]),
     detail("rule", `forwards of the row ${row}`),
-    ...(command === null ? [] : [detail("off by", command, true)]),
+    ...(row === null ? [] : [detail("off by", unforwardCommand(row, to, facts), true)]),
   ];
 }
 

@@ -17,6 +17,7 @@ import {
   sendersOf,
   tableKeys,
 } from "@sesame/core";
+import { shellWord } from "../shell-word.ts";
 import type { Line } from "./text-lines.ts";
 
 type Block = Extract<Course, { readonly kind: "block" }>;
@@ -94,13 +95,11 @@ export function offCommand(row: string): string {
   return `sesame rules set ${shellWord(row)} --off`;
 }
 
-/** The command that takes one target out of the forwards of a row; `null` where none does just that. */
-export function unforwardCommand(row: string, target: Address, facts: Facts): string | null {
-  const stored = facts.rows.rules.get(row);
-  const others = decodeRules(stored).forwards.filter((address) => !sameAddress(address, target));
-  if (others.length > 0) return `sesame rules set ${shellWord(row)} --forward ${others.map(shellWord).join(" ")}`;
-  const holdsMore = Object.keys(stored ?? {}).some((name) => name.startsWith("ooo_"));
-  return holdsMore ? null : `sesame rules remove ${shellWord(row)}`;
+/** The command that takes one target out of the forwards of a row. */
+export function unforwardCommand(row: string, target: Address, facts: Facts): string {
+  const others = decodeRules(facts.rows.rules.get(row)).forwards.filter((address) => !sameAddress(address, target));
+  const kept = others.length > 0 ? `--forward ${others.map(shellWord).join(" ")}` : "--no-forward";
+  return `sesame rules set ${shellWord(row)} ${kept}`;
 }
 
 /** Keys of given rows under which no worker ever looks, with the key that was meant. */
@@ -119,9 +118,4 @@ function keyFor(key: string): string | null {
   }
   const address = parseAddress(key);
   return address.ok ? (tableKeys(address.value)[0] ?? null) : null;
-}
-
-/** A word as a shell takes it. */
-function shellWord(text: string): string {
-  return /^[A-Za-z0-9_.,:@%+=/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -17,10 +17,18 @@ const held = new Set<string>();
 const attempts = 20;
 const pauseMs = 25; // between making the file and writing into it a holder's lock is empty for a moment
 
-/** Locks a data folder, and makes it where there is none. */
+/** Locks a data folder, and makes it where there is none. The error says why it cannot be used. */
 export async function lockData(folder: string): Promise<Result<DataLock>> {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, "sesame.lock");
+  try {
+    await mkdir(folder, { recursive: true });
+    return await lockFile(folder, join(folder, "sesame.lock"));
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    return err(`Cannot use "${folder}" as data folder as this user must be able to write in it: current value is ${said}`);
+  }
+}
+
+async function lockFile(folder: string, path: string): Promise<Result<DataLock>> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     if (tryCreate(path)) return ok({ release: () => release(path) });
     const text = readLock(path);

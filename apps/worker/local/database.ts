@@ -1,11 +1,13 @@
 // Database: the one SQLite file of a data folder: queues, users' tables, ledger and outbound table.
 // A commit is on the disk when it returns (WAL with synchronous=FULL), because a 250 of the front door rests on it.
 
-import { Database } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
+import { Database, SQLiteError } from "bun:sqlite";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { err, ok, type Result } from "@sesame/core";
 
 const version = 1;
+const fileName = "sesame.sqlite";
 
 // Rows of the users' tables and of the outbound table are JSON: they are decoded in the core, and strictly.
 const schema = `
@@ -36,7 +38,27 @@ const schema = `
 /** Opens the database of a data folder, and makes it where there is none. Throws when it cannot be used. */
 export function openDatabase(folder: string): Database {
   mkdirSync(folder, { recursive: true });
-  const database = new Database(join(folder, "sesame.sqlite"), { create: true, strict: true });
+  const path = join(folder, fileName);
+  try {
+    return openFile(path);
+  } catch (error) {
+    if (!(error instanceof SQLiteError)) throw error;
+    throw new Error(`Cannot open "${path}" as it must be a database of Sesame that can be written: current value is ${error.message}`);
+  }
+}
+
+/**
+ * The database of a data folder in which `sesame local` has run. Elsewhere a row would be written for nobody: who forgot
+ * `--aws` must hear of it.
+ */
+export function openTables(folder: string): Result<Database> {
+  if (existsSync(join(folder, fileName))) return ok(openDatabase(folder));
+  const rule = "sesame local must have run in this data folder, and the tables of sesame run need --aws";
+  return err(`Cannot open the tables as ${rule}: current value is "${folder}", which has no ${fileName}`);
+}
+
+function openFile(path: string): Database {
+  const database = new Database(path, { create: true, strict: true });
   try {
     // First, since the pragmas below may already have to wait for another process.
     database.run("PRAGMA busy_timeout = 5000");

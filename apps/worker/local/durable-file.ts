@@ -2,7 +2,7 @@
 // The order is always the same: write a temporary file, sync it, give it its name, sync the folder that holds the name.
 
 import { randomUUID } from "node:crypto";
-import { copyFile, type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, copyFile, type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode } from "./trouble.ts";
 
@@ -96,4 +96,15 @@ export async function removeDurably(path: string): Promise<void> {
   await syncFolder(dirname(path)).catch((error: unknown) => {
     if (!hasCode(error, "ENOENT")) throw error;
   });
+}
+
+/** Whether there is such a file. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
 }

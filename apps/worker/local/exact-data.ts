@@ -9,7 +9,8 @@ export type Connection = {
 };
 
 const [lf, cr, dot] = [10, 13, 46];
-const dataStart = { position: 0, beforeLast: cr, last: lf }; // mail data begin after the CRLF of a command
+type Seen = Readonly<{ position: number; beforeLast: number | undefined; last: number | undefined }>;
+const dataStart: Seen = { position: 0, beforeLast: cr, last: lf }; // mail data begin after the CRLF of a command
 
 /** Mends one connection, before its first command. */
 export function makeExact(connection: Connection): void {
@@ -23,21 +24,23 @@ export function makeExact(connection: Connection): void {
  */
 function keepDotsAfterBareLf(parser: Connection["_parser"]): void {
   const write = parser._write.bind(parser);
-  let data = dataStart;
+  let seen = dataStart;
   parser._write = (chunk, encoding, next) => {
     if (!parser._dataMode) {
-      data = dataStart;
+      seen = dataStart;
       return write(chunk, encoding, next);
     }
+    const octetAt = (at: number) => (at >= 0 ? chunk[at] : at === -1 ? seen.last : seen.beforeLast);
     const pieces: Uint8Array[] = [];
     let from = 0;
-    for (const [at, octet] of chunk.entries()) {
-      if (octet === dot && data.last === lf && data.beforeLast !== cr && data.position > 1) {
-        pieces.push(chunk.subarray(from, at), Uint8Array.of(dot));
-        from = at;
-      }
-      data = { position: data.position + 1, beforeLast: data.last, last: octet };
+    for (let at = chunk.indexOf(dot); at >= 0; at = chunk.indexOf(dot, at + 1)) {
+      const isBare = octetAt(at - 1) === lf && octetAt(at - 2) !== cr;
+      if (!isBare || seen.position + at <= 1) continue;
+      pieces.push(chunk.subarray(from, at), Uint8Array.of(dot));
+      from = at;
     }
+    const { length } = chunk;
+    seen = { position: seen.position + length, beforeLast: octetAt(length - 2), last: octetAt(length - 1) };
     write(pieces.length === 0 ? chunk : Buffer.concat([...pieces, chunk.subarray(from)]), encoding, next);
   };
 }

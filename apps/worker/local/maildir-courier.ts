@@ -16,9 +16,9 @@ import {
   type Route,
   type Verdict,
 } from "@sesame/core";
-import { ensureFolder, moveIntoPlace, writeTemporary } from "./durable-file.ts";
+import { ensureFolder, exists, moveIntoPlace, writeTemporary } from "./durable-file.ts";
 import { safeName } from "./safe-name.ts";
-import { hasCode, portCall } from "./trouble.ts";
+import { portCall } from "./trouble.ts";
 
 /** Mailboxes in the data folder. Anybody has one. */
 export class MaildirCourier implements Courier {
@@ -86,16 +86,9 @@ async function* octetsOf({ pieces, rest }: Content): AsyncGenerator<Uint8Array> 
   if (rest) yield* rest();
 }
 
+/** Nobody renames a mail within new/, so that a folder of many unread mails need not be listed. */
 async function contains(folder: string, name: string): Promise<boolean> {
-  const names = await Promise.all(["new", "cur"].map((part) => list(join(folder, part))));
-  return names.flat().some((found) => found === name || found.startsWith(`${name}:`)); // `:2,` and flags follow in cur/
-}
-
-async function list(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
+  if (await exists(join(folder, "new", name))) return true;
+  const read = await readdir(join(folder, "cur"));
+  return read.some((found) => found === name || found.startsWith(`${name}:`)); // `:2,` and flags follow in cur/
 }

@@ -3,7 +3,6 @@
 // through the mail server. Names come from mail and effect, so a repeated send is the same file.
 
 import { createHash } from "node:crypto";
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Address,
@@ -16,9 +15,9 @@ import {
   type Route,
   type Verdict,
 } from "@sesame/core";
-import { moveIntoPlace, writeDurably } from "./durable-file.ts";
+import { exists, moveIntoPlace, writeDurably } from "./durable-file.ts";
 import { consignmentName, type MaildirCourier, writeContent } from "./maildir-courier.ts";
-import { hasCode, portCall } from "./trouble.ts";
+import { portCall } from "./trouble.ts";
 
 export type OutboxCourierOptions = Readonly<{
   /** The data folder. */
@@ -74,14 +73,4 @@ function sesIdOf(name: string): string {
   const hash = createHash("sha256").update(name).digest("hex");
   const parts = [hash.slice(4, 16), hash.slice(16, 24), hash.slice(24, 28), hash.slice(28, 32), hash.slice(32, 36), hash.slice(36, 48)];
   return `0100${parts[0]}-${parts.slice(1).join("-")}-000000`;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return false;
-    throw error;
-  }
 }

@@ -50,11 +50,24 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     inWork: new Set<MailId>(),
     mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
   };
+  const forgetting = setInterval(() => forgetQuietly(ledger), hourMs);
   const close = async () => {
+    clearInterval(forgetting);
     await server?.close();
     database.close();
   };
   return { database, store, ledger, queues, way, courier: couriers(config, folder, server), ...serverPorts(server), close };
+}
+
+const hourMs = 3_600_000;
+
+/** A disk that is full just now is no reason to end: the next hour tries again. */
+function forgetQuietly(ledger: SqliteLedger): void {
+  try {
+    ledger.forget();
+  } catch {
+    // mails are still carried, and what they need of the ledger says aloud what is wrong
+  }
 }
 
 const noSessions = { idle: 0, busy: 0 };

@@ -1,0 +1,85 @@
+// The reply memory of DynamoLedger under every fate: mails of one sender to one recipient, whose claims interleave in any
+// order, whose requests and answers are lost, and who give back what they did not send.
+
+import { expect, test } from "bun:test";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoLedger } from "@sesame/aws-adapters";
+import type { ReplyRow } from "@sesame/core";
+import { ConfiguredRetryStrategy } from "@smithy/core/retry";
+import fc from "fast-check";
+import { key, mailId } from "../contracts/samples.ts";
+import { ConditionalTable, type Fate } from "./conditional-table.ts";
+import { ManualAwsClock } from "./dynalite.ts";
+
+const daySeconds = 86_400;
+
+/** Some mails ask at once; `sends` says which of those that may reply do, the others release their claim. */
+type Round = Readonly<{ afterSeconds: number; mails: readonly Readonly<{ mail: number; sends: boolean }>[] }>;
+
+const rounds: fc.Arbitrary<readonly Round[]> = fc.array(
+  fc.record({
+    afterSeconds: fc.constantFrom(0, 0, daySeconds, 7 * daySeconds),
+    mails: fc.uniqueArray(fc.record({ mail: fc.nat({ max: 3 }), sends: fc.boolean() }), { maxLength: 3, selector: ({ mail }) => mail }),
+  }),
+  { minLength: 1, maxLength: 10 },
+);
+const fates = fc.array(
+  fc.oneof(
+    { weight: 2, arbitrary: fc.constant<Fate>("answered") },
+    { weight: 3, arbitrary: fc.constantFrom<Fate>("request lost", "answer lost", "throttled") },
+  ),
+  { maxLength: 60 },
+);
+
+/** What was sent, and until when it counts. */
+type Sent = { mail: number; until: number };
+
+/** `fateOf` says what becomes of the n-th request. */
+async function play(scheduler: fc.Scheduler, plan: readonly Round[], fateOf: (n: number) => Fate): Promise<void> {
+  let [served, undoLost] = [0, false];
+  const table = new ConditionalTable({
+    serve: async ({ UpdateExpression }) => {
+      await scheduler.schedule(Promise.resolve());
+      const fate = fateOf(served++);
+      if (UpdateExpression === undefined && fate !== "answered") undoLost = true;
+      return fate;
+    },
+  });
+  const client = new DynamoDBClient({
+    region: "eu-central-1",
+    endpoint: "http://dynamo.test",
+    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+    retryStrategy: new ConfiguredRetryStrategy(3, () => 0),
+    requestHandler: table.requestHandler,
+  });
+  const clock = new ManualAwsClock();
+  const ledger = new DynamoLedger({ client, clock, owner: "one" });
+  const sent: Sent[] = [];
+  const answer = async (mail: number, sends: boolean) => {
+    const until = clock.now() + 7 * daySeconds * 1000;
+    const sender = key("carol@remote.test");
+    const row = { recipient: key("alice@example.com"), sender, textHash: "hash", mailId: mailId(`bucket/${mail}`), until } as ReplyRow;
+    const claim = await ledger.claimReply(row).catch(() => null);
+    if (claim === "claimed" && sends) {
+      expect(sent.filter((each) => each.until > clock.now())).toEqual([]);
+      sent.push({ mail, until });
+    } else if (claim === "claimed") await ledger.releaseReply(row).catch(() => {});
+    // Where nobody replied and all that was taken back is gone, nobody is said to have replied.
+    else if (claim === "answered" && !undoLost) expect(busy + sent.filter((each) => each.until > clock.now()).length).toBeGreaterThan(0);
+    else if (claim === "in-doubt" && !undoLost) expect(sent.some((each) => each.mail === mail)).toBe(true);
+  };
+  let busy = 0; // others that ask in the same round, and may hold a claim
+  for (const { afterSeconds, mails } of plan) {
+    clock.advance(afterSeconds);
+    busy = mails.length - 1;
+    await scheduler.waitFor(Promise.all(mails.map(({ mail, sends }) => answer(mail, sends))));
+    if (table.broken !== null) throw table.broken;
+  }
+}
+
+test("DynamoLedger lets one reply go out at most, and loses none for an answer that was lost", async () => {
+  const property = fc.asyncProperty(fc.scheduler(), rounds, fates, (scheduler, plan, fate) =>
+    play(scheduler, plan, (n) => fate[n] ?? "answered"),
+  );
+  await fc.assert(property, { numRuns: Number(process.env["RUNS"] ?? 200), seed: Number(process.env["SEED"] ?? 20260101) });
+}, 600_000);

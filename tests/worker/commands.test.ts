@@ -1,0 +1,165 @@
+// The command line as an administrator meets it when something is wrong: each message names what, and what to do.
+
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDatabase } from "../../apps/worker/local/database.ts";
+import { sinkServer } from "../smtp/sink-server.ts";
+
+const main = join(import.meta.dir, "../../apps/worker/main.ts");
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "sesame-commands-"));
+  folders.push(folder);
+  return folder;
+}
+
+async function sesame(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd: string = newFolder()) {
+  const child = Bun.spawn([process.execPath, main, ...args], { cwd, env: { PATH: "/nowhere", ...env }, stdout: "pipe", stderr: "pipe" });
+  const [out, error, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  return { out, error: error.trimEnd(), code };
+}
+
+setDefaultTimeout(60_000); // processes of their own, on a machine that may have other work
+
+const closedPort = "1";
+const bad: readonly [readonly string[], RegExp][] = [
+  [["bogus"], /^error: unknown command 'bogus'/],
+  [["check", "--jsno"], /^error: unknown option '--jsno'/],
+  [["local", "--port", "abc"], /^error: option '--port <port>' argument 'abc' is invalid\. It must be a whole number from 0 to 65535\./],
+  [["local", "--port", "70000"], /argument '70000' is invalid/],
+  [["send", "--port", "25x", "--to", "a@example.com"], /argument '25x' is invalid/],
+  [["send"], /^Cannot send a mail as it needs --to or a To field/],
+  [["send", "--to", "nobody"], /^Cannot read an address as it needs a local part, an @ and a domain: current value is "nobody"/],
+  [
+    ["send", "--to", "ü@example.com"],
+    /^Cannot send a mail as an address must be ASCII, a domain as xn--…: current value is "ü@example.com"/,
+  ],
+  [
+    ["send", "none.eml", "--to", "a@example.com"],
+    /^Cannot read the mail as a readable file must be named: current value is "none\.eml" \(ENOENT/,
+  ],
+  [["explain"], /^Cannot explain as a mail and --facts are needed, or --batch/],
+  [["rules", "set", "a@example.com", "--forward"], /^error: option '--forward <address\.\.\.>' argument missing/],
+  [
+    ["local", "--data", "/dev/null/x"],
+    /^Cannot use "\/dev\/null\/x" as data folder as this user must be able to write in it: current value is ENOTDIR/,
+  ],
+];
+for (const [args, expected] of bad) {
+  test(`sesame ${args.join(" ")} ends with exit code 2 and says what is wrong`, async () => {
+    const { error, code } = await sesame(args);
+    expect(error).toMatch(expected);
+    expect(error).not.toContain("    at "); // no stack
+    expect(code).toBe(2);
+  });
+}
+
+test("sesame send says that nobody listens where the front door should be", async () => {
+  const { error, code } = await sesame(["send", "--port", closedPort, "--to", "a@example.com"]);
+  expect(error).toMatch(/^Cannot send the mail as sesame local must run at 127\.0\.0\.1:1: current value is .*ECONNREFUSED/);
+  expect(code).toBe(1);
+});
+
+test("sesame send gives the answer of a server that refuses all recipients, or some", async () => {
+  const server = await sinkServer({ answer: (line) => (line.includes("<x@") ? "550 5.7.1 Relaying is denied" : null) });
+  const port = String(server.port);
+  const none = await sesame(["send", "--port", port, "--to", "x@foreign.test"]);
+  expect(none).toEqual({
+    out: "",
+    error: `Cannot send the mail as 127.0.0.1:${port} must take it: current value is 550 5.7.1 Relaying is denied`,
+    code: 1,
+  });
+  const some = await sesame(["send", "--port", port, "--to", "x@foreign.test", "a@example.com"]);
+  expect([some.out.slice(0, 3), some.code]).toEqual(["250", 1]);
+  expect(some.error).toContain("550 5.7.1 Relaying is denied");
+  server.close();
+});
+
+test("sesame rules and block make no data folder: who forgot --aws hears of it", async () => {
+  const folder = newFolder();
+  for (const args of [
+    ["rules", "list"],
+    ["rules", "set", "a@example.com", "--ooo", "away"],
+    ["block", "show", "a@example.com"],
+  ]) {
+    const { out, error, code } = await sesame(args, {}, folder);
+    expect(error).toMatch(
+      /^Cannot open the tables as sesame local must have run in this data folder, and the tables of sesame run need --aws/,
+    );
+    expect([out, code, existsSync(join(folder, "sesame-data"))]).toEqual(["", 2, false]);
+  }
+});
+
+test("sesame rules set says in a note what a row does not do, and sets it all the same", async () => {
+  const data = newFolder();
+  openDatabase(data).close();
+  const set = await sesame([
+    "rules",
+    "set",
+    "a@example.com",
+    "--data",
+    data,
+    "--ooo",
+    "away",
+    "--end",
+    "2020-01-01",
+    "--forward",
+    "a@example.com",
+  ]);
+  expect(set.code).toBe(0);
+  expect(set.error.split("\n")).toEqual([
+    expect.stringMatching(/^Note: no reply is sent any more since 2020-01-02 00:00:00 UTC/),
+    "Note: no mail is forwarded from a@example.com to itself",
+  ]);
+  const mended = await sesame(["rules", "set", "a@example.com", "--data", data, "--end", "", "--no-forward"]);
+  expect(mended).toMatchObject({ code: 0, error: "" });
+  expect(JSON.parse(mended.out)).toEqual({ ooo_active: true, ooo_message: "away", ooo_content_type: "text" });
+  expect((await sesame(["block", "set", "a@example.com", "*", "--data", data])).error).toMatch(
+    /^Note: A pattern that matches every sender/,
+  );
+  const missing = await sesame(["rules", "show", "b@example.com", "--data", data]);
+  expect(missing).toEqual({ out: "", error: "Cannot find b@example.com in rules as it must have a row: current value is none", code: 2 });
+});
+
+test("sesame local says which file is no database, and leaves no lock behind", async () => {
+  const data = newFolder();
+  writeFileSync(join(data, "sesame.sqlite"), "this is no database, but a text of more than a hundred octets. ".repeat(20));
+  const { error, code } = await sesame(["local", "--data", data, "--port", "0"]);
+  expect(error).toMatch(/^Cannot open ".*sesame\.sqlite" as it must be a database of Sesame that can be written: current value is /);
+  expect([code, existsSync(join(data, "sesame.lock"))]).toEqual([2, false]);
+});
+
+test("sesame explain --batch ends when its reader has seen enough", async () => {
+  const cases = join(newFolder(), "cases.ndjson");
+  writeFileSync(cases, '{"id":1,"mail":"!","facts":{}}\n'.repeat(20_000));
+  const script = `"${process.execPath}" "${main}" explain --batch < "${cases}" | head -n 1`;
+  const child = Bun.spawn(["bash", "-o", "pipefail", "-c", script], { stdout: "pipe", stderr: "pipe", timeout: 50_000 });
+  const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  expect([out.startsWith('{"id":1,"error":'), error, child.exitCode]).toEqual([true, "", 0]);
+});
+
+test("sesame local says that it stops, and how it ended", async () => {
+  const data = newFolder();
+  const env = { PATH: "/nowhere", HEALTH_PORT: "0", METRICS_PORT: "0" };
+  const child = Bun.spawn([process.execPath, main, "local", "--data", data, "--port", "0"], { env, stdout: "pipe", stderr: "pipe" });
+  let [text, isAsked] = ["", false];
+  for await (const piece of child.stdout) {
+    text += new TextDecoder().decode(piece);
+    if (isAsked || !text.includes("Paste one of these")) continue;
+    isAsked = true;
+    child.kill("SIGINT");
+  }
+  const lines = text
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as { event: string });
+  expect(lines.map(({ event }) => event)).toEqual(["stopping", "stopped"]);
+  expect(await child.exited).toBe(0);
+  expect(existsSync(join(data, "sesame.lock"))).toBe(false);
+});

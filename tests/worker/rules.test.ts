@@ -1,0 +1,73 @@
+// What `sesame rules` and `sesame block` make of options, and what they say of a row that does less than it seems to.
+
+import { expect, test } from "bun:test";
+import type { EpochMs } from "@sesame/core";
+import { patternNotes, patternRow, type RuleOptions, ruleNotes, ruleRow, tableKey } from "../../apps/worker/commands/rules.ts";
+
+const now = Date.parse("2026-01-05T12:00:00Z") as EpochMs;
+const away = { ooo_active: true, ooo_message: "away", ooo_content_type: "text" };
+
+const rows: readonly [string, unknown, RuleOptions, Record<string, unknown> | RegExp][] = [
+  ["a text", null, { ooo: "away" }, away],
+  ["HTML", null, { ooo: "<p>away", html: true }, { ...away, ooo_message: "<p>away", ooo_content_type: "html" }],
+  ["HTML for the text that is there", away, { html: true }, { ...away, ooo_content_type: "html" }],
+  ["an end beside the text that is there", away, { end: "2026-02-01" }, { ...away, ooo_end: "2026-02-01" }],
+  ["no end any more", { ...away, ooo_end: "2026-02-01" }, { end: "" }, away],
+  ["no subject any more", { ...away, ooo_subject: "Away" }, { oooSubject: "" }, away],
+  ["what it does not know as it stands", { note: "", ...away }, { html: false, end: "" }, { note: "", ...away }],
+  ["no reply", away, { off: true }, { ...away, ooo_active: false }],
+  ["forwards, in the place of those before", { forwards: ["a@x.test"] }, { forward: ["b@x.test"] }, { forwards: ["b@x.test"] }],
+  ["no forwards, and the reply stays", { ...away, forwards: ["a@x.test"] }, { forward: false }, away],
+  ["nothing", null, {}, /^Cannot set a rule as --ooo, --off or --forward is needed: current value is none$/],
+  ["an empty text", null, { ooo: "" }, /ooo_message must say something/],
+  ["a time zone that is none", null, { ooo: "away", timezone: "CEST+1" }, /ooo_timezone must be an IANA name: current value is "CEST\+1"/],
+  [
+    "a time without offset",
+    null,
+    { ooo: "away", start: "2026-12-24T10:00" },
+    /ooo_start must be a date or an ISO 8601 instant with offset/,
+  ],
+  ["an end before the start", null, { ooo: "away", start: "2026-12-24", end: "2026-12-20" }, /ooo_end must come after ooo_start/],
+  ["a target that is none", null, { forward: ["nobody"] }, /a target must be an address: current value is "nobody"/],
+];
+for (const [what, stored, options, expected] of rows) {
+  test(`ruleRow() ${expected instanceof RegExp ? "refuses" : "sets"} ${what}`, () => {
+    const row = ruleRow(stored, options);
+    if (expected instanceof RegExp) expect(row.ok ? "" : row.error).toMatch(expected);
+    else expect(row).toEqual({ ok: true, value: expected });
+  });
+}
+
+const notes: readonly [string, Record<string, unknown>, readonly (string | RegExp)[]][] = [
+  ["a reply that is sent now", away, []],
+  [
+    "an end that is over",
+    { ...away, ooo_end: "2026-01-04" },
+    [/^no reply is sent any more since 2026-01-05 00:00:00 UTC: give another --end/],
+  ],
+  ["an end today, which counts", { ...away, ooo_end: "2026-01-05" }, []],
+  ["a start to come", { ...away, ooo_start: "2026-02-01", ooo_timezone: "Europe/Berlin" }, ["replies begin at 2026-01-31 23:00:00 UTC"]],
+  ["a subject without a text", { ooo_subject: "Away" }, ["no reply is sent: --ooo switches it on"]],
+  ["a forward to itself", { forwards: ["Alice@Example.com", "b@x.test"] }, ["no mail is forwarded from alice@example.com to itself"]],
+  ["forwards alone", { forwards: ["b@x.test"] }, []],
+];
+for (const [what, row, expected] of notes) {
+  test(`ruleNotes() says of ${what}: ${expected.length === 0 ? "nothing" : expected[0]}`, () => {
+    const said = ruleNotes("alice@example.com", row, now);
+    expect(said.length).toBe(expected.length);
+    for (const [index, text] of expected.entries()) expect(said[index] ?? "").toMatch(text);
+  });
+}
+
+test("patternRow() refuses what matches nobody, and patternNotes() says aloud what blocks everybody", () => {
+  expect(patternRow(["spam.test"])).toMatchObject({ ok: false, error: expect.stringContaining('write "*@spam.test"') });
+  expect(patternRow(["*"])).toEqual({ ok: true, value: { blocked_patterns: ["*"] } });
+  expect(patternNotes({ blocked_patterns: ["*"] })).toEqual([expect.stringContaining("blocks all mail")]);
+  expect(patternNotes({ blocked_patterns: ["*@spam.test"] })).toEqual([]);
+});
+
+test("tableKey() spells a key as the worker looks it up", () => {
+  expect(tableKey("Alice@Example.COM")).toEqual({ ok: true, value: "alice@example.com" as never });
+  expect(tableKey("*@Example.com")).toEqual({ ok: true, value: "*@example.com" });
+  for (const text of ["alice", "*@", "@example.com"]) expect(tableKey(text).ok).toBe(false);
+});
