@@ -23,7 +23,8 @@ function tests() {
   const report = resolve("dist/tests.xml");
   mkdirSync("dist", { recursive: true });
   rmSync(report, { force: true });
-  const ran = step("npm test", "npm", ["test", "--", "--reporter=junit", `--reporter-outfile=${report}`]);
+  const env = { SESAME_FUZZ_SECONDS: "10", ...process.env }; // for each reader; two are enough while one works
+  const ran = step("npm test", "npm", ["test", "--", "--reporter=junit", `--reporter-outfile=${report}`], { env });
   try {
     const xml = readFileSync(report, "utf8");
     const [, total, bad, left = "0"] = /<testsuites[^>]*tests="(\d+)"[^>]*failures="(\d+)"(?:[^>]*skipped="(\d+)")?/.exec(xml);

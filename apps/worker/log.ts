@@ -135,8 +135,7 @@ function coursesOf(plan: Plan, verdicts: ReadonlyMap<EffectKey, Verdict>): reado
 
 /** The closing line in words: what was decided and why. */
 function summary({ plan, verdicts, settlement }: MailEvent): string {
-  const end =
-    settlement.kind === "close" ? (settlement.mark?.status ?? "closed") : `retry in ${settlement.afterSeconds} s: ${settlement.reason}`;
+  const end = settlement.kind === "close" ? settlement.mark.status : `retry in ${settlement.afterSeconds} s: ${settlement.reason}`;
   if (plan.kind === "discard") return `dropped: ${plan.reason}`;
   const courses = plan.courses.map((course) => {
     if (course.kind !== "serve") return `${course.recipient} ${describeCourse(course)}`;

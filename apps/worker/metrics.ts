@@ -163,7 +163,7 @@ function countMail(series: Series, domain: string, event: Extract<JournalEvent, 
     return;
   }
   series.age.observe({ domain }, Math.max(0, Date.now() - receivedAt) / 1000);
-  series.mails.inc({ domain, outcome: settlement.mark?.status ?? "closed" });
+  series.mails.inc({ domain, outcome: settlement.mark.status });
   countCourses(series, domain, plan);
 }
 

@@ -13,7 +13,7 @@ export class StatusCount {
     if (event.kind !== "mail") return;
     const { settlement } = event;
     this.#received++;
-    const outcome = settlement.kind === "retry" ? "retry" : (settlement.mark?.status ?? "closed");
+    const outcome = settlement.kind === "retry" ? "retry" : settlement.mark.status;
     this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
   }
 

@@ -11,7 +11,7 @@ import { type DelayReason, delayed, isFinal, type Verdict } from "./verdict.ts";
 /** How the work on an entry ends. */
 export type Settlement =
   | { readonly kind: "retry"; readonly afterSeconds: number; readonly reason: DelayReason }
-  | { readonly kind: "close"; readonly mark: Mark | null; readonly erase: boolean };
+  | { readonly kind: "close"; readonly mark: Mark; readonly erase: boolean };
 
 /** Whether a mail that every recipient blocked is deleted after its mark. */
 export type BlockedMail = "delete" | "keep";

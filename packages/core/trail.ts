@@ -19,8 +19,7 @@ export async function leaveTrail(
 ): Promise<void> {
   if (notice.location.kind === "inline") return; // no object: the closing line in the log is its trail
   const { store, clock, worker } = hands;
-  const marked =
-    mark === null || (await audit("mark", () => store.mark(stored, markTrail(mark, clock.now(), worker)), notice.mailId, hands));
+  const marked = await audit("mark", () => store.mark(stored, markTrail(mark, clock.now(), worker)), notice.mailId, hands);
   if (marked && erase) await audit("erase", () => store.erase(stored), notice.mailId, hands);
 }
 

@@ -21,7 +21,7 @@ function queueWith(queue: MemoryMailQueue, more: Partial<MailQueue>): MailQueue 
   };
 }
 
-const only = (queue: MailQueue) => ({ queues: new Map([["example.com" as never, queue]]) });
+const polling = (queue: MailQueue) => ({ queues: new Map([["example.com" as never, queue]]) });
 
 /** The site's mail server, which takes so long for each mail. */
 function slow(site: Site, seconds: number): Courier {
@@ -42,7 +42,7 @@ test("F41 Fleet delivers once when a queue hands out one entry twice at once", a
       return entries.flatMap((entry) => [entry, { ...entry, receiptHandle: `${entry.receiptHandle}-again` }]);
     },
   });
-  const host = site.start("one", { courier: slow(site, 3), ...only(twice) });
+  const host = site.start("one", { courier: slow(site, 3), ...polling(twice) });
   await site.pass(10);
   expect([site.copies("alice"), site.closed("alice"), host.said("busy-elsewhere")]).toEqual([1, true, 1]);
   expect(site.queue.bodies).toEqual([]);
@@ -90,7 +90,7 @@ test("F08 a mail is delivered once when the receipt of its entry ran out in work
       throw new PortError("MailQueue", "extend", "Cannot extend as AWS must be in working order");
     },
   });
-  const hosts = ["one", "two"].map((owner) => site.start(owner, { courier: slow(site, 300), ...only(deaf) }));
+  const hosts = ["one", "two"].map((owner) => site.start(owner, { courier: slow(site, 300), ...polling(deaf) }));
   await site.pass(900);
   expect([site.copies("alice"), site.closed("alice"), site.queue.bodies.length]).toEqual([1, true, 0]);
   const all = (event: string) => hosts.reduce((sum, host) => sum + host.said(event), 0);
@@ -190,7 +190,7 @@ test("F50 a day without the mail server loses nothing, fills no dead-letter queu
       return site.courier.send(route, consignment);
     },
   };
-  const host = site.start("one", { courier, probe: async () => (away ? "refused" : null), concurrency: 16, ...only(counting) });
+  const host = site.start("one", { courier, probe: async () => (away ? "refused" : null), concurrency: 16, ...polling(counting) });
   for (let hour = 0; hour < 24; hour++) {
     await site.pass(3600, 5000);
     for (const key of mails.slice(72 + hour * 2, 74 + hour * 2)) site.queue.put(site.notice(key));
@@ -216,7 +216,7 @@ test("F51 without a dead-letter queue a mail that cannot be done is held, tried 
   site.courier.script("mailbox", "alice@example.com" as never, delayed("try-later", "recipient", "452 4.2.2 full"));
   const acked: QueueEntry[] = [];
   const watched = queueWith(site.queue, { ack: async (entries) => void acked.push(...entries) });
-  const host = site.start("one", only(watched));
+  const host = site.start("one", polling(watched));
   await site.pass(48 * 3600, 5000);
   expect([acked, site.queue.bodies.length, site.closed("alice")]).toEqual([[], 2, false]);
   expect(host.said("entry-undecodable")).toBeGreaterThan(40); // once an hour in the end
