@@ -23,8 +23,7 @@ function tests() {
   const report = resolve("dist/tests.xml");
   mkdirSync("dist", { recursive: true });
   rmSync(report, { force: true });
-  const env = { SESAME_FUZZ_SECONDS: "10", ...process.env }; // for each reader; two are enough while one works
-  const ran = step("npm test", "npm", ["test", "--", "--reporter=junit", `--reporter-outfile=${report}`], { env });
+  const ran = step("npm test", "npm", ["test", "--", "--reporter=junit", `--reporter-outfile=${report}`]);
   try {
     const xml = readFileSync(report, "utf8");
     const [, total, bad, left = "0"] = /<testsuites[^>]*tests="(\d+)"[^>]*failures="(\d+)"(?:[^>]*skipped="(\d+)")?/.exec(xml);
