@@ -59,7 +59,7 @@ export async function compare<R>(comparison: Comparison<R>): Promise<Row> {
 function figureOf<R>({ figure, result }: Taken<R>, expected: R, name: string): number {
   if (Bun.deepEquals(result, expected)) return figure;
   const [found, wanted] = [result, expected].map((value) => JSON.stringify(value)?.slice(0, 500));
-  throw new Error(`Cannot compare (${name}) as it must give ${wanted}: current value is ${found}`);
+  throw new Error(`Cannot compare (${name}): must give ${wanted}, is ${found}`);
 }
 
 export function median(values: readonly number[]): number {

@@ -2,7 +2,7 @@
 // time on all sides, of 10 kB each, to a server that is near, to one that is a round trip of 5 ms away, and to one that
 // wants STARTTLS besides. What the server got must be the mails, octet by octet.
 
-import type { Address, Consignment, EffectKey, MailId, ReversePath } from "@sesame/core";
+import type { Address, EffectKey, MailId, MailTransaction, ReversePath } from "@sesame/core";
 import type SMTPPool from "nodemailer/lib/smtp-pool";
 import type SMTPTransport from "nodemailer/lib/smtp-transport";
 import { courierTo } from "../tests/smtp/samples.ts";
@@ -81,7 +81,7 @@ async function kept(letters: readonly Letter[], port: number, isSecure: boolean)
   await courier.close();
 }
 
-function consignmentOf({ from, to, octets }: Letter): Consignment {
+function consignmentOf({ from, to, octets }: Letter): MailTransaction {
   return {
     mailId: `bench/${to}` as MailId,
     from: from as ReversePath,

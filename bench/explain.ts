@@ -21,7 +21,7 @@ export const explain: Bench = {
   run: async (scale) => {
     if (scale === "tiny") return [await batchRow(source, scale)];
     const executable = await compile();
-    if (executable === null) throw new Error("Cannot compile as Bun's runtime must be at hand: current value is none");
+    if (executable === null) throw new Error("Cannot compile: Bun's runtime must be at hand, is none");
     try {
       return [await batchRow([executable.path], scale), await startRow([executable.path])];
     } finally {
@@ -58,7 +58,7 @@ async function inOneProcess(program: Program, cases: readonly string[], few: num
   const input = new TextEncoder().encode(`${cases.join("\n")}\n`);
   const { figure, result } = await timed(() => said([...program, "explain", "--batch"], input));
   const answers = result.trimEnd().split("\n");
-  if (answers.length !== cases.length) throw new Error(`Cannot count cases as each must be answered: current value is ${answers.length}`);
+  if (answers.length !== cases.length) throw new Error(`Cannot count cases: each must be answered, is ${answers.length}`);
   return { figure: (cases.length * 1000) / figure, result: answers.slice(0, few).map((line) => JSON.parse(line).plan) };
 }
 
@@ -96,7 +96,7 @@ async function said(command: Program, input?: Uint8Array): Promise<string> {
   try {
     const child = Bun.spawn([...command], { cwd: folder, env: { PATH: "/nowhere" }, stdin: input ?? "ignore", stderr: "inherit" });
     const text = await new Response(child.stdout).text();
-    if ((await child.exited) !== 0) throw new Error(`Cannot run ${command.join(" ")} as it must end well: current value is ${text}`);
+    if ((await child.exited) !== 0) throw new Error(`Cannot run ${command.join(" ")}: must end well, is ${text}`);
     return text;
   } finally {
     rmSync(folder, { recursive: true, force: true });

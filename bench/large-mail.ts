@@ -3,22 +3,23 @@
 
 import {
   type Address,
+  compileBlocklist,
   type Domain,
   defaultPolicy,
   type EpochMs,
   type Facts,
   findBlock,
   headLimit,
-  indexBlocklist,
   type MailId,
   openMail,
   type Plan,
+  parseRecipients,
   parseReversePath,
   plan,
-  statusOf,
 } from "@sesame/core";
 import { simpleParser } from "mailparser";
 import PostalMime from "postal-mime";
+import { statusOf } from "../packages/core/ses/ses-verdicts.ts";
 import { type Bench, compare, type Row, type Scale, type Taken, timed } from "./compare.ts";
 import { letterWithAttachment } from "./letters.ts";
 
@@ -68,12 +69,13 @@ function factsOf(head: Uint8Array, size: number): Facts {
   return {
     mailId: "example-com-emails/large" as MailId,
     receivedAt: Date.parse("2026-01-05T12:00:00Z") as EpochMs,
-    envelope: { reversePath: parseReversePath(envelopeFrom), recipients: [to] },
-    verdicts: { spam: none, virus: none, spf: none, dkim: none, dmarc: none, dmarcPolicy: null },
+    envelope: { reversePath: parseReversePath(envelopeFrom), recipients: parseRecipients([to], ["example.com" as Domain]) },
+    sesVerdicts: { spam: none, virus: none, spf: none, dkim: none, dmarc: none, dmarcPolicy: null },
     domains: ["example.com" as Domain],
     mail: openMail(head, size),
     bounce: "not-a-bounce",
-    rows: { rules: new Map(), blocked: new Map([[to, [...patterns]]]) },
+    rules: new Map(),
+    blocklist: compileBlocklist(new Map([[to, [...patterns]]])),
     finals: new Map(),
     answered: new Map(),
     attachments: [],
@@ -92,5 +94,5 @@ async function byPostalMime(octets: Uint8Array): Promise<boolean> {
 }
 
 function areBlocked(senders: readonly string[]): boolean {
-  return findBlock(indexBlocklist([{ key: to, patterns: [...patterns] }]), senders as Address[]) !== null;
+  return findBlock(compileBlocklist(new Map([[to, [...patterns]]])), senders as Address[]) !== null;
 }

@@ -2,7 +2,7 @@
 // what a notice raises asked at once (the claim, the tables, the mail), against one call after another. The ports are the
 // fakes of the tests; the journey is the worker's own.
 
-import type { Way } from "@sesame/core";
+import type { JourneyPorts } from "@sesame/core";
 import { TestWay } from "../tests/journey/way.ts";
 import { type Bench, compare, type Row, type Scale, type Taken, timed } from "./compare.ts";
 import { letter } from "./letters.ts";
@@ -42,7 +42,7 @@ function pause(): Promise<void> {
 }
 
 /** Milliseconds for one mail; each is the only one on its way. */
-async function travelled(mails: number, far: (way: Way) => Way): Promise<Taken<readonly string[]>> {
+async function travelled(mails: number, far: (way: JourneyPorts) => JourneyPorts): Promise<Taken<readonly string[]>> {
   const octets = letter({ id: "l", from: "bob@remote.test", to: ["alice@example.com"], size: 10_000 });
   const { figure, result } = await timed(async () => {
     const ends: string[] = [];
@@ -57,20 +57,20 @@ async function travelled(mails: number, far: (way: Way) => Way): Promise<Taken<r
 }
 
 class DistantWay extends TestWay {
-  readonly #far: (way: Way) => Way;
+  readonly #far: (way: JourneyPorts) => JourneyPorts;
 
-  constructor(octets: Uint8Array, far: (way: Way) => Way) {
+  constructor(octets: Uint8Array, far: (way: JourneyPorts) => JourneyPorts) {
     super(octets);
     this.#far = far;
   }
 
-  override way(): Way {
+  override way(): JourneyPorts {
     return this.#far(super.way());
   }
 }
 
 /** Every call waits first. */
-function distant(way: Way, wait: () => Promise<void>): Way {
+function distant(way: JourneyPorts, wait: () => Promise<void>): JourneyPorts {
   const move = <Port extends object>(port: Port): Port =>
     new Proxy(port, {
       get: (target, name) => {

@@ -88,7 +88,7 @@ function updated(before: Item, { UpdateExpression, ExpressionAttributeNames: nam
 
   function set(token: string, operand: string): void {
     const value = operandOf(operand);
-    if (value === undefined) throw new Error(`Cannot update as the expression must be known: current value is ${UpdateExpression}`);
+    if (value === undefined) throw new Error(`Cannot update: the expression must be known, is ${UpdateExpression}`);
     after[nameAt(token)] = value;
   }
 

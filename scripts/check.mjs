@@ -54,12 +54,12 @@ step("dead code", "npx", ["knip"]);
 step("core under Deno", "node", ["scripts/deno.mjs", "test", "--no-check", "-A", "tests/runtime/smoke.deno.ts"]);
 const contracts = [
   "smtp/contracts",
-  "aws/sqs-contract",
-  "aws/s3-contract",
-  "aws/sqs-answers",
-  "aws/s3-answers",
-  "aws/dynamo-contracts",
-  "aws/ses-contracts",
+  "aws-adapters/sqs-contract",
+  "aws-adapters/s3-contract",
+  "aws-adapters/sqs-answers",
+  "aws-adapters/s3-answers",
+  "aws-adapters/dynamo-contracts",
+  "aws-adapters/ses-contracts",
 ];
 step("adapters type-check under Deno", "node", ["scripts/deno.mjs", "check", "packages/smtp/mod.ts", "packages/aws-adapters/mod.ts"]);
 step("contract suites under Deno", "node", [

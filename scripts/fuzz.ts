@@ -11,8 +11,8 @@ import { targets } from "../tests/fuzz/targets.ts";
 const [name = "all", seconds = "300", seed = String(Date.now() % 1_000_000)] = process.argv.slice(2);
 const chosen = targets.filter((target) => name === "all" || target.name === name);
 const known = `all, ${targets.map((target) => target.name).join(", ")}`;
-if (chosen.length === 0) throw new Error(`Cannot fuzz as the target must be one of ${known}: current value is ${name}`);
-if (!(Number(seconds) > 0)) throw new Error(`Cannot fuzz as the time must be in seconds: current value is ${seconds}`);
+if (chosen.length === 0) throw new Error(`Cannot fuzz: the target must be one of ${known}, is ${name}`);
+if (!(Number(seconds) > 0)) throw new Error(`Cannot fuzz: the time must be in seconds, is ${seconds}`);
 
 let failed = 0;
 for (const target of chosen) {

@@ -23,12 +23,12 @@ const { values } = parseArgs({
 const whole = (name: "seeds" | "parallel", fallback: number) => {
   const given = values[name] ?? String(fallback);
   if (/^[1-9]\d*$/.test(given)) return Number(given);
-  throw new Error(`Cannot use --${name} as it must be a whole number above 0: current value is ${JSON.stringify(given)}`);
+  throw new Error(`Cannot use --${name}: must be a whole number above 0, is ${JSON.stringify(given)}`);
 };
 const given = values.points?.split(",");
 const unknown = given?.find((name) => !killPoints.some((point) => point === name));
 if (unknown !== undefined)
-  throw new Error(`Cannot use --points as each must be one of ${killPoints.join(", ")}: current value is ${JSON.stringify(unknown)}`);
+  throw new Error(`Cannot use --points: each must be one of ${killPoints.join(", ")}, is ${JSON.stringify(unknown)}`);
 const missing = values.mailserver ? missingPrograms() : null;
 if (missing) throw new Error(`Cannot start a mail server: ${missing}`);
 

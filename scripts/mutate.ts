@@ -33,7 +33,7 @@ class Explainer {
 async function started(): Promise<Explainer> {
   const explainer = new Explainer();
   if ((await explainer.ask("are you there")) === null)
-    throw new Error("Cannot mutate as sesame explain must answer: current value is nothing");
+    throw new Error("Cannot mutate: sesame explain must answer, is nothing");
   return explainer;
 }
 

@@ -82,14 +82,14 @@ function problemOf({ standard, section }, path) {
   const name = section === null ? standard : `${standard} ${sign(standard, section)}`;
   const near = Object.keys(entry?.sections ?? {}).filter((other) => section === null || other[0] === section[0]);
   const value = near.length > 0 ? near.sort(byNumber).join(", ") : "not there";
-  return [`Cannot cite ${name} in ${path} as scripts/rfc-sections.json must hold it, looked up: current value is ${value}`];
+  return [`Cannot cite ${name} in ${path}: scripts/rfc-sections.json must hold it, looked up, is ${value}`];
 }
 
 function pageProblems() {
   const now = existsSync(join(root, page)) ? readFileSync(join(root, page), "utf8") : "";
   const dead = [...now.matchAll(/\]\(\.\.\/([^)]+)\)/g)].filter(([, path]) => !existsSync(join(root, path)));
   return [
-    ...dead.map(([, path]) => `Cannot link to ${path} in ${page} as it must exist: current value is nothing`),
+    ...dead.map(([, path]) => `Cannot link to ${path} in ${page}: must exist, is nothing`),
     ...(now === written ? [] : [`Cannot keep ${page} as it must be what is cited: run node scripts/standards.mjs`]),
   ];
 }

@@ -1,16 +1,20 @@
-// What people read against the code: variables with their defaults, metrics with their labels, commands, rights on AWS,
-// dependencies, alerts, links. The log has a test of its own, tests/worker/logs-documented.test.ts.
+// The documentation against the code: variables with their defaults, table attributes, metrics with their labels, commands,
+// stages, rights on AWS, dependencies, alerts, links. The log has its own test, tests/worker/logs-documented.test.ts.
 
 import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
+import type { EffectKey, Verdict } from "@sesame/core";
+import pino from "pino";
 import { decodeConfig } from "../apps/worker/config.ts";
+import { logJournal } from "../apps/worker/log.ts";
 import { type Metrics, makeMetrics } from "../apps/worker/metrics.ts";
+import { away, type Case, factsOf, planOf } from "./core/sample.ts";
 
 const root = join(import.meta.dir, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-const readme = read("README.md");
+const configuration = read("docs/configuration.md");
 const words = (cell: string | undefined) => [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
 
 /** Rows of the first table below a heading, as their cells. */
@@ -20,21 +24,21 @@ function table(page: string, heading: string): readonly (readonly string[])[] {
   return rows.slice(2).map((row) => row.slice(2).split(" | "));
 }
 
-test("the README has every variable of config.ts, and no other", () => {
-  const documented = table(readme, "Configuration").flatMap(([names]) => words(names).filter((name) => !name.startsWith("AWS_")));
+test("docs/configuration.md has every variable of config.ts, and no other", () => {
+  const documented = table(configuration, "Variables").flatMap(([names]) => words(names).filter((name) => !name.startsWith("AWS_")));
   const known = [...read("apps/worker/config.ts").matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = ""]) => name);
   expect(known.length).toBeGreaterThan(30);
   expect([...documented].sort()).toEqual([...known].sort());
 });
 
-test("the README has the defaults of config.ts", () => {
+test("docs/configuration.md has the defaults of config.ts", () => {
   const config = decodeConfig({ DOMAINS: "example.com" });
   if (!config.ok) throw new Error(config.error);
   const defaults = new Map(Object.entries(config.value).map(([name, value]) => [name, String(value)]));
-  for (const [names, values] of table(readme, "Configuration")) {
+  for (const [names, values] of table(configuration, "Variables")) {
     for (const [index, name] of words(names).entries()) {
       if (name === "DOMAINS" || name === "SMTP_NAME" || name.startsWith("AWS_")) continue;
-      // What has no default there gets one where it is used; the README says which.
+      // What has no default there gets one where it is used; the page says which.
       if (defaults.has(name)) expect([name, words(values)[index]]).toEqual([name, defaults.get(name)]);
     }
   }
@@ -46,18 +50,82 @@ function watchedMetrics(): Metrics {
   return metrics;
 }
 
-test("the README has every metric with its labels, and no other", async () => {
+test("docs/metrics.md has every metric with its labels, and no other", async () => {
   const known = (await watchedMetrics().registry.getMetricsAsArray()) as unknown as { name: string; labelNames: string[] }[];
-  const documented = table(readme, "Metrics and pages").map(([name, labels]) => [...words(name), ...words(labels)].join(" "));
+  const documented = table(read("docs/metrics.md"), "Metrics").map(([name, labels]) => [...words(name), ...words(labels)].join(" "));
   expect([...documented].sort()).toEqual(known.map(({ name, labelNames }) => [name, ...labelNames].join(" ")).sort());
 });
 
-test("the README has every command, and no other", () => {
+test("docs/commands.md has every command, and no other", () => {
   const { stdout } = Bun.spawnSync([process.execPath, join(root, "apps/worker/main.ts"), "--help"]);
   const known = [...stdout.toString().matchAll(/^ {2}([a-z]+)(?: \[[a-z]+\])* {2,}/gm)].map(([, name = ""]) => name);
-  const documented = table(readme, "Commands").map(([name]) => /^`sesame ([a-z]+)/.exec(name ?? "")?.[1] ?? "");
+  const documented = table(read("docs/commands.md"), "Commands").map(([name]) => /^`sesame ([a-z]+)/.exec(name ?? "")?.[1] ?? "");
   expect([...documented].sort()).toEqual(known.filter((name) => name !== "help").sort());
 });
+
+test("docs/configuration.md has every attribute of a rule row, and no other", () => {
+  const section = configuration.slice(configuration.indexOf("**Rules**"), configuration.indexOf("**Blocklists**"));
+  const documented = section.split("\n").flatMap((line) => (line.startsWith("| `") ? words(line.split(" | ")[0]) : []));
+  const known = [...read("packages/core/rules/rule-row.ts").matchAll(/^ {2}(ooo_[a-z_]+): /gm)].map(([, name = ""]) => name);
+  expect(known.length).toBeGreaterThan(5);
+  expect([...documented].sort()).toEqual([...known, "forwards"].sort());
+});
+
+test("README.md and docs/metrics.md have the stages of the journey, in its order", () => {
+  const [, union = ""] = /export type Stage =([^;]*);/.exec(read("packages/core/journey/events.ts")) ?? [];
+  const known = [...union.matchAll(/"([a-z-]+)"/g)].map(([, stage = ""]) => stage);
+  expect(known.length).toBeGreaterThan(5);
+  const [metric = []] = table(read("docs/metrics.md"), "Metrics").filter(([name]) => name === "`sesame_stage_seconds`");
+  expect(words(metric[2])).toEqual(known);
+  const drawn = [...read("README.md").matchAll(/^ {5}[│▼] ([a-z]+(?: [a-z]+)?) +[a-z]+\/[a-z-]+ /gm)].map(([, stage = ""]) => stage);
+  expect(drawn.map((stage) => stage.replace(" ", "-")).filter((stage) => stage !== "settle")).toEqual(known);
+});
+
+/** The words of the closing line of a mail whose effects all went well. */
+async function closingWords(one: Case, status: "delivered" | "blocked"): Promise<string> {
+  const plan = await planOf(one);
+  const verdicts = new Map<EffectKey, Verdict>();
+  for (const { kind, key } of plan.courses.flatMap((course) => (course.kind === "serve" ? course.effects : [])))
+    verdicts.set(key, { action: kind === "deliver" ? "delivered" : "relayed", detail: "" });
+  const lines: string[] = [];
+  const { mailId, receivedAt } = factsOf(one);
+  logJournal(pino({}, { write: (line: string) => void lines.push(line) }), "example.com", "plain").note({
+    kind: "mail",
+    mailId,
+    sesId: "1",
+    from: one.from ?? null,
+    receivedAt,
+    receiveCount: 1,
+    plan,
+    verdicts,
+    settlement: { kind: "close", mark: { status, invalidInboxes: [], blockedSender: null }, erase: false },
+    seconds: 0,
+  });
+  return JSON.parse(lines.join("")).msg;
+}
+
+const bulk = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hello\r\nPrecedence: bulk\r\n";
+const closingLines: readonly (readonly [page: string, status: "delivered" | "blocked", one: Case])[] = [
+  ["README.md", "delivered", { rules: { "alice@example.com": away } }],
+  ["README.md", "blocked", { from: "x@spam.test", blocked: { "alice@example.com": ["*@spam.test"] } }],
+  [
+    "docs/logs.md",
+    "delivered",
+    {
+      header: bulk,
+      to: ["alice@example.com", "carol@example.com"],
+      rules: { "alice@example.com": { ...away, forwards: ["me@private.test"] } },
+      blocked: { "carol@example.com": ["*@remote.test"] },
+    },
+  ],
+];
+for (const [path, status, one] of closingLines) {
+  test(`${path} shows a closing line (${status}) in the words of the log`, async () => {
+    const page = read(path);
+    const said = await closingWords(one, status);
+    expect(page).toContain(path === "README.md" ? `\n${said}\n` : `"msg": ${JSON.stringify(said)}`);
+  });
+}
 
 /** The rights that a call of the SDK needs. A call without an entry needs the right of its own name. */
 const rights: Readonly<Record<string, readonly string[]>> = {
@@ -134,9 +202,13 @@ test.skipIf(promtool === null)("promtool takes the alerts of docs/operations.md"
   expect([exitCode, stderr.toString()]).toEqual([0, ""]);
 });
 
-const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].filter(
-  (path) => path.endsWith(".md"),
-);
+const pages = [
+  ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md"],
+  ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/README.md`),
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
 
 /** What a link may end in: the headings as GitHub spells them, and what is named by hand. */
 function anchorsOf(page: string): readonly string[] {

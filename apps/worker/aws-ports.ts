@@ -97,7 +97,7 @@ async function probeTables(
     const asked = ledger instanceof DynamoLedger ? ledger.probe() : "present";
     const [tables, sent, claims] = await Promise.all([directory.probe(), outbound.probe(), asked]);
     if (claims === "missing")
-      return err(`Cannot start as the table LEDGER_TABLE must exist: current value is ${quote(config.LEDGER_TABLE)}, see sesame check`);
+      return err(`Cannot start: the table LEDGER_TABLE must exist, is ${quote(config.LEDGER_TABLE)}, see sesame check`);
     if (tables.rules === "missing") off("replies and forwards", config.RULES_TABLE);
     if (tables.blocked === "missing") off("blocklists", config.BLOCKED_TABLE);
     if (sent === "missing") off("rewritten bounces", config.OUTBOUND_TABLE);

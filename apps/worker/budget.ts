@@ -2,8 +2,19 @@
 // the whole budget passes when nothing else is held, and who waits too long is told so and gives its entry back.
 // It counts what it is told; it measures nothing.
 
-import type { Consignment, Courier, EffectKey, MailStore, ObjectLocation, Route, StoredMail, Verdict } from "@sesame/core";
-import { delayed, headLimit, PortError } from "@sesame/core";
+import {
+  type Courier,
+  delayed,
+  type EffectKey,
+  headLimit,
+  type MailStore,
+  type MailTransaction,
+  type ObjectLocation,
+  PortError,
+  type Route,
+  type StoredMail,
+  type Verdict,
+} from "@sesame/core";
 import type { Timers } from "@sesame/smtp";
 
 type Waiter = { readonly bytes: number; readonly own: () => number; readonly admit: (admitted: boolean) => void };
@@ -126,7 +137,7 @@ export class BudgetScope {
 /** What is thrown to a mail that found no room: its entry goes back, and nothing of it was begun. */
 export class NoRoom extends PortError {
   constructor(operation: string, bytes: number) {
-    super("ByteBudget", operation, `Cannot hold a mail in memory as MAX_BYTES_IN_FLIGHT must have room for it: current value is ${bytes}`);
+    super("ByteBudget", operation, `Cannot hold a mail in memory: MAX_BYTES_IN_FLIGHT must have room for it, is ${bytes}`);
     this.name = "NoRoom";
   }
 }
@@ -161,7 +172,7 @@ const sdkCopies = 4; // the octets, their Base64, and the request that holds bot
  * in a line of their own, `sends`: whoever waits in the line of all mails stops the intake of all domains.
  */
 export function budgetedCourier(courier: Courier, scope: BudgetScope, sends: ByteBudget | null = null): Courier {
-  const charged = async (bytes: number, route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> => {
+  const charged = async (bytes: number, route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> => {
     if (!(await scope.take(bytes))) return noRoom(consignment);
     try {
       return await courier.send(route, consignment);
@@ -184,7 +195,7 @@ export function budgetedCourier(courier: Courier, scope: BudgetScope, sends: Byt
   };
 }
 
-function noRoom({ recipients }: Consignment): ReadonlyMap<EffectKey, Verdict> {
+function noRoom({ recipients }: MailTransaction): ReadonlyMap<EffectKey, Verdict> {
   const verdict = delayed("no-room", "mail", "other mails took up the memory of this worker");
   return new Map(recipients.map(({ key }) => [key, verdict]));
 }

@@ -94,13 +94,13 @@ function disagreements(values: Values, wrong: ReadonlySet<string>): readonly str
   const found: string[] = [];
   const both = (one: string, other: string) => !wrong.has(one) && !wrong.has(other);
   if (DELIVERY === "lmtp" && SMTP_PORT === 25)
-    found.push("Cannot use SMTP_PORT as LMTP must not be spoken on port 25: current value is 25"); // RFC 2033 §5
+    found.push("Cannot use SMTP_PORT: LMTP must not be spoken on port 25, is 25"); // RFC 2033 §5
   if ((SMTP_USER === undefined) !== (SMTP_PASSWORD === undefined))
-    found.push("Cannot log in as SMTP_USER and SMTP_PASSWORD go together: current value is one of them");
+    found.push("Cannot log in: SMTP_USER and SMTP_PASSWORD go together, is one of them");
   if (SHUTDOWN_SECONDS <= WAIT_SECONDS && both("SHUTDOWN_SECONDS", "WAIT_SECONDS"))
-    found.push(`Cannot use SHUTDOWN_SECONDS as it must exceed WAIT_SECONDS (${WAIT_SECONDS}): current value is ${SHUTDOWN_SECONDS}`);
+    found.push(`Cannot use SHUTDOWN_SECONDS: must exceed WAIT_SECONDS (${WAIT_SECONDS}), is ${SHUTDOWN_SECONDS}`);
   if (HEALTH_PORT === METRICS_PORT && HEALTH_PORT !== 0 && both("HEALTH_PORT", "METRICS_PORT"))
-    found.push(`Cannot use METRICS_PORT as it must be another than HEALTH_PORT: current value is ${METRICS_PORT}`);
+    found.push(`Cannot use METRICS_PORT: must be another than HEALTH_PORT, is ${METRICS_PORT}`);
   return found;
 }
 
@@ -122,7 +122,7 @@ const secrets = ["SMTP_PASSWORD", "LOOP_KEY"];
 
 function refusal(name: string, rule: string, value: string | undefined): string {
   const shown = value === undefined ? "nothing" : secrets.includes(name) ? '"…"' : quote(value);
-  return `Cannot use ${name} as it ${rule}: current value is ${shown}`;
+  return `Cannot use ${name}: it ${rule}, is ${shown}`;
 }
 
 function decodeDomains(text: string): { list: readonly Domain[]; errors: readonly string[] } {
@@ -130,7 +130,7 @@ function decodeDomains(text: string): { list: readonly Domain[]; errors: readonl
   const parsed = parts.filter((part) => part !== "").map(parseDomain);
   const list = parsed.flatMap((domain) => (domain.ok ? [domain.value] : []));
   const errors = parsed.flatMap((domain) => (domain.ok ? [] : [`Cannot use DOMAINS as each must be a domain: ${domain.error}`]));
-  if (text !== "" && parsed.length === 0) errors.push(`Cannot use DOMAINS as it must name a domain: current value is ${quote(text)}`);
+  if (text !== "" && parsed.length === 0) errors.push(`Cannot use DOMAINS: must name a domain, is ${quote(text)}`);
   const twice = list.find((domain, index) => list.indexOf(domain) !== index);
-  return { list, errors: twice ? [...errors, `Cannot use DOMAINS as each may stand once: current value is ${quote(text)}`] : errors };
+  return { list, errors: twice ? [...errors, `Cannot use DOMAINS: each may stand once, is ${quote(text)}`] : errors };
 }

@@ -6,16 +6,17 @@ import {
   type AddressKey,
   addressKey,
   type Bounce,
+  compileBlocklist,
   type Domain,
   decodeOutbound,
+  decodeRuleRows,
   defaultPolicy,
-  dmarcPolicyOf,
   type EffectKey,
-  type EpochMs,
   err,
   type Facts,
   type Final,
   headLimit,
+  instant,
   isSesBounce,
   type Mail,
   type MailId,
@@ -25,20 +26,21 @@ import {
   type Policy,
   parseAddress,
   parseDomain,
+  parseRecipients,
   parseReversePath,
   quote,
   type ReplyMemory,
   type Result,
   readDsn,
-  scanAttachments,
-  statusOf,
-  type Verdicts,
+  type SesVerdicts,
 } from "@sesame/core";
+import { scanAttachments } from "@sesame/core/mail";
+import { dmarcPolicyOf, statusOf } from "@sesame/core/ses";
 import { z } from "zod";
 
 const must = (rule: string) => ({ error: `must be ${rule}` });
 const text = (what: string) => z.string(must(what));
-const instant = text("an ISO 8601 instant").refine((value) => !Number.isNaN(Date.parse(value)), must("an ISO 8601 instant"));
+const instantText = text("an ISO 8601 instant").refine((value) => !Number.isNaN(Date.parse(value)), must("an ISO 8601 instant"));
 const rows = z.record(z.string(), z.unknown(), must("a map from table keys to rows")).default({});
 const verdicts = z.partialRecord(
   z.enum(["spam", "virus", "spf", "dkim", "dmarc", "dmarcPolicy"], must("of spam, virus, spf, dkim, dmarc, dmarcPolicy")),
@@ -46,7 +48,7 @@ const verdicts = z.partialRecord(
   must('a map such as {"spam": "PASS"}'),
 );
 const memory = z.object(
-  { textHash: text("a text"), mailId: text("a text"), until: instant },
+  { textHash: text("a text"), mailId: text("a text"), until: instantText },
   must("a memory with textHash, mailId and until"),
 );
 const final = z.union(
@@ -67,7 +69,7 @@ const dropped = z.enum(["deliver", "drop"], must("deliver or drop"));
 const shape = z.object(
   {
     mailId: text("a text").min(1, must("a text")).optional(),
-    receivedAt: instant.default("2026-01-01T00:00:00Z"),
+    receivedAt: instantText.default("2026-01-01T00:00:00Z"),
     domains: z.array(text("a domain"), must("a list of domains")).min(1, must("a list of at least one domain")),
     envelope: z.object(
       { from: text("an address, or null for none").nullable(), recipients: z.array(text("an address"), must("a list of addresses")) },
@@ -108,15 +110,17 @@ export function decodeFacts(value: unknown, octets: Uint8Array): Result<ExplainC
   const wrong = served.find((domain) => !domain.ok);
   if (wrong && !wrong.ok) return wrong;
   const mail = openAsWorker(octets);
+  const domainNames = served.flatMap((domain): Domain[] => (domain.ok ? [domain.value] : []));
   const facts: Facts = {
     mailId: (file.mailId ?? `explain/${createHash("sha256").update(octets).digest("hex")}`) as MailId,
-    receivedAt: Date.parse(file.receivedAt) as EpochMs,
-    envelope: { reversePath: parseReversePath(envelope.from), recipients: envelope.recipients },
-    verdicts: verdictsOf(verdicts),
-    domains: served.flatMap((domain): Domain[] => (domain.ok ? [domain.value] : [])),
+    receivedAt: instant(file.receivedAt),
+    envelope: { reversePath: parseReversePath(envelope.from), recipients: parseRecipients(envelope.recipients, domainNames) },
+    sesVerdicts: verdictsOf(verdicts),
+    domains: domainNames,
     mail,
     bounce: bounceIn(mail, file.outbound),
-    rows: { rules: new Map(Object.entries(file.rules)), blocked: new Map(Object.entries(file.blocked).map(patternsIn)) },
+    rules: decodeRuleRows(new Map(Object.entries(file.rules))),
+    blocklist: compileBlocklist(new Map(Object.entries(file.blocked).map(patternsIn))),
     finals: new Map(Object.entries(file.finals) as [EffectKey, Final][]),
     answered: memories(file.answered),
     attachments: scanAttachments(openMail(octets, octets.length)).names(),
@@ -128,7 +132,7 @@ export function decodeFacts(value: unknown, octets: Uint8Array): Result<ExplainC
 function describeIssue({ path, message }: z.core.$ZodIssue, value: unknown): string {
   let found = value;
   for (const key of path) found = typeof found === "object" && found !== null ? (found as Record<PropertyKey, unknown>)[key] : undefined;
-  return `Cannot read the facts as ${path.length > 0 ? `their ${path.join(".")}` : "they"} ${message}: current value is ${quote(found)}`;
+  return `Cannot read the facts: ${path.length > 0 ? `their ${path.join(".")}` : "they"} ${message}, is ${quote(found)}`;
 }
 
 /** Names in a facts file that mean nothing here: most of them are slips of the pen. */
@@ -136,7 +140,7 @@ export function unknownFacts(value: unknown): readonly string[] {
   return typeof value === "object" && value !== null ? Object.keys(value).filter((name) => !(name in shape.shape)) : [];
 }
 
-function verdictsOf(given: z.infer<typeof verdicts>): Verdicts {
+function verdictsOf(given: z.infer<typeof verdicts>): SesVerdicts {
   return {
     spam: statusOf(given.spam ?? undefined),
     virus: statusOf(given.virus ?? undefined),
@@ -178,7 +182,7 @@ function memories(rows: Readonly<Record<string, z.infer<typeof memory>>>): Reado
   const found = new Map<AddressKey, ReplyMemory>();
   for (const [address, { textHash, mailId, until }] of Object.entries(rows)) {
     const parsed = parseAddress(address);
-    if (parsed.ok) found.set(addressKey(parsed.value), { textHash, mailId: mailId as MailId, until: Date.parse(until) as EpochMs });
+    if (parsed.ok) found.set(addressKey(parsed.value), { textHash, mailId: mailId as MailId, until: instant(until) });
   }
   return found;
 }

@@ -91,11 +91,11 @@ export function serve(app: Hono, { hostname, port, variable, tries }: ServeOptio
     }
   }
   const ports = last === port ? String(port) : `${port} to ${last}`;
-  return err(`Cannot serve on ${hostname} as ${variable} must be free: current value is ${ports}, which another program has`);
+  return err(`Cannot serve on ${hostname}: ${variable} must be free, is ${ports}, which another program has`);
 }
 
 function refusal(code: string | undefined, { hostname, port, variable }: Omit<ServeOptions, "tries">, error: unknown): string {
-  if (code === "EACCES") return `Cannot serve on ${hostname} as this user must be allowed to take ${variable}: current value is ${port}`;
+  if (code === "EACCES") return `Cannot serve on ${hostname}: this user must be allowed to take ${variable}, is ${port}`;
   const said = code ?? String(error);
-  return `Cannot serve on port ${port} as HTTP_HOST must be an address of this machine: current value is ${quote(hostname)} (${said})`;
+  return `Cannot serve on port ${port}: HTTP_HOST must be an address of this machine, is ${quote(hostname)} (${said})`;
 }

@@ -40,7 +40,7 @@ export function decodeKillOrder(text: string | undefined): Result<KillOrder | nu
   const point = killPoints.find((each) => each === name);
   if (point !== undefined) return ok({ point, signal: signal === "TERM" ? "SIGTERM" : "SIGKILL", nth: Number(nth) });
   const form = `<point>[:KILL|TERM][:<nth>], and a point is one of ${killPoints.join(", ")}`;
-  return err(`Cannot use SESAME_KILL_POINT as it must be ${form}: current value is ${quote(text)}`);
+  return err(`Cannot use SESAME_KILL_POINT: must be ${form}, is ${quote(text)}`);
 }
 
 /** Counts how often its point is reached, and strikes once. */

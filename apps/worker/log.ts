@@ -1,7 +1,8 @@
 // Log: journal events as JSON lines on standard output, one closing line for each mail. No body text, no subject and no
 // secret is ever part of an event, so none can be part of a line.
 
-import { describeCourse, type Effect, type EffectKey, type Journal, type JournalEvent, type Plan, type Verdict } from "@sesame/core";
+import type { Effect, EffectKey, Journal, JournalEvent, Plan, Verdict } from "@sesame/core";
+import { describeCourse } from "@sesame/core/plan";
 import pino, { type DestinationStream, type Logger, type LoggerOptions } from "pino";
 import type { Redact } from "./secrets.ts";
 
@@ -126,7 +127,7 @@ function coursesOf(plan: Plan, verdicts: ReadonlyMap<EffectKey, Verdict>): reado
     const effects = course.effects.map((effect) => ({
       kind: effect.kind,
       ...(effect.kind !== "deliver" && { to: effect.to, route: effect.route }),
-      ...(effect.kind === "forward" && effect.notice !== null && { notice: effect.notice }),
+      ...(effect.kind === "forward" && effect.standIn !== null && { notice: effect.standIn }),
       verdict: verdicts.get(effect.key) ?? null,
     }));
     return { kind: course.kind, recipient: course.recipient, effects, withheld: course.withheld, warnings: course.warnings };
@@ -148,7 +149,7 @@ function summary({ plan, verdicts, settlement }: MailEvent): string {
 
 function deedOf(effect: Effect): string {
   if (effect.kind === "deliver") return "delivery";
-  if (effect.kind === "forward" && effect.notice !== null) return `notice to ${effect.to} that a forward is not made (${effect.notice})`;
+  if (effect.kind === "forward" && effect.standIn !== null) return `notice to ${effect.to} that a forward is not made (${effect.standIn})`;
   return `${effect.kind} to ${effect.to}`;
 }
 

@@ -87,7 +87,7 @@ program
         { json: options.json === true },
         { out: process.stdout, problems: process.stderr },
       );
-    else program.error("Cannot explain as a mail and --facts are needed, or --batch: current value is neither", { exitCode: 2 });
+    else program.error("Cannot explain: a mail and --facts are needed, or --batch, is neither", { exitCode: 2 });
   });
 
 type TableOptions = Readonly<{ data: string; aws?: boolean }>;

@@ -94,7 +94,7 @@ function makeSeries(registry: Registry) {
     retries: counter("retries_total", "Mails given back to the queue", ["domain", "reason"]),
     portErrors: counter("port_errors_total", "Calls of a port that failed", ["port", "operation"]),
     defects: counter("mail_defects_total", "Recipients whose mail was odd, by what was odd", ["domain", "defect"]),
-    ruleInvalid: counter("rule_invalid_total", "Rules that were switched off", ["table"]),
+    ruleInvalid: counter("rule_invalid_total", "Invalid rules that were skipped", ["table"]),
     done: counter("redelivered_done_total", "Entries of mails that were closed before", ["domain"]),
     seconds: histogram("processing_seconds", "Time from the opened mail to its settlement", ["domain"]),
     stages: histogram("stage_seconds", "Time in each stage", ["stage"]),
@@ -146,12 +146,12 @@ function count(series: Series, domain: string, event: JournalEvent): void {
 }
 
 function countDeed(series: Series, domain: string, event: Extract<JournalEvent, { readonly kind: "deed" }>): void {
-  const { effect, route, verdict, notice } = event;
+  const { effect, route, verdict, standIn } = event;
   const result = verdict.action === "skipped" ? verdict.reason : verdict.action;
   if (effect === "deliver") series.deliveries.inc({ domain, action: verdict.action });
   if (effect === "reply") series.replies.inc({ domain, result });
   // A target that got a notice did not get the forward.
-  if (effect === "forward") series.forwards.inc({ domain, route, result: verdict.action === "relayed" ? (notice ?? result) : result });
+  if (effect === "forward") series.forwards.inc({ domain, route, result: verdict.action === "relayed" ? (standIn ?? result) : result });
   if (verdict.action === "delayed" && verdict.possibleDuplicate) series.duplicates.inc({ domain });
 }
 

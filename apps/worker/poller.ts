@@ -5,15 +5,15 @@
 import {
   backOff,
   type EntryOutcome,
+  handleEntry,
   type Journal,
+  type JourneyPorts,
   type Ledger,
   type MailId,
   type MailQueue,
   type QueueEntry,
   type Stop,
   thrownEvent,
-  travel,
-  type Way,
 } from "@sesame/core";
 import type { Timers } from "@sesame/smtp";
 import { type ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "./budget.ts";
@@ -28,7 +28,7 @@ export type PollerOptions = Readonly<{
   journal: Journal;
   metrics: Metrics;
   /** What a mail needs on its way, but for what differs with each entry. */
-  way: Omit<Way, "stop" | "onLease" | "journal">;
+  way: Omit<JourneyPorts, "stop" | "onLease" | "journal">;
   /** Mails in work at once. */
   concurrency: number;
   /** How long an entry stays out of sight; it is extended while in work. */
@@ -179,7 +179,7 @@ export class Poller {
       if (!(await scope.take(entry.body.length))) throw new NoRoom("entry", entry.body.length);
       const store = budgetedStore(way.store, scope);
       const courier = budgetedCourier(way.courier, scope, this.#options.sends);
-      return travel(entry, { ...way, store, courier, journal: this.#options.journal, stop: pulse, onLease: pulse.onLease });
+      return handleEntry(entry, { ...way, store, courier, journal: this.#options.journal, stop: pulse, onLease: pulse.onLease });
     });
     scope.end();
     await pulse.end();

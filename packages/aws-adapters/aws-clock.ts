@@ -3,7 +3,7 @@
 // answers (RFC 9110 §6.6.1), which has a resolution of one second: less than two seconds of difference is none.
 
 import { performance } from "node:perf_hooks";
-import type { Clock, EpochMs } from "@sesame/core";
+import { type Clock, type EpochMs } from "@sesame/core";
 import type { Middleware, SdkClient } from "./middleware.ts";
 
 /** Where local time comes from; fake ones in tests. */

@@ -4,7 +4,7 @@
 // Amazon DynamoDB Developer Guide, "Condition expressions", "Time to Live (TTL)", "Quotas" (400 KB a row).
 
 import { type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
-import type { Claim, Clock, EffectKey, EpochMs, Final, Lease, MailId } from "@sesame/core";
+import { type Claim, type Clock, type EffectKey, type EpochMs, type Final, type Lease, type MailId } from "@sesame/core";
 import { decodeMailRow, encodeFinals, type MailRow } from "./dynamo-mail-row.ts";
 import { type ClaimWatch, isRefused, type Row, type RowKey, type Written, watchAttempts, writeIf } from "./dynamo-table.ts";
 import { troubleOf } from "./trouble.ts";

@@ -4,7 +4,7 @@
 
 import { randomBytes } from "node:crypto";
 import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import type { AddressKey, Claim, EffectKey, Final, Lease, Ledger, MailId, ReplyMemory, ReplyRow } from "@sesame/core";
+import { type AddressKey, type Claim, type EffectKey, type Final, type Lease, type Ledger, type MailId, type ReplyMemory, type ReplyRow } from "@sesame/core";
 import { call } from "./call.ts";
 import { DynamoLeases, type Then } from "./dynamo-lease.ts";
 import { DynamoReplyMemory } from "./dynamo-reply-memory.ts";

@@ -2,7 +2,7 @@
 // Finals stand in a list in the order of their recording, and of two for one effect the first counts: so any number of
 // them, whatever their keys are made of, is added by one short expression, and one that is recorded twice changes nothing.
 
-import type { EffectKey, Final } from "@sesame/core";
+import { type EffectKey, type Final } from "@sesame/core";
 import { z } from "zod";
 import type { Row } from "./dynamo-table.ts";
 import { GarbledError } from "./trouble.ts";

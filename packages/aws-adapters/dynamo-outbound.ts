@@ -3,7 +3,7 @@
 // programs; a list of recipients that they keep as a set stays one. A table that is missing when it is probed is not used.
 
 import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import type { Outbound, OutboundRow } from "@sesame/core";
+import { type Outbound, type OutboundRow } from "@sesame/core";
 import { call } from "./call.ts";
 import { readRows } from "./dynamo-batch.ts";
 import {

@@ -4,7 +4,7 @@
 
 import { randomUUID } from "node:crypto";
 import { DeleteCommand, type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
-import type { AddressKey, Clock, EpochMs, MailId, ReplyMemory, ReplyRow } from "@sesame/core";
+import { type AddressKey, type Clock, type EpochMs, type MailId, type ReplyMemory, type ReplyRow } from "@sesame/core";
 import { z } from "zod";
 import { readRows } from "./dynamo-batch.ts";
 import { type ClaimWatch, isRefused, type Row, type RowKey, watchAttempts, writeIf } from "./dynamo-table.ts";

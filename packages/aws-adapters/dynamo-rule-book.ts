@@ -3,7 +3,7 @@
 // The worker sees a change with the next mail.
 
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
-import type { RuleBook, RuleTable } from "@sesame/core";
+import { type RuleBook, type RuleTable } from "@sesame/core";
 import { call } from "./call.ts";
 import {
   type DynamoOptions,

@@ -5,18 +5,7 @@
 // SES Developer Guide, "Errors related to the sending quotas for your Amazon SES account".
 
 import { GetSendQuotaCommand } from "@aws-sdk/client-ses";
-import {
-  type Address,
-  asciiAddress,
-  type Consignment,
-  type Content,
-  type Courier,
-  type EffectKey,
-  PortError,
-  type Route,
-  type Stop,
-  type Verdict,
-} from "@sesame/core";
+import { type Address, asciiAddress, type MailTransaction, type Content, type Courier, type EffectKey, PortError, type Route, type Stop, type Verdict } from "@sesame/core";
 import { call } from "./call.ts";
 import { SendRate, type SendTimers, untilStopped, wallTimers } from "./ses-rate.ts";
 import { type Letter, type SesClients, sendOnce } from "./ses-send.ts";
@@ -66,7 +55,7 @@ export class SesCourier implements Courier {
   }
 
   /** A verdict for each recipient; `detail` of a relayed one is SES's id. Throws for other routes than "ses" only. */
-  async send(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  async send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     if (route !== "ses") {
       const text = `Cannot send through SES as the route must be "ses": current value is ${JSON.stringify(route)}`;
       throw new PortError("Courier", "send", text);
@@ -81,7 +70,7 @@ export class SesCourier implements Courier {
     this.#abort.abort();
   }
 
-  #carry({ from, content }: Consignment, address: Address): Verdict | Promise<Verdict> {
+  #carry({ from, content }: MailTransaction, address: Address): Verdict | Promise<Verdict> {
     const [source, to] = [from === null ? null : asciiAddress(from), asciiAddress(address)];
     if (source === null) return reversePathUnsupported(from);
     if (to === null) return addressUnsupported(address);

@@ -3,7 +3,7 @@
 // limits"). The rate is the configured one, or what the account has, read when the first mail leaves and once an hour.
 
 import { performance } from "node:perf_hooks";
-import type { Stop } from "@sesame/core";
+import { type Stop } from "@sesame/core";
 import { realSleep } from "./dynamo-table.ts";
 
 /** Time as sending knows it; a fake one in tests. */

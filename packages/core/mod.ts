@@ -1,90 +1,57 @@
-// The core of Sesame: what shall be done with a mail, and why. Exported in the order of the mail's journey; README.md beside
-// this file shows how to ask for a decision. `decodeEntry` → `plan` → `settle` decide without a port; `travel` goes the whole way
-// on ports that you bring (ports.ts). What is not named here is no promise.
+/**
+ * The core of Sesame: what shall be done with a mail, and why. It has no I/O, no clock and no chance, and runs unchanged under
+ * Bun, Deno, Node and in a browser. `decodeEntry` → `plan` → `settle` decide without a port; `handleEntry` takes a queue
+ * entry all the way on ports that you bring. The stages, in order: decode, gather, parse, look up, plan, execute, settle, close.
+ *
+ * More of each room is at `@sesame/core/mail`, `/ses`, `/rules`, `/compose`, `/plan`, `/explain` and `/journey`. A name that
+ * neither this file nor a room's `mod.ts` exports is no promise.
+ *
+ * @module
+ */
 
-// Results of decoders, octets.
-export { base64, concat, fromBase64 } from "./bytes.ts";
+// Results of decoders, octets, time.
+export { base64, concat, fromBase64 } from "./octets.ts";
 export { err, ok, quote, type Result } from "./result.ts";
+export { type EpochMs, instant } from "./time.ts";
 
 // Decode: what SES says of a mail that came, or of one that was sent.
-export { decodeEntry } from "./notice.ts";
-export type { EpochMs, IgnoreReason, InlineLocation, MailId, Notice, NoticeItem, ObjectLocation } from "./notice.ts";
-export { decodeSendingEvent, type SendingEvent } from "./sending-event.ts";
-export { dmarcPolicyOf, noVerdicts, statusOf, type Verdicts, type VerdictStatus } from "./ses-verdicts.ts";
+export { decodeEntry, type NoticeItem } from "./ses/queue-entry.ts";
+export { type MailId, mailId, type Notice, type ObjectLocation } from "./ses/notice.ts";
+export { noVerdicts, type SesVerdicts } from "./ses/ses-verdicts.ts";
 
-// Addresses.
-export {
-  addressKey,
-  asciiAddress,
-  domainOf,
-  localPartOf,
-  parseAddress,
-  parseDomain,
-  parseMailboxes,
-  parseReversePath,
-  sameAddress,
-  sameMailbox,
-  tableKeys,
-  unicodeKey,
-  withoutTag,
-} from "./address.ts";
-export type { Address, AddressKey, Domain, Mailbox, ReversePath } from "./address.ts";
+// Parse: addresses, header and body.
+export { addressKey, asciiAddress, domainOf, parseAddress, parseDomain, parseReversePath, tableKeys } from "./mail/address.ts";
+export type { Address, AddressKey, Domain, ReversePath } from "./mail/address.ts";
+export { safeText } from "./mail/header-write.ts";
+export { type Mail, mailboxesOf, openMail, subjectOf } from "./mail/mail.ts";
+export { readDsn } from "./mail/dsn.ts";
 
-// Inquire and gather: what must be asked.
-export { gather, served, type Answers, type Gathered, type GatherPorts } from "./gather.ts";
-export { inquire, type Inquiry } from "./inquiry.ts";
+// Look up: what the header raises.
+export { type Bounce, isSesBounce, originalIds } from "./ses/bounce.ts";
+export { decodeOutbound, type OutboundRow } from "./ses/outbound-row.ts";
 
-// Parse: header and body, read and written.
-export { fieldsOf, fieldValue, firstValue, maxFields, maxHeader, maxValue, splitHeader, valuesOf } from "./header.ts";
-export type { HeaderBlock, HeaderDefect, HeaderField, HeaderSplit } from "./header.ts";
-export { mailboxValue, renderBlock, renderField, safeText, writeBlock, type FieldValue, type HeaderEdit } from "./header.ts";
-export { decodeWords, encodeWords } from "./encoded-word.ts";
-export { parameterTexts, parseParameters, writeParameters, type Parameter, type ParameterList } from "./parameter.ts";
-export { hopsOf, idsOf, isEditable, isReadable, mailboxesOf, messageIdOf, openMail, subjectOf, type Mail } from "./mail.ts";
-export { readableText } from "./body.ts";
-export { textOfHtml, type HtmlReading } from "./html-text.ts";
-export { AttachmentScanner, scanAttachments } from "./attachments.ts";
+// Plan: users' rows, and the first decision.
+export { compileBlocklist, findBlock, type Blocklist } from "./rules/blocklist.ts";
+export type { DirectoryRows, Inquiry } from "./rules/inquiry.ts";
+export { decodeRuleRow, decodeRuleRows, type RuleRow } from "./rules/rule-row.ts";
+export { sendersOf } from "./rules/sender.ts";
+export { defaultPolicy, type Facts, type Policy, type ReplyMemory } from "./plan/facts.ts";
+export { plan } from "./plan/plan.ts";
+export { parseRecipients, type Recipient } from "./plan/recipient.ts";
+export { keyOf, parseEffectKey, type Course, type Effect, type EffectKey, type Plan, type Route, type Serve } from "./plan/types.ts";
 
-// Plan, the first decision: the parts of it.
-export { automaticReason, type AutomaticReason } from "./automatic.ts";
-export { readDsn, type Dsn } from "./dsn.ts";
-export { bounceEdits, decodeOutbound, failedAddress, isFromSesComplaints, isFromSesDaemon, isOfOurOwn, isSesBounce } from "./bounce.ts";
-export { originalIds, type Bounce, type BounceRecord } from "./bounce.ts";
-export { compilePattern, foldText, isLiteral, matches, maxPattern, type Pattern } from "./pattern.ts";
-export { findBlock, indexBlocklist, type Blocked, type BlockedRow, type Blocklist, type BlocklistWarning } from "./blocklist.ts";
-export { plainForms, sendersOf } from "./sender.ts";
-export { correspondentOf } from "./correspondent.ts";
-export { decodePeriod, type Period, type PeriodTexts } from "./period.ts";
-export { decodeRules, isActive, type ReplyRule, type Rules } from "./rule.ts";
-export { mailDate, references } from "./draft.ts";
-export { quotedPrintable } from "./quoted-printable.ts";
-export { excerptLine, excerptText } from "./excerpt.ts";
-export { composeReply, type ReplyOccasion } from "./reply.ts";
-export { keptNames } from "./kept-field.ts";
-export { composeForward, type ForwardOccasion } from "./forward.ts";
-export { composeForwardNotice, type Obstacle } from "./forward-notice.ts";
-export { sesMaxOctets, sesRefusesName } from "./ses-limit.ts";
-export { loopMark, readLoopMark, type LoopMark } from "./trace.ts";
+// Execute: ports, content and verdicts.
+export type { Content } from "./compose/content.ts";
+export { delayed, type DelayReason, type Final, isFinal, type Scope, type Verdict } from "./plan/verdict.ts";
+export { parseSmtpReply, type SmtpPhase, type SmtpReply, verdictOfReply } from "./journey/smtp-reply.ts";
+export { PortError, thrownEvent } from "./journey/port-error.ts";
+export { headLimit, type Claim, type Clock, type Courier, type Directory, type Journal, type JourneyPorts } from "./journey/ports.ts";
+export type { Lease, Ledger, MailQueue, MailStore, MailTransaction, Outbound, QueueEntry, QueueSize } from "./journey/ports.ts";
+export type { ReplyRow, RuleBook, RuleTable, Stop, StoredMail } from "./journey/ports.ts";
 
-// Plan: the decision.
-export { keyOf, type Deliver, type Draft, type Effect, type EffectKey, type Forward, type Reply } from "./effect.ts";
-export type { Route, Unforwardable, When } from "./effect.ts";
-export { describeCourse, type Course, type DiscardReason, type Plan, type RefuseReason, type Serve } from "./course.ts";
-export type { Warning, Withheld, WithheldReason } from "./course.ts";
-export { defaultPolicy, plan, type Facts, type Policy } from "./plan.ts";
-
-// Execute: verdicts.
-export { delayed, isFinal, parseSmtpReply, verdictOfReply, type Verdict, type Final, type Scope } from "./verdict.ts";
-export type { DelayReason, FailReason, SkipReason, SmtpPhase, SmtpReply } from "./verdict.ts";
-export { execute, type Hands, type Report } from "./execute.ts";
-export type { Cargo } from "./cargo.ts";
-
-// Settle, the second decision.
-export { settle, type BlockedMail, type Settlement } from "./settle.ts";
-export { backOff } from "./pause.ts";
-export { markTrail, type Mark, type MarkStatus } from "./mark.ts";
-
-// The whole way, what it tells, and all that it asks of the world outside.
-export { travel, type EntryOutcome, type Way } from "./journey.ts";
-export { thrownEvent, type JournalEvent, type Stage } from "./journal.ts";
-export * from "./ports.ts";
+// Settle and close: the second decision, and the whole way.
+export { settle, type Settlement } from "./journey/settle.ts";
+export { backOff } from "./journey/retry-delay.ts";
+export type { JournalEvent } from "./journey/events.ts";
+export type { EntryOutcome } from "./journey/outcome.ts";
+export { handleEntry } from "./journey/entry.ts";

@@ -1,7 +1,7 @@
 // Result: the value of a decoder, or why there is none. Used at the decoding edges (notice, address, rule, configuration);
 // what mail does to us has unions of its own, and bugs are thrown.
 
-/** A decoded value, or the error text in the house form "Cannot <verb> <what> as <rule>: current value is …". */
+/** A decoded value, or the error text in the house form "Cannot <do what>: must be <rule>, is <value>". */
 export type Result<T, E = string> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 
 /** Wraps a value that was decoded. */

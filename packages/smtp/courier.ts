@@ -2,16 +2,7 @@
 // "mailbox" and "internal" have a target each; equal targets share one pool.
 // It sends nothing to Amazon SES, and it never tries a mail twice once MAIL was accepted: the queue does that.
 
-import {
-  type Address,
-  addressKey,
-  type Consignment,
-  type Courier,
-  type EffectKey,
-  PortError,
-  type Route,
-  type Verdict,
-} from "@sesame/core";
+import { type Address, addressKey, type MailTransaction, type Courier, type EffectKey, PortError, type Route, type Verdict } from "@sesame/core";
 import { type Timers, wallTimers } from "./deadline.ts";
 import type { Exchange } from "./exchange.ts";
 import { openSession } from "./opening.ts";
@@ -43,7 +34,7 @@ type Lane = Readonly<{ pool: SessionPool; success: Success }>;
 /** One recipient as the server sees it. Several effects may share it: an LMTP server answers each RCPT (RFC 2033 §4.2). */
 type Recipient = Readonly<{ path: string; needsUtf8: boolean; keys: readonly EffectKey[] }>;
 type FitPath = Extract<Path, { readonly kind: "path" }>;
-type Verdicts = Map<EffectKey, Verdict>;
+type SesVerdicts = Map<EffectKey, Verdict>;
 type Held = Extract<Acquired, { readonly kind: "open" }>;
 type Outcome = Readonly<{ exchange: Exchange }> | Readonly<{ verdict: Verdict }>;
 
@@ -60,9 +51,9 @@ export class SmtpCourier implements Courier {
   }
 
   /** A verdict for every recipient. Throws for the route "ses" only. */
-  async send(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  async send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     const lane = this.#lane(route);
-    const verdicts: Verdicts = new Map();
+    const verdicts: SesVerdicts = new Map();
     const recipients = recipientsOf(consignment, verdicts);
     const from = reversePathOf(consignment.from);
     if (from.kind === "unfit") settleAll(verdicts, recipients, reversePathUnsupported(from.detail));
@@ -108,7 +99,7 @@ function isSame(one: SmtpTarget, other: SmtpTarget): boolean {
 }
 
 /** The recipients that a command can name, each once; the others get their verdict before a socket sees them. */
-function recipientsOf(consignment: Consignment, verdicts: Verdicts): readonly Recipient[] {
+function recipientsOf(consignment: MailTransaction, verdicts: SesVerdicts): readonly Recipient[] {
   const fit = new Map<string, { path: FitPath; keys: EffectKey[] }>();
   for (const { address, key } of consignment.recipients) {
     const path = pathOf(address);
@@ -127,10 +118,10 @@ function remember(fit: Map<string, { path: FitPath; keys: EffectKey[] }>, addres
 /** Sends to those whom this server can take, and files every verdict. */
 async function transact(
   lane: Lane,
-  consignment: Consignment,
+  consignment: MailTransaction,
   from: FitPath,
   recipients: readonly Recipient[],
-  verdicts: Verdicts,
+  verdicts: SesVerdicts,
 ): Promise<void> {
   const acquired = await lane.pool.acquire();
   if (acquired.kind !== "open") return settleAll(verdicts, recipients, verdictOfRefusal(acquired));
@@ -161,7 +152,7 @@ function refusedBySession(session: SmtpSession, from: FitPath, size: number): Ve
  * One exchange. A session that had waited in the pool and dies before MAIL was accepted says only that the server closed
  * it meanwhile: the mail goes out on a fresh one, and nothing of it can have arrived twice.
  */
-async function exchangeOnce(lane: Lane, { session, rested }: Held, envelope: Envelope, { content }: Consignment): Promise<Outcome> {
+async function exchangeOnce(lane: Lane, { session, rested }: Held, envelope: Envelope, { content }: MailTransaction): Promise<Outcome> {
   const first = await session.send(envelope, content);
   if (!(rested && isStale(first))) {
     lane.pool.release(session);
@@ -182,6 +173,6 @@ function verdictOfRefusal(acquired: Exclude<Opened, { readonly kind: "open" }>):
   return acquired.kind === "closed" ? poolClosed() : verdictOfFailure(acquired.failure);
 }
 
-function settleAll(verdicts: Verdicts, recipients: readonly Recipient[], verdict: Verdict): void {
+function settleAll(verdicts: SesVerdicts, recipients: readonly Recipient[], verdict: Verdict): void {
   for (const { keys } of recipients) for (const key of keys) verdicts.set(key, verdict);
 }

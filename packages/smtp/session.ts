@@ -7,7 +7,7 @@ import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { setImmediate } from "node:timers";
-import type { Content } from "@sesame/core";
+import { type Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import { Deadline, type Timers } from "./deadline.ts";
 import { type Ending, type Exchange, ExchangeLog, type Phase } from "./exchange.ts";

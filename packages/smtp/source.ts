@@ -5,7 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
-import type { Content } from "@sesame/core";
+import { type Content } from "@sesame/core";
 
 const slice = 64 * 1024; // octets: the unit of back-pressure, and of the deadline for each chunk
 // What Dovecot stores in the place of NUL, which IMAP cannot carry either (RFC 3501 §4.3.1). One octet for one: the size

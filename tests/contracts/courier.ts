@@ -1,7 +1,7 @@
 // Contract of Courier: the octets arrive as they are, each recipient has a verdict, and a mail that broke off is no mail.
 
 import { expect } from "bun:test";
-import type { Address, Consignment, Content, Courier, Route } from "@sesame/core";
+import { type Address, type MailTransaction, type Content, type Courier, type Route } from "@sesame/core";
 import { address, deliverKey, joined, mailId, octets, pattern, same } from "./samples.ts";
 import { type Cases, type Harness, runSuite, type SuiteOptions } from "./suite.ts";
 
@@ -20,7 +20,7 @@ export function courierContract(name: string, makeHarness: () => Promise<Courier
 
 const [alice, bob] = [address("alice@example.com"), address("Bob+tag@example.com")];
 
-function consignment(content: Content, ...recipients: readonly Address[]): Consignment {
+function consignment(content: Content, ...recipients: readonly Address[]): MailTransaction {
   return {
     mailId: mailId("example-com-emails/0vfh5u3pmcbm3l93"),
     from: address("carol@remote.test"),

@@ -2,7 +2,7 @@
 // half that remembers replies is in reply-memory.ts.
 
 import { expect } from "bun:test";
-import type { EffectKey, Final, Lease, Ledger, MailId } from "@sesame/core";
+import { type EffectKey, type Final, type Lease, type Ledger, type MailId } from "@sesame/core";
 import type { LedgerHarness } from "./ledger-harness.ts";
 import { replyCases } from "./reply-memory.ts";
 import { delivered, deliverKey, failed, mailId, relayed } from "./samples.ts";

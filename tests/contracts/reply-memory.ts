@@ -1,7 +1,7 @@
 // Contract of Ledger, the half that remembers replies: it never lets two replies out to one sender.
 
 import { expect } from "bun:test";
-import type { MailId, ReplyRow } from "@sesame/core";
+import { type MailId, type ReplyRow } from "@sesame/core";
 import type { LedgerHarness } from "./ledger-harness.ts";
 import { key, mailId } from "./samples.ts";
 import type { Cases } from "./suite.ts";

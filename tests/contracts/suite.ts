@@ -20,7 +20,7 @@ export type Cases<H> = Readonly<Record<string, (harness: H) => Promise<void>>>;
 export function runSuite<H extends Harness>(name: string, makeHarness: () => Promise<H>, cases: Cases<H>, options: SuiteOptions): void {
   const { skip = {}, timeoutMs = 5000 } = options;
   const unknown = Object.keys(skip).find((each) => !(each in cases));
-  if (unknown !== undefined) throw new Error(`Cannot skip a case as it must exist: current value is "${unknown}"`);
+  if (unknown !== undefined) throw new Error(`Cannot skip a case: must exist, is "${unknown}"`);
   describe(name, () => {
     for (const [title, run] of Object.entries(cases)) {
       if (title in skip) test.skip(`${title} (${skip[title]})`, () => {});

@@ -81,7 +81,7 @@ describe("plan()", () => {
   }
 });
 
-describe("travel()", () => {
+describe("handleEntry()", () => {
   const way = async (octets: Uint8Array) => {
     const one = new TestWay(octets);
     one.directory.rule(alice, rule);
@@ -90,7 +90,7 @@ describe("travel()", () => {
   };
 
   for (const { why, octets: make } of hostileMails) {
-    test(`F79 travel() delivers the stored octets when a mail has ${why}`, async () => {
+    test(`F79 handleEntry() delivers the stored octets when a mail has ${why}`, async () => {
       const octets = make();
       const { courier, store } = await way(octets);
       const delivered = courier.sent.filter(({ route }) => route === "mailbox").map((sent) => stored(sent.octets));
@@ -102,7 +102,7 @@ describe("travel()", () => {
     });
   }
 
-  test("travel() says that a mail with NUL is 8-bit, since NUL leaves as an octet above 127", async () => {
+  test("handleEntry() says that a mail with NUL is 8-bit, since NUL leaves as an octet above 127", async () => {
     for (const [body, eightBit] of [
       ["plain", false],
       ["\0", true],
@@ -121,7 +121,7 @@ describe("travel()", () => {
     }
   });
 
-  test("travel() takes away a topmost Return-Path, and nothing else, of every mail that can be edited", async () => {
+  test("handleEntry() takes away a topmost Return-Path, and nothing else, of every mail that can be edited", async () => {
     const top = Buffer.from("Return-Path: <a@x>\r\n b\r\n");
     for (const { why, octets: make, defects } of hostileMails) {
       if (defects.includes("no-header-block") || defects.includes("mbox-line") || why === "40 MB") continue;

@@ -1,18 +1,21 @@
 // Facts for tests: one mail from bob to alice, to be varied.
 
 import {
+  compileBlocklist,
   type Domain,
+  decodeRuleRows,
   type EpochMs,
   type Facts,
   type MailId,
   noVerdicts,
   openMail,
   type Plan,
+  parseRecipients,
   parseReversePath,
   plan,
   type Serve,
-  scanAttachments,
 } from "@sesame/core";
+import { scanAttachments } from "../../packages/core/mail/attachments.ts";
 
 /** Header of an ordinary mail from a person. */
 export const personal = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hello\r\nMessage-ID: <m1@remote.test>\r\n";
@@ -41,15 +44,17 @@ export function factsOf({
   facts = {},
 }: Case): Facts {
   const octets = new TextEncoder().encode(`${header}\r\n${body}`);
+  const domains = ["example.com" as Domain, "another.test" as Domain];
   return {
     mailId: "example-com-emails/1" as MailId,
     receivedAt: Date.parse("2026-01-05T12:00:00Z") as EpochMs,
-    envelope: { reversePath: parseReversePath(from), recipients: to },
-    verdicts: noVerdicts,
-    domains: ["example.com" as Domain, "another.test" as Domain],
+    envelope: { reversePath: parseReversePath(from), recipients: parseRecipients(to, facts.domains ?? domains) },
+    sesVerdicts: noVerdicts,
+    domains,
     mail: openMail(octets, octets.length),
     bounce: "not-a-bounce",
-    rows: { rules: new Map(Object.entries(rules)), blocked: new Map(Object.entries(blocked)) },
+    rules: decodeRuleRows(new Map(Object.entries(rules))),
+    blocklist: compileBlocklist(new Map(Object.entries(blocked))),
     finals: new Map(),
     answered: new Map(),
     attachments: scanAttachments(openMail(octets, octets.length)).names(),

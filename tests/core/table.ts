@@ -19,7 +19,7 @@ export function bad(name: string, parse: (text: string) => Result<unknown>, rows
     test(`${name}() refuses ${JSON.stringify(text).slice(0, 60)}: ${why}`, () => {
       const parsed = parse(text);
       expect(parsed.ok).toBe(false);
-      expect(parsed.ok ? "" : parsed.error).toMatch(/^Cannot .* as .*: current value is /s);
+      expect(parsed.ok ? "" : parsed.error).toMatch(/^Cannot .*: .*, is /s);
     });
   }
 }

@@ -1,15 +1,25 @@
 // Memory courier: Courier that follows a script and keeps what it was sent, octet by octet.
 // Without a script a mailbox says delivered and the other routes say relayed.
 
-import type { Address, AddressKey, Consignment, Content, Courier, EffectKey, ReversePath, Route, Verdict } from "@sesame/core";
-import { addressKey } from "@sesame/core";
+import {
+  type Address,
+  type AddressKey,
+  type MailTransaction,
+  type Content,
+  type Courier,
+  type EffectKey,
+  type ReversePath,
+  type Route,
+  type Verdict,
+  addressKey,
+} from "@sesame/core";
 
 /** One transaction, as it was handed in. */
 export type Sent = Readonly<{
   route: Route;
   mailId: string;
   from: ReversePath;
-  recipients: Consignment["recipients"];
+  recipients: MailTransaction["recipients"];
   octets: Uint8Array;
   verdicts: ReadonlyMap<EffectKey, Verdict>;
 }>;
@@ -36,7 +46,7 @@ export class MemoryCourier implements Courier {
     return this.sent.filter((sent) => accepted(sent).has(key)).map((sent) => sent.octets);
   }
 
-  async send(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  async send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     this.sends++;
     const octets = await octetsOf(consignment.content);
     const verdicts = new Map<EffectKey, Verdict>();
@@ -68,6 +78,6 @@ export async function octetsOf(content: Content): Promise<Uint8Array> {
   if (content.rest) for await (const piece of content.rest()) pieces.push(piece);
   const octets = new Uint8Array(Buffer.concat(pieces));
   if (octets.length !== content.size)
-    throw new Error(`Cannot send content as its size must be ${content.size}: current value is ${octets.length}`);
+    throw new Error(`Cannot send content: its size must be ${content.size}, is ${octets.length}`);
   return octets;
 }

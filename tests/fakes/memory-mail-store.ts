@@ -79,7 +79,7 @@ export class MemoryMailStore implements MailStore {
     this.#breaks.delete(nameOf(location));
     for (let at = headLimit; at < size; at += this.#pieceSize) {
       const until = Math.min(size, at + this.#pieceSize);
-      if (until > end) throw new PortError("MailStore", "rest", `Cannot read on as the connection broke off: current value is ${at}`);
+      if (until > end) throw new PortError("MailStore", "rest", `Cannot read on: the connection broke off, is ${at}`);
       yield this.#read(location, at, until, "rest");
     }
   }

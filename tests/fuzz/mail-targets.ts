@@ -1,35 +1,14 @@
 // Mail targets: what reads the header of a mail, its encoded words and a delivery report.
 
-import {
-  bounceEdits,
-  decodeWords,
-  encodeWords,
-  firstValue,
-  type HeaderBlock,
-  hopsOf,
-  idsOf,
-  isEditable,
-  isReadable,
-  isSesBounce,
-  type Mail,
-  mailboxesOf,
-  maxFields,
-  maxHeader,
-  maxValue,
-  messageIdOf,
-  openMail,
-  originalIds,
-  parseAddress,
-  parseMailboxes,
-  readDsn,
-  renderBlock,
-  renderField,
-  safeText,
-  scanAttachments,
-  splitHeader,
-  subjectOf,
-  valuesOf,
-} from "@sesame/core";
+import { isSesBounce, type Mail, mailboxesOf, openMail, originalIds, parseAddress, readDsn, safeText, subjectOf } from "@sesame/core";
+import { scanAttachments } from "../../packages/core/mail/attachments.ts";
+import { decodeWords, encodeWords } from "../../packages/core/mail/encoded-word.ts";
+import { firstValue, type HeaderBlock, maxFields, maxHeader, maxValue, splitHeader, valuesOf } from "../../packages/core/mail/header.ts";
+import { renderBlock } from "../../packages/core/mail/header-edit.ts";
+import { renderField } from "../../packages/core/mail/header-write.ts";
+import { hopsOf, idsOf, isEditable, isReadable, messageIdOf } from "../../packages/core/mail/mail.ts";
+import { parseMailboxes } from "../../packages/core/mail/mailbox.ts";
+import { bounceEdits } from "../../packages/core/ses/bounce.ts";
 import { mailSeeds, reportSeeds, wordSeeds } from "./seeds.ts";
 import { asText, holds, type Target } from "./target.ts";
 

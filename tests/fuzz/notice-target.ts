@@ -1,7 +1,7 @@
 // Notice target: what reads the bodies of queue entries.
 
 import { decodeEntry, type EpochMs, parseAddress } from "@sesame/core";
-import { envelope } from "../core/notice-sample.ts";
+import { envelope } from "../core/ses/notice-sample.ts";
 import { entrySeeds } from "./seeds.ts";
 import { asText, holds, holdsErrorText, type Target } from "./target.ts";
 

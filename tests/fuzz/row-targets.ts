@@ -4,24 +4,21 @@ import {
   type Address,
   addressKey,
   asciiAddress,
-  compilePattern,
-  decodeRules,
+  compileBlocklist,
+  decodeRuleRow,
   type EpochMs,
   findBlock,
-  foldText,
-  indexBlocklist,
-  isActive,
-  matches,
-  maxPattern,
-  maxValue,
   parseAddress,
   parseDomain,
-  parseMailboxes,
   parseReversePath,
   tableKeys,
-  unicodeKey,
-  withoutTag,
 } from "@sesame/core";
+import { unicodeKey, withoutTag } from "../../packages/core/mail/address.ts";
+import { maxValue } from "../../packages/core/mail/header.ts";
+import { parseMailboxes } from "../../packages/core/mail/mailbox.ts";
+import { blocklistWarnings } from "../../packages/core/rules/blocklist.ts";
+import { compilePattern, foldText, matches, maxPattern } from "../../packages/core/rules/pattern.ts";
+import { isActive } from "../../packages/core/rules/rule-row.ts";
 import { pathOf } from "../../packages/smtp/path.ts";
 import { naivelyMatches } from "./naive-pattern.ts";
 import { addressSeeds, patternSeeds, rowSeeds } from "./seeds.ts";
@@ -134,7 +131,7 @@ export const pattern: Target = {
   check(input) {
     const [source = "", ...rest] = asText(input).split("\n");
     const text = rest.join("\n").slice(0, 400); // an address has 254 octets
-    const { warnings } = indexBlocklist([{ key: "*@example.com", patterns: [source, ...rest.slice(0, 5000)] }]);
+    const warnings = blocklistWarnings(compileBlocklist(new Map([["*@example.com", [source, ...rest.slice(0, 5000)]]])));
     holds(warnings.length <= 21, "warnings without end", warnings.length);
     for (const warning of warnings) holdsWarning(warning.text);
     if (source.length > maxPattern) return "too long";
@@ -142,7 +139,7 @@ export const pattern: Target = {
     const [folded, against] = [foldText(source), foldText(text)];
     const isSmall = folded.length * against.length <= 20_000;
     if (isSmall) holds(found === naivelyMatches(folded, against), "another answer than fnmatch", [source, text, found]);
-    const block = findBlock(indexBlocklist([{ key: "*@example.com", patterns: [source] }]), ["a@spam.test" as Address]);
+    const block = findBlock(compileBlocklist(new Map([["*@example.com", [source]]])), ["a@spam.test" as Address]);
     holds((block !== null) === matches(compilePattern(source), "a@spam.test"), "a blocklist that finds something else", source);
     const steps = [...folded].map((char) => ("*?[]!-".includes(char) ? char : "a")).join("");
     return [found, isSmall, steps.replace(/(.)\1+/g, "$1").slice(0, 8)].join();
@@ -185,7 +182,7 @@ export const row: Target = {
   check(input) {
     const value = rowOf(asText(input));
     if (value === undefined) return "no JSON";
-    const rules = decodeRules(value);
+    const rules = decodeRuleRow(value);
     for (const error of rules.errors) {
       holdsErrorText(error);
       holds(!/ooo_(?:message|subject) /.test(error) || !error.includes("canary-text"), "a user's words in an error", error);
@@ -199,7 +196,7 @@ export const row: Target = {
     );
     if (rules.reply) for (const at of [0, 1_767_600_000_000, 8.64e15]) isActive(rules.reply, at as EpochMs);
     const patterns = isObject(value) ? value["blocked_patterns"] : value;
-    const { warnings } = indexBlocklist([{ key: "alice@example.com", patterns }]);
+    const warnings = blocklistWarnings(compileBlocklist(new Map([["alice@example.com", patterns]])));
     for (const { text } of warnings) holdsWarning(text);
     return [
       rules.reply !== null,

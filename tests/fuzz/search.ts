@@ -30,7 +30,7 @@ function tried(target: Target, input: Uint8Array): Tried {
 }
 
 function once(target: Target, input: Uint8Array): Tried {
-  const took = stopwatch();
+  const took = stageTimer();
   try {
     const kind = target.check(input);
     return { complaint: null, kind, tookMs: took() };
@@ -40,7 +40,7 @@ function once(target: Target, input: Uint8Array): Tried {
 }
 
 /** Milliseconds of work since then: of the processor, since a busy machine takes longer, or of the clock, since other threads count too. */
-export function stopwatch(): () => number {
+export function stageTimer(): () => number {
   const [wall, processor] = [performance.now(), process.cpuUsage()];
   return () => {
     const { user, system } = process.cpuUsage(processor);

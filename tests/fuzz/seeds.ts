@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { corpusMails } from "../core/corpus.ts";
 import { hostileMails } from "../core/hostile-mails.ts";
-import { inline, raw, received, records, s3Record, sesRecord, sns, snsRecord } from "../core/notice-sample.ts";
+import { inline, raw, received, records, s3Record, sesRecord, sns, snsRecord } from "../core/ses/notice-sample.ts";
 import { maxInput } from "./bytes.ts";
 import { octetsOf } from "./target.ts";
 

@@ -4,18 +4,19 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { concat, type Effect, type Facts, type Plan, plan, renderBlock } from "@sesame/core";
-import { outgoing, planJson } from "../../apps/worker/explanation/plan-json.ts";
-import { explainText } from "../../apps/worker/explanation/plan-text.ts";
+import { concat, type Effect, type Facts, type Plan, plan } from "@sesame/core";
+import { decodeFacts } from "../../apps/worker/facts.ts";
+import { outgoing, planJson } from "../../packages/core/explain/plan-json.ts";
+import { explainText } from "../../packages/core/explain/plan-text.ts";
 import {
   defectSentences,
   discardSentences,
-  noticeSentences,
   refuseSentences,
+  standInSentences,
   warningSentences,
   withheldSentences,
-} from "../../apps/worker/explanation/reason-sentences.ts";
-import { decodeFacts } from "../../apps/worker/facts.ts";
+} from "../../packages/core/explain/reason-sentences.ts";
+import { renderBlock } from "../../packages/core/mail/header-edit.ts";
 
 const here = import.meta.dir;
 const update = process.env["UPDATE_GOLDEN"] === "1";
@@ -70,7 +71,7 @@ const sentences = {
   ...discardSentences,
   ...warningSentences,
   ...defectSentences,
-  ...noticeSentences,
+  ...standInSentences,
 };
 // Mails of more than 64 KiB make no folder to be read; tests/core has them.
 const tooLong = ["header-too-long", "field-too-long", "too-many-fields", "too-large"];

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import type { JournalEvent } from "@sesame/core";
+import { type JournalEvent } from "@sesame/core";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { FaultInjector, faultAt } from "../fakes/faults.ts";
 import { TestWay } from "../journey/way.ts";

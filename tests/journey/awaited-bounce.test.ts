@@ -1,7 +1,7 @@
 // How long an SES bounce waits for the row that tells whose mail it was: once, or as long as it is young.
 
 import { expect, test } from "bun:test";
-import { type EntryOutcome, type EpochMs, type QueueEntry, travel } from "@sesame/core";
+import { type EntryOutcome, type EpochMs, handleEntry, type QueueEntry } from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { location, TestWay } from "./way.ts";
 
@@ -15,7 +15,7 @@ async function receive(receiveCount: number, ageSeconds: number): Promise<readon
   const head = new TextEncoder().encode(bounce);
   const body = writeNotice({ sesId: "k1", location, source: "", recipients: ["alice@example.com"], head, receivedAt });
   const entry: QueueEntry = { id: "e1", receiptHandle: "r", receiveCount, sentAt: receivedAt, body };
-  const outcome = await travel(entry, way.way());
+  const outcome = await handleEntry(entry, way.way());
   const results = way.journal.events.flatMap((event) => (event.kind === "bounce" ? [event.result] : []));
   return [outcome, results.at(-1)];
 }
@@ -29,7 +29,7 @@ const rows: readonly [string, number, number, EntryOutcome][] = [
   ["not for ever when its time is wrong", 2, -86_400, { kind: "ack" }],
 ];
 for (const [when, count, age, expected] of rows) {
-  test(`travel() waits for the row of a bounce ${when}`, async () => {
+  test(`handleEntry() waits for the row of a bounce ${when}`, async () => {
     const [outcome, result] = await receive(count, age);
     expect([outcome, result]).toEqual([expected, expected.kind === "retry" ? "awaited" : "unknown"]);
   });

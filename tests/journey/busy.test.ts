@@ -1,7 +1,7 @@
 // A second entry of a mail that this process works on, and a claim whose other questions fail.
 
 import { expect, test } from "bun:test";
-import { type EntryOutcome, type QueueEntry, travel } from "@sesame/core";
+import { type EntryOutcome, handleEntry, type QueueEntry } from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { type Fault, FaultInjector } from "../fakes/faults.ts";
 import { location, mailId, TestWay } from "./way.ts";
@@ -15,13 +15,13 @@ function entryOf(way: TestWay, receiveCount: number): QueueEntry {
   return { id: "e2", receiptHandle: "r", receiveCount, sentAt: way.clock.now(), body };
 }
 
-test("travel() lets a second entry of a mail in work wait, and longer each time: that work may take ten minutes", async () => {
+test("handleEntry() lets a second entry of a mail in work wait, and longer each time: that work may take ten minutes", async () => {
   const test = new TestWay(mail);
   const way = test.way();
   way.inWork.add(mailId);
   const waits: number[] = [];
   for (let count = 1; count < 10; count++) {
-    const outcome: EntryOutcome = await travel(entryOf(test, count), way);
+    const outcome: EntryOutcome = await handleEntry(entryOf(test, count), way);
     waits.push(outcome.kind === "retry" ? outcome.afterSeconds : 0);
   }
   expect(waits[0]).toBeGreaterThanOrEqual(5);
@@ -30,11 +30,11 @@ test("travel() lets a second entry of a mail in work wait, and longer each time:
   expect(test.courier.sends).toBe(0);
 });
 
-test("travel() tells of the question that failed, also where the claim cannot be given back", async () => {
+test("handleEntry() tells of the question that failed, also where the claim cannot be given back", async () => {
   const test = new TestWay(mail);
   const fails = (port: string, method: string, text: string): Fault => {
     return { port, method, call: 0, act: { kind: "throw-before", error: new Error(text) } };
   };
   test.faults = new FaultInjector([fails("MailStore", "open", "S3 is away"), fails("Ledger", "record", "DynamoDB is away")]);
-  await expect(travel(entryOf(test, 1), test.way())).rejects.toThrow("S3 is away");
+  await expect(handleEntry(entryOf(test, 1), test.way())).rejects.toThrow("S3 is away");
 });

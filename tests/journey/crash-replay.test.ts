@@ -5,13 +5,13 @@
 import { describe, expect, test } from "bun:test";
 import {
   type Address,
-  type Consignment,
   delayed,
   type EffectKey,
   type EntryOutcome,
   type JournalEvent,
+  type JourneyPorts,
+  type MailTransaction,
   type Verdict,
-  type Way,
 } from "@sesame/core";
 import { type Fault, type FaultAct, FaultInjector, faultAt } from "../fakes/faults.ts";
 import { location, TestWay } from "./way.ts";
@@ -20,7 +20,7 @@ import { location, TestWay } from "./way.ts";
 class Replay extends TestWay {
   readonly heard: JournalEvent[] = [];
 
-  override way(): Way {
+  override way(): JourneyPorts {
     const note = (event: JournalEvent) => void (this.faults.dead || this.heard.push(event));
     return { ...super.way(), journal: { note } };
   }
@@ -133,7 +133,7 @@ const simple = ["die-before", "die-after", "throw-before", "throw-after"] as con
 /** A fault of each way at a point; an answer that delays where the port has one. */
 function faultsAt(point: string): readonly Fault[] {
   const answers: Readonly<Record<string, FaultAct>> = {
-    "Courier.send": { kind: "answer-by", make: (_, consignment) => delayAll(consignment as Consignment) },
+    "Courier.send": { kind: "answer-by", make: (_, consignment) => delayAll(consignment as MailTransaction) },
     "MailStore.open": { kind: "answer", value: "missing" },
     "Ledger.claim": { kind: "answer", value: { kind: "busy", until: Date.parse("2026-01-05T12:00:10Z") } },
   };
@@ -141,7 +141,7 @@ function faultsAt(point: string): readonly Fault[] {
   return [...simple.map((kind): FaultAct => ({ kind })), ...(answer ? [answer] : [])].map((act) => faultAt(point, act));
 }
 
-function delayAll({ recipients }: Consignment): ReadonlyMap<EffectKey, Verdict> {
+function delayAll({ recipients }: MailTransaction): ReadonlyMap<EffectKey, Verdict> {
   return new Map(recipients.map(({ key }) => [key, delayed("try-later", "mail", "451 try again later")]));
 }
 
@@ -192,7 +192,7 @@ async function pointsOf({ make }: Scenario): Promise<readonly string[]> {
 const textOf = (faults: readonly Fault[]) =>
   faults.map(({ port, method, call, act }) => `${act.kind} ${port}.${method}#${call}`).join(", ");
 
-describe("travel() keeps its promise", () => {
+describe("handleEntry() keeps its promise", () => {
   for (const [name, scenario] of Object.entries(scenarios)) {
     test(`with ${name}, whatever single call dies, fails or delays`, async () => {
       const points = await pointsOf(scenario);
@@ -226,7 +226,7 @@ describe("travel() keeps its promise", () => {
   });
 });
 
-test("travel() mends no trail, and erases nothing, where the rules say otherwise by now", async () => {
+test("handleEntry() mends no trail, and erases nothing, where the rules say otherwise by now", async () => {
   const way = new Replay(mail);
   way.faults = new FaultInjector([faultAt("MailStore.mark#1", { kind: "die-before" })]);
   await expect(way.receive()).resolves.toEqual({ kind: "ack" }); // says the dead one

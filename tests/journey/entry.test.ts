@@ -25,13 +25,13 @@ const recordsWay = (...records: unknown[]) =>
     },
   });
 
-test("travel() takes every record of an entry, and acknowledges it when all are done", async () => {
+test("handleEntry() takes every record of an entry, and acknowledges it when all are done", async () => {
   const way = recordsWay("mail", { eventSource: "aws:ses", ses: bounceEvent });
   expect(await way.receive()).toEqual({ kind: "ack" });
   expect([way.courier.mailsFor(alice).length, [...way.outbound.rows.keys()]]).toEqual([1, [id]]);
 });
 
-test("travel() delivers a mail beside a record that it cannot understand, and keeps the entry", async () => {
+test("handleEntry() delivers a mail beside a record that it cannot understand, and keeps the entry", async () => {
   const way = recordsWay(s3Put, "mail");
   for (const _ of [1, 2]) expect((await way.receive()).kind).toBe("retry");
   expect(way.courier.mailsFor(alice).length).toBe(1);
@@ -40,7 +40,7 @@ test("travel() delivers a mail beside a record that it cannot understand, and ke
   expect(kinds).toContain("already-closed");
 });
 
-test("travel() delivers a mail beside a record whose port fails, and throws that failure after it", async () => {
+test("handleEntry() delivers a mail beside a record whose port fails, and throws that failure after it", async () => {
   const way = recordsWay({ eventSource: "aws:ses", ses: bounceEvent }, "mail");
   way.faults = new FaultInjector([faultAt("Outbound.note#1", { kind: "throw-before" })]);
   await expect(way.receive()).rejects.toThrow();
@@ -49,7 +49,7 @@ test("travel() delivers a mail beside a record whose port fails, and throws that
   expect([way.courier.mailsFor(alice).length, [...way.outbound.rows.keys()]]).toEqual([1, [id]]);
 });
 
-test("travel() delivers a mail whose notice has no time, as old as its entry", async () => {
+test("handleEntry() delivers a mail whose notice has no time, as old as its entry", async () => {
   const timeless = (body: string) => body.replace(/(\\?"[tT]imestamp\\?":)\\?"[^"\\]*\\?"/g, "$1null");
   const way = new TestWay(mail, { body: timeless });
   expect(await way.receive()).toEqual({ kind: "ack" });
@@ -61,7 +61,7 @@ const bounce = `Return-Path: <>\r\nReceived: from a8-95.smtp-out.amazonses.com (
 const results = (way: TestWay) => way.journal.events.flatMap((event) => (event.kind === "bounce" ? [event.result] : []));
 const fromOf = (way: TestWay) => /^From: (.*)$/m.exec(new TextDecoder().decode(way.courier.mailsFor(alice)[0]).replaceAll("\r", ""))?.[1];
 
-test("F29 travel() shows who failed when the row is there, and when it comes a little later", async () => {
+test("F29 handleEntry() shows who failed when the row is there, and when it comes a little later", async () => {
   const row = { MessageId: id, original_source: alice, bouncedRecipients: ["other@customer.test", "gone@customer.test"] };
   const early = new TestWay(bounce, { source: "" });
   await early.outbound.note(row);
@@ -74,7 +74,7 @@ test("F29 travel() shows who failed when the row is there, and when it comes a l
   expect([results(late), fromOf(late)]).toEqual([["awaited", "rewritten"], "gone@customer.test"]);
 });
 
-test("F29 travel() says that a bounce is unknown when its row names nobody, and delivers it as it came", async () => {
+test("F29 handleEntry() says that a bounce is unknown when its row names nobody, and delivers it as it came", async () => {
   for (const row of [
     { original_source: alice, bouncedRecipients: [] },
     { bouncedRecipients: 7 },

@@ -1,9 +1,10 @@
 // Forwards of large mail on their whole way: what is read of it, and what the target gets.
 
 import { expect, test } from "bun:test";
-import { type Address, delayed, type EffectKey, sesMaxOctets, type Verdict } from "@sesame/core";
+import { type Address, delayed, type EffectKey, type Verdict } from "@sesame/core";
 import { decodeFacts } from "../../apps/worker/facts.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { sesMaxOctets } from "../../packages/core/ses/ses-limits.ts";
 import { location, mailId, TestWay } from "./way.ts";
 
 const header =
@@ -28,7 +29,7 @@ function wayWith(mail: Uint8Array, ...forwards: readonly string[]): TestWay {
 }
 const textFor = (way: TestWay, to: Address) => way.courier.mailsFor(to).map((octets) => Buffer.from(octets).toString("latin1"));
 
-test("travel() finds an attachment that SES refuses at the end of a large mail, and tells the target", async () => {
+test("handleEntry() finds an attachment that SES refuses at the end of a large mail, and tells the target", async () => {
   const mail = large(3_000_000, "setup.exe");
   const way = wayWith(mail, outside);
   expect(await way.receive()).toEqual({ kind: "ack" });
@@ -36,20 +37,20 @@ test("travel() finds an attachment that SES refuses at the end of a large mail, 
   expect(textFor(way, outside)).toEqual([expect.stringContaining("\r\n  setup.exe\r\n")]);
   expect(way.store.restOpens).toBe(2); // to look for attachments, and to deliver
   expect(way.journal.events).toContainEqual(
-    expect.objectContaining({ kind: "deed", effect: "forward", route: "ses", notice: "forbidden-attachment" }),
+    expect.objectContaining({ kind: "deed", effect: "forward", route: "ses", standIn: "forbidden-attachment" }),
   );
 });
 
-test("travel() forwards every octet of a large mail whose attachments SES takes", async () => {
+test("handleEntry() forwards every octet of a large mail whose attachments SES takes", async () => {
   const mail = large(3_000_000, "plan.pdf");
   const way = wayWith(mail, outside);
   await way.receive();
   const [sent] = way.courier.mailsFor(outside);
   expect(Buffer.from(sent?.subarray(sent.length - (mail.length - header.length)) ?? [])).toEqual(Buffer.from(mail.subarray(header.length)));
-  expect(way.journal.events.filter((event) => event.kind === "deed" && event.notice !== undefined)).toEqual([]);
+  expect(way.journal.events.filter((event) => event.kind === "deed" && event.standIn !== undefined)).toEqual([]);
 });
 
-test("travel() reads no large mail for its attachments when no forward leaves by SES, or it is too large for SES anyway", async () => {
+test("handleEntry() reads no large mail for its attachments when no forward leaves by SES, or it is too large for SES anyway", async () => {
   const inside = wayWith(large(3_000_000, "setup.exe"), "carol@another.test");
   await inside.receive();
   expect([inside.store.restOpens, textFor(inside, "carol@another.test" as Address)[0]?.length]).toEqual([2, expect.any(Number)]); // delivery, forward
@@ -58,7 +59,7 @@ test("travel() reads no large mail for its attachments when no forward leaves by
   expect([huge.store.restOpens, textFor(huge, outside)]).toEqual([1, [expect.stringContaining("It is too large: 40.1 MB")]]);
 });
 
-test("travel() sends nothing and gives the mail back when the store breaks off during the search", async () => {
+test("handleEntry() sends nothing and gives the mail back when the store breaks off during the search", async () => {
   const way = wayWith(large(3_000_000, "setup.exe"), outside);
   way.store.breakRest(location, 1_000_000);
   await expect(way.receive()).rejects.toThrow("broke off");
@@ -68,7 +69,7 @@ test("travel() sends nothing and gives the mail back when the store breaks off d
   expect(way.journal.events.some(({ kind }) => kind === "taken-over")).toBe(false);
 });
 
-test("travel() repeats no notice in a retry, and counts none as a delivery", async () => {
+test("handleEntry() repeats no notice in a retry, and counts none as a delivery", async () => {
   const way = wayWith(large(3_000_000, "setup.exe"), outside, "carol@another.test");
   way.courier.script("mailbox", alice, noMailbox);
   way.courier.script("internal", "carol@another.test" as Address, delayed("try-later", "recipient", "451"), noMailbox);
@@ -87,9 +88,9 @@ test("metrics count a notice under its reason, and not as a forward that was rel
   const metrics = makeMetrics("0");
   const journal = metrics.journal("example.com");
   const deed = { kind: "deed", mailId, effect: "forward", key: "k" as EffectKey, route: "ses" } as const;
-  journal.note({ ...deed, verdict: { action: "relayed", detail: "" }, notice: "too-large" });
+  journal.note({ ...deed, verdict: { action: "relayed", detail: "" }, standIn: "too-large" });
   journal.note({ ...deed, verdict: { action: "relayed", detail: "" } });
-  journal.note({ ...deed, verdict: delayed("throttled", "mail", ""), notice: "too-large" });
+  journal.note({ ...deed, verdict: delayed("throttled", "mail", ""), standIn: "too-large" });
   const text = await metrics.registry.metrics();
   for (const result of ["too-large", "relayed", "delayed"])
     expect(text).toContain(`sesame_forwards_total{domain="example.com",route="ses",result="${result}"} 1`);

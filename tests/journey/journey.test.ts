@@ -13,14 +13,14 @@ const bob = "bob@remote.test" as Address;
 const away = { ooo_active: true, ooo_message: "I am away" };
 const noMailbox: Verdict = { action: "failed", status: "5.1.1", reason: "no-such-mailbox", scope: "recipient", detail: "550 5.1.1" };
 
-test("travel() delivers every octet, marks the mail and acknowledges", async () => {
+test("handleEntry() delivers every octet, marks the mail and acknowledges", async () => {
   const way = new TestWay(mail);
   expect(await way.receive()).toEqual({ kind: "ack" });
   expect(way.courier.mailsFor(alice).map((octets) => new TextDecoder().decode(octets))).toEqual([mail]);
   expect(way.store.attributesOf(location)).toMatchObject({ processed: "true", status: "delivered", processed_by: "worker-example.com" });
 });
 
-test("travel() sends equal mails in one transaction and retries only the recipient that was delayed", async () => {
+test("handleEntry() sends equal mails in one transaction and retries only the recipient that was delayed", async () => {
   const way = new TestWay(mail, { recipients: [alice, carol, "gone@example.com"] });
   way.courier.script("mailbox", carol, delayed("try-later", "recipient", "450"), { action: "delivered", detail: "250" });
   way.courier.script("mailbox", "gone@example.com" as Address, noMailbox);
@@ -31,7 +31,7 @@ test("travel() sends equal mails in one transaction and retries only the recipie
   expect(way.store.attributesOf(location)).toMatchObject({ status: "partial", invalid_inboxes: "gone@example.com" });
 });
 
-test("travel() tries each recipient alone when one answer refused a whole transaction", async () => {
+test("handleEntry() tries each recipient alone when one answer refused a whole transaction", async () => {
   const way = new TestWay(mail, { recipients: [alice, carol] });
   const refused: Verdict = { action: "failed", status: "5.7.1", reason: "policy-refused", scope: "mail", detail: "550 5.7.1" };
   way.courier.script("mailbox", alice, refused, { action: "delivered", detail: "250" });
@@ -40,14 +40,14 @@ test("travel() tries each recipient alone when one answer refused a whole transa
   expect([way.courier.sends, way.courier.mailsFor(alice).length]).toEqual([3, 1]);
 });
 
-test("travel() erases a mail that every recipient blocks, after its mark", async () => {
+test("handleEntry() erases a mail that every recipient blocks, after its mark", async () => {
   const way = new TestWay(mail, { recipients: ["alice@example.com", "carol@example.com"] });
   way.directory.block("*@example.com", ["*@remote.test"]);
   expect((await way.receive()).kind).toBe("ack");
   expect([way.courier.sends, way.store.octetsOf(location)]).toEqual([0, undefined]);
 });
 
-test("travel() replies only after a delivery, and once for a sender", async () => {
+test("handleEntry() replies only after a delivery, and once for a sender", async () => {
   const way = new TestWay(mail);
   way.directory.rule(alice, { ...away, forwards: ["x@other.test"] });
   way.courier.script("mailbox", alice, delayed("try-later", "recipient", "451"), { action: "delivered", detail: "250" });
@@ -65,7 +65,7 @@ test("travel() replies only after a delivery, and once for a sender", async () =
   expect([...way.outbound.rows.keys()]).toEqual(["ses-id-1", "ses-id-2"]);
 });
 
-test("travel() forwards an address that has no mailbox, and lets a forward wait an hour at the most", async () => {
+test("handleEntry() forwards an address that has no mailbox, and lets a forward wait an hour at the most", async () => {
   const only = new TestWay(mail);
   only.directory.rule(alice, { forwards: ["x@other.test"] });
   only.courier.script("mailbox", alice, noMailbox);
@@ -81,7 +81,7 @@ test("travel() forwards an address that has no mailbox, and lets a forward wait 
   expect(down.courier.mailsFor("x@other.test" as Address).length).toBe(1);
 });
 
-test("travel() keeps in the queue what is missing, cannot be decoded or may not be opened", async () => {
+test("handleEntry() keeps in the queue what is missing, cannot be decoded or may not be opened", async () => {
   const missing = new TestWay(mail);
   missing.faults = new FaultInjector([faultAt("MailStore.open#1", { kind: "answer", value: "missing" })]);
   expect((await missing.receive()).kind).toBe("retry");
@@ -90,11 +90,11 @@ test("travel() keeps in the queue what is missing, cannot be decoded or may not 
   expect((await garbled.receive()).kind).toBe("retry");
   expect(garbled.journal.events).toMatchObject([{ kind: "entry-undecodable", text: expect.stringMatching(/^Cannot decode/) }]);
   const foreign = new TestWay(mail, { body: (body) => body.replaceAll("example-com-emails", "payroll") });
-  await expect(foreign.receive()).rejects.toThrow("MAIL_OBJECTS must allow it");
+  await expect(foreign.receive()).rejects.toThrow("MAIL_OBJECTS does not allow this object");
   expect([missing, garbled, foreign].map((way) => way.courier.sends)).toEqual([0, 0, 0]);
 });
 
-test("travel() acknowledges a mail that is closed without touching anything", async () => {
+test("handleEntry() acknowledges a mail that is closed without touching anything", async () => {
   const way = new TestWay(mail);
   await way.receive();
   expect(await way.receive()).toEqual({ kind: "ack" });
@@ -102,7 +102,7 @@ test("travel() acknowledges a mail that is closed without touching anything", as
   expect(way.journal.events.at(-1)).toEqual({ kind: "already-closed", mailId });
 });
 
-test("travel() waits once for the event of an SES bounce, then delivers it as it is", async () => {
+test("handleEntry() waits once for the event of an SES bounce, then delivers it as it is", async () => {
   const bounce =
     "Received: from a (a1.smtp-out.amazonses.com [1.2.3.4]) by x; Mon, 05 Jan 2026 12:00:00 +0000\r\nFrom: MAILER-DAEMON@amazonses.com\r\nTo: alice@example.com\r\n\r\nfailed\r\n";
   const way = new TestWay(bounce, { source: "" });
@@ -112,7 +112,7 @@ test("travel() waits once for the event of an SES bounce, then delivers it as it
   expect(way.courier.mailsFor(alice).map((octets) => new TextDecoder().decode(octets))).toEqual([bounce]);
 });
 
-test("travel() sets a mail aside that crashed its worker three times", async () => {
+test("handleEntry() sets a mail aside that crashed its worker three times", async () => {
   const way = new TestWay(mail);
   for (let i = 0; i < 3; i++) {
     way.faults = new FaultInjector([faultAt("Courier.send#1", { kind: "die-before" })]);
@@ -125,7 +125,7 @@ test("travel() sets a mail aside that crashed its worker three times", async () 
   expect(way.courier.sends).toBe(0);
 });
 
-test("travel() tries a mail that was set aside again when its entry was moved back, and as often as before", async () => {
+test("handleEntry() tries a mail that was set aside again when its entry was moved back, and as often as before", async () => {
   const way = new TestWay(mail);
   const die = async () => {
     way.faults = new FaultInjector([faultAt("Courier.send#1", { kind: "die-before" })]);
@@ -144,7 +144,7 @@ test("travel() tries a mail that was set aside again when its entry was moved ba
   expect(way.courier.sends).toBe(1);
 });
 
-test("travel() sets no mail aside whose lease could not be given back, however often: its worker lives", async () => {
+test("handleEntry() sets no mail aside whose lease could not be given back, however often: its worker lives", async () => {
   const way = new TestWay(mail);
   const later = delayed("try-later", "mail", "451 4.3.0 Later");
   way.courier.script("mailbox", alice, ...Array<Verdict>(5).fill(later), { action: "delivered", detail: "250" });
@@ -158,14 +158,14 @@ test("travel() sets no mail aside whose lease could not be given back, however o
   expect(way.journal.events.some(({ kind }) => kind === "set-aside" || kind === "taken-over")).toBe(false);
 });
 
-test("travel() reads no more of a 25 MB mail than its head when nothing is sent", async () => {
+test("handleEntry() reads no more of a 25 MB mail than its head when nothing is sent", async () => {
   const large = new TestWay(new TextEncoder().encode(`${mail}${"x".repeat(25_000_000)}`));
   large.directory.block("*@example.com", ["*@remote.test"]);
   await large.receive();
   expect([large.store.restOpens, large.store.octetsRead <= 256 * 1024]).toEqual([0, true]);
 });
 
-test("travel() finds the failed address of a bounce whose report stands behind the head", async () => {
+test("handleEntry() finds the failed address of a bounce whose report stands behind the head", async () => {
   const id = "0107018f3a2b4c5d-1a2b3c4d-5e6f-7a8b-9c0d-112233445566-000000";
   const parts = [
     `Content-Type: text/plain\r\n\r\n${"An error occurred.\r\n".repeat(20_000)}`,
@@ -185,7 +185,7 @@ test("travel() finds the failed address of a bounce whose report stands behind t
 const bounces = join(import.meta.dir, "../../../shared/corpus/ses-bounces");
 const samples = existsSync(bounces) ? readdirSync(bounces) : [];
 test.skipIf(samples.length === 0)(
-  `travel() delivers bounces of the corpus without a row to the octet${samples.length === 0 ? " (SKIPPED: ../shared/corpus is missing)" : ""}`,
+  `handleEntry() delivers bounces of the corpus without a row to the octet${samples.length === 0 ? " (SKIPPED: ../shared/corpus is missing)" : ""}`,
   async () => {
     for (const name of samples) {
       const octets = new Uint8Array(readFileSync(join(bounces, name)));

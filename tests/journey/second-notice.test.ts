@@ -1,7 +1,7 @@
 // Two notices of one mail under one name, each for its own recipients: what one of them does must not cost the other.
 
 import { expect, test } from "bun:test";
-import { type Address, delayed, type EntryOutcome, type QueueEntry, travel } from "@sesame/core";
+import { type Address, delayed, type EntryOutcome, handleEntry, type QueueEntry } from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { location, TestWay } from "./way.ts";
 
@@ -22,7 +22,7 @@ class TwoNotices extends TestWay {
     const head = new TextEncoder().encode(this.#mail);
     const body = writeNotice({ sesId: "k1", location, source: "bob@remote.test", recipients, head, receivedAt: this.clock.now() });
     const entry: QueueEntry = { id: recipients.join(), receiptHandle: "r", receiveCount: 1, sentAt: this.clock.now(), body };
-    return travel(entry, this.way());
+    return handleEntry(entry, this.way());
   }
 
   reached(): readonly string[] {

@@ -1,7 +1,7 @@
 // Two receipt rules that match one mail announce it twice, under one name, each for its own recipients.
 
 import { expect, test } from "bun:test";
-import { type EntryOutcome, type QueueEntry, travel } from "@sesame/core";
+import { type EntryOutcome, handleEntry, type QueueEntry } from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { location, TestWay } from "./way.ts";
 
@@ -12,7 +12,7 @@ class TwoRules extends TestWay {
     const head = new TextEncoder().encode(mail);
     const body = writeNotice({ sesId: "k1", location, source: "bob@remote.test", recipients, head, receivedAt: this.clock.now() });
     const entry: QueueEntry = { id: recipients.join(), receiptHandle: "r", receiveCount: 1, sentAt: this.clock.now(), body };
-    return travel(entry, this.way());
+    return handleEntry(entry, this.way());
   }
 
   /** Recipients in the order in which they got the mail. */

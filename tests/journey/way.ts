@@ -5,11 +5,11 @@ import {
   decodeEntry,
   defaultPolicy,
   type EntryOutcome,
+  handleEntry,
+  type JourneyPorts,
   type MailId,
   type ObjectLocation,
   type QueueEntry,
-  travel,
-  type Way,
 } from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
@@ -78,7 +78,7 @@ export class TestWay {
       sentAt: this.clock.now(),
       body: this.#body,
     };
-    return travel(entry, this.way());
+    return handleEntry(entry, this.way());
   }
 
   /** Receives until it is acknowledged, as a queue would bring it back; gives the number of receives. */
@@ -92,7 +92,7 @@ export class TestWay {
     throw new Error("it never ends");
   }
 
-  way(): Way {
+  way(): JourneyPorts {
     const ledger = new MemoryLedger({ clock: this.clock, owner: `worker-${this.#life}`, tables: this.ledger.tables });
     return {
       store: this.faults.wrap("MailStore", this.store),

@@ -7,17 +7,18 @@ import { join } from "node:path";
 import {
   type Address,
   asciiAddress,
-  composeForward,
-  composeForwardNotice,
-  composeReply,
   concat,
-  decodeRules,
+  decodeRuleRow,
   type EpochMs,
   type Mail,
   type MailId,
   openMail,
   parseAddress,
 } from "@sesame/core";
+import { composeForward, readForwardFields } from "../../packages/core/compose/forward.ts";
+import { quotationOf } from "../../packages/core/compose/quotation.ts";
+import { composeReply } from "../../packages/core/compose/reply.ts";
+import { composeStandIn } from "../../packages/core/compose/stand-in.ts";
 import { type GeneratedMail, generatedMails } from "./generated-mail.ts";
 
 const corpus = join(import.meta.dir, "../../../shared/corpus");
@@ -77,14 +78,14 @@ export async function compose(original: Original): Promise<Composed | null> {
     loopKey: new Uint8Array(32).fill(7),
   };
   const reply = async (row: object) => {
-    const { reply: rule } = decodeRules({ ooo_active: true, ...row });
+    const { reply: rule } = decodeRuleRow({ ooo_active: true, ...row });
     if (rule === null) throw new Error("the rule is wrong");
-    const { head, body } = await composeReply({ ...occasion, sender, rule });
+    const { head, body } = composeReply({ ...occasion, sender, rule, quotation: await quotationOf(mail, sender) });
     return concat([head, body as Uint8Array]);
   };
-  const forwarding = { ...occasion, target: addressOf("archive@other.test"), route: "ses" as const };
+  const forwarding = { ...occasion, original: readForwardFields(mail), target: addressOf("archive@other.test"), route: "ses" as const };
   const forward = composeForward(forwarding);
-  const notice = composeForwardNotice(forwarding, { reason: "forbidden-attachment", octets: mail.size, attachments });
+  const notice = composeStandIn(forwarding, { reason: "forbidden-attachment", octets: mail.size, attachments });
   return {
     original,
     mail,

@@ -32,7 +32,7 @@ describe("decodeKillOrder()", () => {
   for (const text of bad) {
     test(`refuses ${JSON.stringify(text)}`, () => {
       const refused = decodeKillOrder(text);
-      expect(refused.ok ? "" : refused.error).toMatch(/^Cannot use SESAME_KILL_POINT as it must be .*: current value is "/);
+      expect(refused.ok ? "" : refused.error).toMatch(/^Cannot use SESAME_KILL_POINT: must be .*, is "/);
     });
   }
 });

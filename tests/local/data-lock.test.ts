@@ -33,7 +33,7 @@ describe("lockData()", () => {
       const second = await lockData(folder);
       expect(second).toEqual({
         ok: false,
-        error: `Cannot lock "${folder}" as only one process may use it: current value is process ${process.pid}, which is running`,
+        error: `Cannot lock "${folder}": only one process may use it, is process ${process.pid}, which is running`,
       });
       if (lock.ok) lock.value.release();
       const third = await lockData(folder);

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Consignment, type Content, type Domain, PortError } from "@sesame/core";
+import { type MailTransaction, type Content, type Domain, PortError } from "@sesame/core";
 import { emptyTemporary } from "../../apps/worker/local/durable-file.ts";
 import { FileMailStore } from "../../apps/worker/local/file-mail-store.ts";
 import { MaildirCourier } from "../../apps/worker/local/maildir-courier.ts";
@@ -15,7 +15,7 @@ import { inDataFolder } from "./data-folder.ts";
 const mail = octets("Subject: x\r\n\r\nbody\r\n");
 const content: Content = { pieces: [mail], rest: null, size: mail.length, eightBit: false };
 
-function consignment(to: string, more: Partial<Consignment> = {}): Consignment {
+function consignment(to: string, more: Partial<MailTransaction> = {}): MailTransaction {
   const recipients = [{ address: address(to), key: deliverKey(to) }];
   return { mailId: mailId("example-com-emails/a"), from: null, recipients, content, ...more };
 }

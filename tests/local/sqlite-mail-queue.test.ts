@@ -1,7 +1,7 @@
 // What the local queue promises beyond the contract: its long poll, its dead letters, and what a restart finds.
 
 import { describe, expect, test } from "bun:test";
-import type { QueueEntry } from "@sesame/core";
+import { type QueueEntry } from "@sesame/core";
 import { openDatabase } from "../../apps/worker/local/database.ts";
 import { SqliteMailQueue } from "../../apps/worker/local/sqlite-mail-queue.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";

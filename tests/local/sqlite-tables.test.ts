@@ -33,7 +33,7 @@ describe("openDatabase()", () => {
       const newer = new Database(join(folder, "sesame.sqlite"), { create: true });
       newer.run("PRAGMA user_version = 99");
       newer.close();
-      expect(() => openDatabase(folder)).toThrow("its version must be at most 1: current value is 99");
+      expect(() => openDatabase(folder)).toThrow("its version must be at most 1, is 99");
     }));
 });
 

@@ -135,9 +135,12 @@ export class GoldenRun {
     const { cloud } = this;
     for (const [table, key] of Object.entries(keys))
       for (const row of await cloud.rows(table)) await cloud.removeRow(table, { [key]: row[key] });
-    for (const [email_address, row] of facts.rows.rules) await cloud.putRow("email-rules", { email_address, ...(row as object) });
-    for (const [email_address, blocked_patterns] of facts.rows.blocked)
-      await cloud.putRow("email-blocked-senders", { email_address, blocked_patterns });
+    for (const [email_address, row] of Object.entries(source.rules ?? {})) await cloud.putRow("email-rules", { email_address, ...row });
+    for (const [email_address, blocked] of Object.entries(source.blocked ?? {})) {
+      const row =
+        typeof blocked === "object" && blocked !== null && "blocked_patterns" in blocked ? blocked : { blocked_patterns: blocked };
+      await cloud.putRow("email-blocked-senders", { email_address, ...row });
+    }
     for (const row of Object.values(source.outbound ?? {})) await cloud.putRow("ses-outbound-messages", row);
     if (facts.finals.size > 0) await cloud.putRow("email-worker-ledger", { id: facts.mailId, finals: encodeFinals(facts.finals) });
     for (const [recipient, { textHash: text, mailId: mail, until }] of facts.answered)

@@ -3,8 +3,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { asciiAddress, concat, type Effect, type Facts, type HeaderEdit, type Plan, type Policy, plan, renderBlock } from "@sesame/core";
-import { outgoing } from "../../apps/worker/explanation/plan-json.ts";
+import { asciiAddress, concat, type Effect, type Facts, type Plan, type Policy, plan } from "@sesame/core";
+import { type HeaderEdit, renderBlock } from "../../packages/core/mail/header-edit.ts";
+import { outgoing } from "../../packages/core/explain/plan-json.ts";
 import { decodeFacts } from "../../apps/worker/facts.ts";
 import type { Door } from "../system/traffic.ts";
 
@@ -18,6 +19,9 @@ export type Source = Readonly<{
   envelope: Readonly<{ from: string | null; recipients: readonly string[] }>;
   verdicts?: Readonly<Record<string, string>>;
   outbound?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  rules?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The patterns, or the whole row. */
+  blocked?: Readonly<Record<string, unknown>>;
 }>;
 
 export type Golden = Readonly<{

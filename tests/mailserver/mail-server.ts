@@ -155,7 +155,7 @@ function systemUser(name: string): { uid: number; gid: number; name: string } {
       .find((line) => line.startsWith(`${name}:`)) ?? ""
   ).split(":");
   if (uid === undefined || gid === undefined)
-    throw new Error(`Cannot start a mail server as the system needs a user ${name}: current value is none`);
+    throw new Error(`Cannot start a mail server: the system needs a user ${name}, is none`);
   return { uid: Number(uid), gid: Number(gid), name };
 }
 

@@ -32,7 +32,7 @@ export function run(command: readonly string[]): string {
     closeSync(file);
     const text = readFileSync(said, "utf8");
     if (done.exitCode === 0) return text;
-    throw new Error(`Cannot run ${command.join(" ")} as it must end with 0: current value is ${done.exitCode}: ${text}`);
+    throw new Error(`Cannot run ${command.join(" ")}: must end with 0, is ${done.exitCode}: ${text}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -7,7 +7,7 @@ import pino from "pino";
 import { Fleet } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
-import { ManualAwsClock } from "../aws/dynalite.ts";
+import { ManualAwsClock } from "../aws-adapters/dynalite.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { type CallName, calls, type Scenario } from "./aws-calls.ts";
 import type { Harm, Variant } from "./aws-ways.ts";

@@ -54,7 +54,7 @@ const rules: Readonly<Record<CallName, Expected>> = {
     copies: [2, 1, 1],
     event: "unrecorded",
     counter: "sesame_possible_duplicates_total",
-    why: "what was done and could not be recorded is done again, and the log says so",
+    why: "what was done and could not be recorded is done again, and the log announces it",
   },
   "UpdateItem (outbound)": { ...usual, outbound: 0, ...portError("Outbound", "note") },
   SendRawEmail: sent("ses"),
@@ -71,16 +71,16 @@ type Exception = Readonly<{ call: readonly CallName[]; way: readonly WayName[]; 
 const sends: readonly CallName[] = ["SendRawEmail", "SendEmail (v2)"];
 const lost: readonly WayName[] = ["reset in mid-answer", "no answer", "dripping answer"];
 const [lostPoll, lostAck, recorded] = [
-  "the poll took the entry, which comes back when its visibility is over",
-  "the entry is deleted, and only the answer was lost",
-  "it was recorded, and only the answer was lost",
+  "the poll received the entry, and the answer was lost; the entry comes back when its visibility timeout ends",
+  "the entry is deleted; only the answer was lost",
+  "it was recorded; only the answer was lost",
 ];
 const inDoubt = {
   copies: [1, 0, 1],
   outbound: 1,
   event: "deed",
   counter: "sesame_possible_duplicates_total",
-  why: "SES may have taken it: a reply is not sent a second time, a forward is, and the log says so",
+  why: "SES may already have accepted it: a reply is not sent a second time, a forward is sent again, and the log announces it",
 } as const satisfies Partial<Expected>;
 
 /** Where a cell ends otherwise; of several that fit the last one counts. */
@@ -94,7 +94,7 @@ const exceptions: readonly Exception[] = [
     first: "nothing",
     event: null,
     counter: null,
-    why: "an answer without entries is what an empty queue gives",
+    why: "an empty queue gives the same answer, without entries",
   },
   { call: ["DeleteMessageBatch"], way: lost, attempts: 1, why: lostAck },
   { call: ["DeleteMessageBatch"], way: ["no answer"], variant: "and not done", attempts: 2 },
@@ -104,25 +104,25 @@ const exceptions: readonly Exception[] = [
     first: "retry",
     event: "object-missing",
     counter: "sesame_retries_total object-missing",
-    why: "the object may come later; for ever missing ends in the dead-letter queue",
+    why: "the object may come later; if it never comes, the mail ends in the dead-letter queue",
   },
   {
     call: ["GetObject"],
     way: ["reset in mid-answer"],
     variant: "behind the head",
     ...usual,
-    why: "the rest is read on in an answer of its own",
+    why: "Sesame reads the rest with a second call",
   },
-  { call: ["CopyObject"], way: lost, trail: "delivered", why: "the mark was made, and only the answer was lost" },
+  { call: ["CopyObject"], way: lost, trail: "delivered", why: "the audit mark was written; only the answer was lost" },
   { call: ["CopyObject"], way: ["no answer"], variant: "and not done", trail: "none" },
-  { call: ["DeleteObject"], way: lost, trail: "gone", why: "the object is deleted, and only the answer was lost" },
+  { call: ["DeleteObject"], way: lost, trail: "gone", why: "the object is deleted; only the answer was lost" },
   { call: ["DeleteObject"], way: ["no answer"], variant: "and not done", trail: "blocked" },
   {
     call: ["DeleteObject"],
     way: ["dripping answer"],
     event: null,
     counter: null,
-    why: "the answer has no body that could drip, and its head came in time",
+    why: "the answer has no body that could arrive slowly, and its head arrives in time",
   },
   ...["garbled", "short"].map(
     (variant): Exception => ({
@@ -131,12 +131,12 @@ const exceptions: readonly Exception[] = [
       variant,
       event: null,
       counter: null,
-      why: "S3 answers 204 without a body, so whatever stands there is not read; the mark stands all the same",
+      why: "S3 answers 204 without a body, so Sesame does not read the body; the audit mark is there in any case",
     }),
   ),
   { call: ["UpdateItem (record)"], way: lost, copies: [1, 1, 1], why: recorded },
   { call: ["UpdateItem (record)"], way: ["no answer"], variant: "and not done", copies: [2, 1, 1] },
-  { call: ["UpdateItem (outbound)"], way: lost, outbound: 2, why: "the row was written, and only the answer was lost" },
+  { call: ["UpdateItem (outbound)"], way: lost, outbound: 2, why: "the row was written; only the answer was lost" },
   { call: ["UpdateItem (outbound)"], way: ["no answer"], variant: "and not done", outbound: 0 },
   {
     call: sends,
@@ -146,7 +146,7 @@ const exceptions: readonly Exception[] = [
     outbound: 0,
     event: "mail",
     counter: "sesame_forwards_total ses failed",
-    why: "SES refuses this very mail (MessageRejected): final for this act, and the delivery stands",
+    why: "SES refuses this mail (MessageRejected): final for this reply or forward, and the delivery counts",
   },
   { call: sends, way: ["500", "200 with a wrong body"], ...inDoubt },
   { call: sends, way: lost, ...inDoubt, copies: [1, 1, 2] },
@@ -175,13 +175,13 @@ export const reasoned: readonly Readonly<{ call: CallName; way: WayName; what: s
     call: "GetObject",
     way: "200 with a wrong body",
     what: "an error",
-    why: "the body of its answer is the mail; S3 puts errors under a 200 for copies and for the end of a multipart upload only",
+    why: "the body of the answer is the mail; S3 puts an error into a 200 only for copies and for the end of a multipart upload",
   },
   {
     call: "DeleteObject",
     way: "reset in mid-answer",
     what: "within the body",
-    why: "its answer is a 204 without a body, so it can break off in its head only",
+    why: "the answer is a 204 without a body, so it can break off only in its head",
   },
 ];
 

@@ -5,13 +5,16 @@ import { type Expected, expectedOf, reasoned } from "./aws-expected.ts";
 import { variantsOf, wayNames } from "./aws-ways.ts";
 
 const legend: readonly (readonly [letter: string, meaning: string])[] = [
-  ["P", "the poll brings nothing; the next one does"],
-  ["K", "the mail is done and acknowledged at once; what was not written stands in the log"],
-  ["R", "the mail goes back to the queue and is done at the next attempt, once"],
-  ["L", "the acknowledgement is lost; if the entry comes back it is recognised as done"],
-  ["D", "as R, and what was done before may be done twice: the log announces it"],
-  ["U", "as R, and SES may have taken the mail: the reply is not repeated, the forward may be, and the log announces it"],
-  ["F", "final for this act: SES refused that one mail; the delivery stands"],
+  ["P", "this poll returns no mail; the next one does"],
+  ["K", "the mail is done and acknowledged at once; the log says what could not be written"],
+  ["R", "the mail goes back to the queue and is done once, at the next attempt"],
+  ["L", "the acknowledgement is lost; if the entry comes back, Sesame recognises it as done"],
+  ["D", "as R, and what was done before may be repeated; the log announces it"],
+  [
+    "U",
+    "as R, and SES may already have accepted the mail; the reply is not repeated, the forward may be repeated, and the log announces it",
+  ],
+  ["F", "final for this reply or forward: SES refused this one mail; the delivery counts"],
 ];
 
 /** Lines of Markdown. */
@@ -72,7 +75,7 @@ function notes(): readonly string[] {
   return [
     ...[...whys].map(([why, by]) => `- ${[...by].map(code).join(", ")}: ${why}.`),
     "",
-    `What cannot occur, and is not counted (${reasoned.length}):`,
+    `Cells that cannot occur, and are not counted (${reasoned.length}):`,
     "",
     ...reasoned.map(({ call, way, what, why }) => `- ${code(call)}, ${way}, ${what}: ${why}.`),
   ];

@@ -2,7 +2,7 @@
 // network does them. A way has one or more variants: whether the service did what it was asked before its answer was
 // lost, and the three bodies that a 200 may have and must not.
 
-import { json, jsonError, s3Error } from "../aws/scripted-http.ts";
+import { json, jsonError, s3Error } from "../aws-adapters/scripted-http.ts";
 import type { Fault } from "../system/aws-proxy.ts";
 import { type CallName, calls, type Protocol } from "./aws-calls.ts";
 

@@ -6,7 +6,7 @@ import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { ChangeMessageVisibilityCommand, CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient, GetCommand } from "@aws-sdk/lib-dynamodb";
 import { type AwsClients, awsClients } from "@sesame/aws-adapters";
-import type { ManualAwsClock } from "../aws/dynalite.ts";
+import type { ManualAwsClock } from "../aws-adapters/dynalite.ts";
 import type { Fault } from "../system/aws-proxy.ts";
 import { bucketOf, Cloud } from "../system/cloud.ts";
 import { type CallName, callOf } from "./aws-calls.ts";

@@ -3,8 +3,8 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { AwsClock, DynamoLedger, type LocalTime } from "@sesame/aws-adapters";
-import type { Claim, Lease, Ledger, MailId } from "@sesame/core";
-import { type Dynalite, dynamoClient, ManualAwsClock, startDynalite } from "../aws/dynalite.ts";
+import { type Claim, type Lease, type Ledger, type MailId } from "@sesame/core";
+import { type Dynalite, dynamoClient, ManualAwsClock, startDynalite } from "../aws-adapters/dynalite.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { MemoryLedger, memoryLedgerTables } from "../fakes/memory-ledger.ts";
 import { type AwsProxy, startAwsProxy } from "../system/aws-proxy.ts";

@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { PassThrough, Readable } from "node:stream";
-import { concat, headLimit, openMail, renderBlock } from "@sesame/core";
+import { concat, headLimit, openMail } from "@sesame/core";
+import { renderBlock } from "../../packages/core/mail/header-edit.ts";
 import { explainBatch, explainCase } from "../../apps/worker/commands/explain.ts";
 import { corpusNote } from "../core/corpus.ts";
 import { examine } from "./complaints.ts";

@@ -13,14 +13,18 @@ export async function smoke(core: typeof Core): Promise<void> {
   assert(domain.ok);
   assert.equal(domain.value, "xn--bcher-kva.example");
   const plan = await core.plan({
-    mailId: "smoke/1" as Core.MailId,
-    receivedAt: Date.parse("2026-01-01T00:00:00Z") as Core.EpochMs,
-    envelope: { reversePath: "bob@remote.test" as Core.Address, recipients: ["alice@bücher.example"] },
-    verdicts: core.noVerdicts,
+    mailId: core.mailId("smoke/1"),
+    receivedAt: core.instant("2026-01-01T00:00:00Z"),
+    envelope: {
+      reversePath: "bob@remote.test" as Core.Address,
+      recipients: core.parseRecipients(["alice@bücher.example"], [domain.value]),
+    },
+    sesVerdicts: core.noVerdicts,
     domains: [domain.value],
     mail: core.openMail(octets, octets.length),
     bounce: "not-a-bounce",
-    rows: { rules: new Map([["alice@xn--bcher-kva.example", { ooo_active: true, ooo_message: "Grüße" }]]), blocked: new Map() },
+    rules: core.decodeRuleRows(new Map([["alice@xn--bcher-kva.example", { ooo_active: true, ooo_message: "Grüße" }]])),
+    blocklist: core.compileBlocklist(new Map()),
     finals: new Map(),
     answered: new Map(),
     attachments: [],

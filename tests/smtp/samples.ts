@@ -1,6 +1,14 @@
 // Samples: the mails and couriers of the SMTP tests, with deadlines short enough that nothing waits for long.
 
-import type { Address, Consignment, Content, EffectKey, MailId, ReversePath, Verdict } from "@sesame/core";
+import {
+  type Address,
+  type MailTransaction,
+  type Content,
+  type EffectKey,
+  type MailId,
+  type ReversePath,
+  type Verdict,
+} from "@sesame/core";
 import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
 
 export const testOptions: Partial<SmtpOptions> = { name: "worker.test", tls: "off", quitTimeoutMs: 200 };
@@ -16,7 +24,7 @@ export function contentOf(text: string, more: Partial<Content> = {}): Content {
 }
 
 /** A consignment for the recipients, whatever they look like: a hostile one need not be parsed. */
-export function consignment(recipients: readonly string[], more: Partial<{ from: string | null; content: Content }> = {}): Consignment {
+export function consignment(recipients: readonly string[], more: Partial<{ from: string | null; content: Content }> = {}): MailTransaction {
   return {
     mailId: "bucket/mail" as MailId,
     from: (more.from === undefined ? "carol@remote.test" : more.from) as ReversePath,

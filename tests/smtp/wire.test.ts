@@ -1,7 +1,7 @@
 // Wire: what becomes of the octets of a mail between its content and the server, and who waits for whom.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import type { Content } from "@sesame/core";
+import { type Content } from "@sesame/core";
 import type { SmtpCourier } from "@sesame/smtp";
 import { consignment, contentOf, courierTo, inOrder, octets, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";

@@ -5,11 +5,11 @@ import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, PutObject
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import type { AwsClients } from "@sesame/aws-adapters";
-import type { ObjectLocation } from "@sesame/core";
+import { type ObjectLocation } from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
-import { type Dynalite, startDynalite } from "../aws/dynalite.ts";
-import { type Emulator, startEmulator, testClients } from "../aws/emulator.ts";
-import { type SesStub, startSesStub } from "../aws/ses-stub.ts";
+import { type Dynalite, startDynalite } from "../aws-adapters/dynalite.ts";
+import { type Emulator, startEmulator, testClients } from "../aws-adapters/emulator.ts";
+import { type SesStub, startSesStub } from "../aws-adapters/ses-stub.ts";
 import { type AwsProxy, startAwsProxy } from "./aws-proxy.ts";
 
 export type CloudOptions = Readonly<{

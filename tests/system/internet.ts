@@ -3,7 +3,7 @@
 // (SES Developer Guide, "Amazon SES header fields") and sends from a path of its own, which leads bounces and automatic
 // answers back to the sender.
 
-import type { SesStub } from "../aws/ses-stub.ts";
+import type { SesStub } from "../aws-adapters/ses-stub.ts";
 import type { Cloud } from "./cloud.ts";
 
 export type Letter = Readonly<{ from: string; to: string; octets: Buffer }>;

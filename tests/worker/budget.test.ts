@@ -1,11 +1,22 @@
 import { expect, test } from "bun:test";
-import { type Consignment, type Courier, headLimit, type StoredMail } from "@sesame/core";
+import { type Courier, headLimit, type MailTransaction, type StoredMail } from "@sesame/core";
 import { ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "../../apps/worker/budget.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { MemoryMailStore } from "../fakes/memory-mail-store.ts";
 
 const location = { kind: "object", bucket: "b", key: "k" } as const;
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function largeMail(size: number): MailTransaction {
+  return {
+    mailId: "b/k" as never,
+    from: null,
+    recipients: [{ address: "a@b.test" as never, key: "forward x" as never }],
+    content: { pieces: [new Uint8Array(size)], rest: null, size, eightBit: false },
+  };
+}
 
 function budgetOf(most: number) {
   const timers = new FakeTimers();
@@ -147,7 +158,7 @@ test("budgetedCourier() lets large sends through SES wait in a line of their own
   });
   const slow: Courier = { send: (route, consignment) => gate.then(() => new MemoryCourier().send(route, consignment)) };
   const size = 2 * headLimit;
-  const consignment: Consignment = {
+  const consignment: MailTransaction = {
     mailId: "b/k" as never,
     from: null,
     recipients: [{ address: "a@b.test" as never, key: "forward x" as never }],
@@ -161,4 +172,104 @@ test("budgetedCourier() lets large sends through SES wait in a line of their own
   const verdicts = (await Promise.all(all)).flatMap((each) => [...each.values()].map(({ action }) => action));
   expect(verdicts).toEqual(Array(5).fill("relayed"));
   expect([budget.held, sends.held]).toEqual([0, 0]);
+});
+
+test("ByteBudget.hasRoom is true only where a usual mail fits and nobody waits before it", async () => {
+  const { budget, timers } = budgetOf(3 * headLimit);
+  expect(budget.hasRoom).toBe(true);
+  await budget.take(2 * headLimit + 1);
+  expect(budget.hasRoom).toBe(false); // what is left is less than a head
+  budget.give(1);
+  expect(budget.hasRoom).toBe(true);
+  const large = budget.take(2 * headLimit);
+  expect(budget.hasRoom).toBe(false); // a head would fit, but would overtake the large mail
+  timers.advance(5000);
+  expect([await large, budget.hasRoom]).toEqual([false, true]);
+});
+
+test("ByteBudget.give() serves nobody whose octets still do not fit", async () => {
+  const { budget } = budgetOf(100);
+  await budget.take(60);
+  await budget.take(30);
+  const answers: boolean[] = [];
+  const waiting = budget.take(70).then((taken) => answers.push(taken));
+  budget.give(30);
+  await turn();
+  expect([budget.held, answers]).toEqual([60, []]);
+  budget.give(60);
+  await waiting;
+  expect([budget.held, answers]).toEqual([70, [true]]);
+});
+
+test("ByteBudget.take() lets no mail pass the whole budget while another holds a single octet", async () => {
+  const { budget, timers } = budgetOf(100);
+  await budget.take(1);
+  const large = budget.take(100);
+  timers.advance(5000);
+  expect([await large, budget.held]).toEqual([false, 1]);
+});
+
+test("BudgetScope.take() is refused when its mail ended while it waited, and keeps no room from the others", async () => {
+  const { budget } = budgetOf(100);
+  await budget.take(60);
+  const scope = budget.scope();
+  const waiting = scope.take(70);
+  scope.end();
+  budget.give(60);
+  expect([await waiting, budget.held]).toEqual([false, 0]);
+});
+
+test("BudgetScope.take() holds nothing where there was no room", async () => {
+  const { budget, timers } = budgetOf(100);
+  await budget.take(90);
+  const scope = budget.scope();
+  const refused = scope.take(50);
+  timers.advance(5000);
+  expect(await refused).toBe(false);
+  scope.end();
+  expect(budget.held).toBe(90);
+});
+
+test("budgetedStore() holds nothing for a mail that is not there", async () => {
+  const { budget } = budgetOf(headLimit);
+  expect(await budgetedStore(new MemoryMailStore(), budget.scope()).open(location)).toBe("missing");
+  expect(budget.held).toBe(0);
+});
+
+test("NoRoom names the question that found no room, and how many octets it asked for", async () => {
+  const { budget, timers } = budgetOf(headLimit + 1000);
+  const store = new MemoryMailStore();
+  store.put(location, new Uint8Array(2000));
+  const stored = (await budgetedStore(store, budget.scope()).open(location)) as StoredMail;
+  await budget.take(headLimit - 1500);
+  const questions: readonly (readonly [operation: string, octets: number, ask: () => Promise<unknown>])[] = [
+    ["open", headLimit, () => budgetedStore(store, budget.scope()).open(location)],
+    ["whole", 2000, () => stored.whole()],
+  ];
+  for (const [operation, octets, ask] of questions) {
+    const asking = ask().catch((thrown: unknown) => thrown);
+    timers.advance(5000);
+    const error = (await asking) as NoRoom;
+    expect([error.name, error.port, error.operation]).toEqual(["NoRoom", "ByteBudget", operation]);
+    expect(error.message).toContain(String(octets));
+  }
+});
+
+test("budgetedCourier() sends nothing through SES when the line of large sends is too long, and takes no room for it", async () => {
+  const { budget, timers } = budgetOf(20 * headLimit);
+  const sends = new ByteBudget({ most: 10 * headLimit, patienceMs: 60_000, timers });
+  await sends.take(9 * headLimit);
+  const courier = new MemoryCourier();
+  const sending = budgetedCourier(courier, budget.scope(), sends).send("ses", largeMail(headLimit + 1));
+  await turn();
+  timers.advance(60_000);
+  expect([...(await sending).values()]).toMatchObject([{ action: "delayed", reason: "no-room", scope: "mail", possibleDuplicate: false }]);
+  expect([courier.sent.length, budget.held, sends.held]).toEqual([0, 0, 9 * headLimit]);
+});
+
+test("budgetedCourier() charges no mail through SES that is within the head", async () => {
+  const { budget } = budgetOf(headLimit);
+  await budget.take(headLimit);
+  const sending = budgetedCourier(new MemoryCourier(), budget.scope()).send("ses", largeMail(headLimit));
+  expect([...(await sending).values()]).toMatchObject([{ action: "relayed" }]);
 });

@@ -104,3 +104,22 @@ test("Circuit.end() lets no later verdict begin a probe, which would keep the pr
   timers.advance(60_000);
   expect(world.probes).toBe(0);
 });
+
+test("Circuit.end() heeds no answer of a probe that is under way", async () => {
+  for (const trouble of ["refused", null]) {
+    const [timers, seen] = [new FakeTimers(), [] as string[]];
+    let answerProbe: (trouble: string | null) => void = () => {};
+    const probe = () =>
+      new Promise<string | null>((resolve) => {
+        answerProbe = resolve;
+      });
+    const circuit = new Circuit({ timers, probe, changed: (state) => seen.push(state) });
+    const away: Courier = { send: async () => new Map([["deliver a" as never, delayed("unreachable", "host", "refused")]]) };
+    await circuit.watch(away).send("mailbox", consignment);
+    timers.advance(5000);
+    circuit.end();
+    answerProbe(trouble);
+    await turn();
+    expect([timers.pending, circuit.state, ...seen]).toEqual([0, "open", "open"]);
+  }
+});

@@ -35,20 +35,20 @@ const bad: readonly [readonly string[], RegExp][] = [
   [["local", "--port", "70000"], /argument '70000' is invalid/],
   [["send", "--port", "25x", "--to", "a@example.com"], /argument '25x' is invalid/],
   [["send"], /^Cannot send a mail as it needs --to or a To field/],
-  [["send", "--to", "nobody"], /^Cannot read an address as it needs a local part, an @ and a domain: current value is "nobody"/],
+  [["send", "--to", "nobody"], /^Cannot read an address: it needs a local part, an @ and a domain, is "nobody"/],
   [
     ["send", "--to", "ü@example.com"],
-    /^Cannot send a mail as an address must be ASCII, a domain as xn--…: current value is "ü@example.com"/,
+    /^Cannot send a mail: an address must be ASCII, a domain as xn--…, is "ü@example.com"/,
   ],
   [
     ["send", "none.eml", "--to", "a@example.com"],
-    /^Cannot read the mail as a readable file must be named: current value is "none\.eml" \(ENOENT/,
+    /^Cannot read the mail: a readable file must be named, is "none\.eml" \(ENOENT/,
   ],
   [["explain"], /^Cannot explain as a mail and --facts are needed, or --batch/],
   [["rules", "set", "a@example.com", "--forward"], /^error: option '--forward <address\.\.\.>' argument missing/],
   [
     ["local", "--data", "/dev/null/x"],
-    /^Cannot use "\/dev\/null\/x" as data folder as this user must be able to write in it: current value is ENOTDIR/,
+    /^Cannot use "\/dev\/null\/x": data folder as this user must be able to write in it, is ENOTDIR/,
   ],
 ];
 for (const [args, expected] of bad) {
@@ -62,7 +62,7 @@ for (const [args, expected] of bad) {
 
 test("sesame send says that nobody listens where the front door should be", async () => {
   const { error, code } = await sesame(["send", "--port", closedPort, "--to", "a@example.com"]);
-  expect(error).toMatch(/^Cannot send the mail as sesame local must run at 127\.0\.0\.1:1: current value is .*ECONNREFUSED/);
+  expect(error).toMatch(/^Cannot send the mail: sesame local must run at 127\.0\.0\.1:1, is .*ECONNREFUSED/);
   expect(code).toBe(1);
 });
 
@@ -72,7 +72,7 @@ test("sesame send gives the answer of a server that refuses all recipients, or s
   const none = await sesame(["send", "--port", port, "--to", "x@foreign.test"]);
   expect(none).toEqual({
     out: "",
-    error: `Cannot send the mail as 127.0.0.1:${port} must take it: current value is 550 5.7.1 Relaying is denied`,
+    error: `Cannot send the mail: 127.0.0.1:${port} must take it, is 550 5.7.1 Relaying is denied`,
     code: 1,
   });
   const some = await sesame(["send", "--port", port, "--to", "x@foreign.test", "a@example.com"]);
@@ -124,14 +124,14 @@ test("sesame rules set says in a note what a row does not do, and sets it all th
     /^Note: A pattern that matches every sender/,
   );
   const missing = await sesame(["rules", "show", "b@example.com", "--data", data]);
-  expect(missing).toEqual({ out: "", error: "Cannot find b@example.com in rules as it must have a row: current value is none", code: 2 });
+  expect(missing).toEqual({ out: "", error: "Cannot find b@example.com in rules: must have a row, is none", code: 2 });
 });
 
 test("sesame local says which file is no database, and leaves no lock behind", async () => {
   const data = newFolder();
   writeFileSync(join(data, "sesame.sqlite"), "this is no database, but a text of more than a hundred octets. ".repeat(20));
   const { error, code } = await sesame(["local", "--data", data, "--port", "0"]);
-  expect(error).toMatch(/^Cannot open ".*sesame\.sqlite" as it must be a database of Sesame that can be written: current value is /);
+  expect(error).toMatch(/^Cannot open ".*sesame\.sqlite": must be a database of Sesame that can be written, is /);
   expect([code, existsSync(join(data, "sesame.lock"))]).toEqual([2, false]);
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Domain } from "@sesame/core";
+import { type Domain } from "@sesame/core";
 import { decodeConfig, forDomain } from "../../apps/worker/config.ts";
 
 const base = { DOMAINS: "example.com" };
@@ -35,30 +35,30 @@ test("decodeConfig() fills in the documented defaults", () => {
 
 const bad: readonly [Record<string, string>, RegExp][] = [
   [{ DOMAINS: "" }, /DOMAINS/],
-  [{ DOMAINS: " , " }, /DOMAINS as it must name a domain: current value is " , "/],
+  [{ DOMAINS: " , " }, /DOMAINS as it must name a domain, is " , "/],
   [{ DOMAINS: "exa mple.com" }, /DOMAINS as each must be a domain/],
   [{ DOMAINS: "a.test,A.test" }, /may stand once/],
   [{ SMTP_PORT: "70000" }, /SMTP_PORT/],
   [{ DELIVERY: "lmtp", SMTP_PORT: "25" }, /LMTP must not be spoken on port 25/],
   [{ SMTP_NAME: "3f2a9c" }, /SMTP_NAME as it must be a fully qualified name/],
   [{ SMTP_USER: "me" }, /SMTP_USER and SMTP_PASSWORD go together/],
-  [{ SHUTDOWN_SECONDS: "20" }, /SHUTDOWN_SECONDS as it must exceed WAIT_SECONDS \(20\): current value is 20/],
-  [{ LOOP_KEY: "short-secret" }, /LOOP_KEY as it must have at least 16 characters: current value is "…"/],
+  [{ SHUTDOWN_SECONDS: "20" }, /SHUTDOWN_SECONDS as it must exceed WAIT_SECONDS \(20\), is 20/],
+  [{ LOOP_KEY: "short-secret" }, /LOOP_KEY as it must have at least 16 characters, is "…"/],
   [{ RULES_TABLE: "a/b" }, /RULES_TABLE/],
   [{ SES_MAX_RATE: "0" }, /SES_MAX_RATE/],
   [{ MAX_BYTES_IN_FLIGHT: "12" }, /MAX_BYTES_IN_FLIGHT/],
-  [{ LOG_ADDRESSES: "hidden" }, /^Cannot use LOG_ADDRESSES as it must be plain or masked: current value is "hidden"$/],
-  [{ LOG_LEVEL: "trace" }, /^Cannot use LOG_LEVEL as it must be debug, info, warn or error: current value is "trace"$/],
-  [{ CONCURRENCY: "many" }, /^Cannot use CONCURRENCY as it must be a whole number from 1 to 1000: current value is "many"$/],
+  [{ LOG_ADDRESSES: "hidden" }, /^Cannot use LOG_ADDRESSES: must be plain or masked, is "hidden"$/],
+  [{ LOG_LEVEL: "trace" }, /^Cannot use LOG_LEVEL: must be debug, info, warn or error, is "trace"$/],
+  [{ CONCURRENCY: "many" }, /^Cannot use CONCURRENCY: must be a whole number from 1 to 1000, is "many"$/],
   [{ CONCURRENCY: "0x20" }, /CONCURRENCY/], // JavaScript would take it for 32
   [{ VISIBILITY_SECONDS: "1e2" }, /VISIBILITY_SECONDS as it must be a whole number from 10 to 43200/],
-  [{ SES_MAX_RATE: "fast" }, /SES_MAX_RATE as it must be a number above 0, at most 100000: current value is "fast"/],
+  [{ SES_MAX_RATE: "fast" }, /SES_MAX_RATE as it must be a number above 0, at most 100000, is "fast"/],
   [{ QUEUE_NAME: "https://sqs.eu-west-1.amazonaws.com/1/q" }, /QUEUE_NAME as it must be the name of an SQS queue, not its URL or ARN/],
-  [{ QUEUE_NAME: "{domain}-queue" }, /QUEUE_NAME as it must be the name .*: current value is "example.com-queue"/], // SQS takes no dots
+  [{ QUEUE_NAME: "{domain}-queue" }, /QUEUE_NAME as it must be the name .*, is "example.com-queue"/], // SQS takes no dots
   [{ SMTP_HOST: "mail.example.com:25" }, /SMTP_HOST as it must be a host name or an address, without a port/],
   [{ SMTP_HOST: "smtp://mail" }, /SMTP_HOST/],
   [{ HTTP_HOST: "0.0.0.0:80" }, /HTTP_HOST as it must be a host name or an address, without a port/],
-  [{ HEALTH_PORT: "9000", METRICS_PORT: "9000" }, /METRICS_PORT as it must be another than HEALTH_PORT: current value is 9000/],
+  [{ HEALTH_PORT: "9000", METRICS_PORT: "9000" }, /METRICS_PORT as it must be another than HEALTH_PORT, is 9000/],
 ];
 for (const [more, expected] of bad) {
   test(`decodeConfig() refuses ${JSON.stringify(more)}`, () => {
@@ -70,7 +70,7 @@ for (const [more, expected] of bad) {
 
 test("decodeConfig() says of DOMAINS that are not set what they are for", () => {
   const config = decodeConfig({});
-  expect(config.ok ? "" : config.error).toBe("Cannot use DOMAINS as it must name the served domains: current value is nothing");
+  expect(config.ok ? "" : config.error).toBe("Cannot use DOMAINS: must name the served domains, is nothing");
 });
 
 const good: readonly Record<string, string>[] = [

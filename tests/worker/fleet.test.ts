@@ -1,7 +1,16 @@
 // The fleet on fakes: what is received when, and what comes back.
 
 import { expect, test } from "bun:test";
-import { type Courier, type Domain, delayed, type EpochMs, type MailQueue, type QueueEntry, type Verdict } from "@sesame/core";
+import {
+  type Courier,
+  type Domain,
+  delayed,
+  type EpochMs,
+  type JournalEvent,
+  type MailQueue,
+  type QueueEntry,
+  type Verdict,
+} from "@sesame/core";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { MemoryMailQueue } from "../fakes/memory-mail-queue.ts";
@@ -124,7 +133,7 @@ test("Fleet replaces a loop that hangs in a call, and hands back what the old on
   const given: string[] = [];
   const queue = {
     receive: () => new Promise<readonly QueueEntry[]>((resolve) => answers.push(resolve)),
-    retryLater: async (entry: QueueEntry) => void given.push(entry.id),
+    retryLater: async (entry: QueueEntry, seconds: number) => void given.push(`${entry.id} ${seconds}`),
     size: async () => ({ visible: 0, inFlight: 0, delayed: 0 }),
   } as unknown as MailQueue;
   const world = new World({ queues: new Map([[one, queue]]) });
@@ -134,7 +143,7 @@ test("Fleet replaces a loop that hangs in a call, and hands back what the old on
   expect(world.lines.some((line) => line["event"] === "poller-hangs")).toBe(true);
   answers[0]?.([{ id: "late", receiptHandle: "r", receiveCount: 1, sentAt: 0 as EpochMs, body: "{}" }]);
   await world.settle();
-  expect(given).toEqual(["late"]);
+  expect(given).toEqual(["late 0"]); // not begun: the new one may have it by now
   const ending = world.fleet.end();
   for (const answer of answers) answer([]);
   await ending;
@@ -194,5 +203,191 @@ test("sesame_circuit_open is 1 while the mail server is away, and else 0", async
   away = false;
   await world.pass(60);
   expect([await shown(), inner.sent.length]).toEqual(["0", 1]);
+  await world.end();
+});
+
+/** A queue whose receives are never answered but by the test. */
+function hangingQueue() {
+  const answers: ((entries: readonly QueueEntry[]) => void)[] = [];
+  const queue = {
+    receive: () => new Promise<readonly QueueEntry[]>((resolve) => answers.push(resolve)),
+    size: async () => ({ visible: 3, inFlight: 2, delayed: 1 }),
+  } as unknown as MailQueue;
+  return { answers, queue };
+}
+
+test("Fleet replaces a loop when it is older than twice the long poll, and not before", async () => {
+  const { answers, queue } = hangingQueue();
+  const world = new World({ queues: new Map([[one, queue]]) });
+  world.fleet.start();
+  await world.pass(world.fleet.maxAgeSeconds);
+  expect([world.fleet.maxAgeSeconds, answers.length]).toEqual([60, 1]);
+  expect(world.fleet.views()).toMatchObject([{ loopAgeSeconds: 60, pollAgeSeconds: null }]);
+  await world.pass(15); // it looks four times in that time
+  expect(answers.length).toBe(2);
+  expect(world.fleet.views()).toMatchObject([{ loopAgeSeconds: 0 }]);
+  const ending = world.fleet.end();
+  for (const answer of answers) answer([]);
+  await ending;
+});
+
+test("Fleet begins no new loop once it shall end", async () => {
+  const { answers, queue } = hangingQueue();
+  const stop = { stopped: false };
+  const world = new World({ queues: new Map([[one, queue]]), stop });
+  world.fleet.start();
+  await world.pass(10);
+  stop.stopped = true; // by a signal, before anybody calls end()
+  await world.pass(80);
+  expect(world.fleet.views()).toMatchObject([{ loopAgeSeconds: 90 }]);
+  const ending = world.fleet.end();
+  for (const answer of answers) answer([]);
+  await ending;
+});
+
+test("Fleet begins a loop that died anew after 1 s, then ever later up to a minute", async () => {
+  const metrics = makeMetrics("0");
+  const queue = {
+    receive: async () => {
+      throw new Error("reset");
+    },
+    size: async () => null,
+  } as unknown as MailQueue;
+  const world = new World({ queues: new Map([[one, queue]]), metrics });
+  metrics.pollErrors.inc = () => {
+    throw new TypeError("a bug");
+  };
+  const deaths = () => world.lines.filter(({ event }) => event === "poller-died");
+  world.fleet.start();
+  await world.settle();
+  const pauses: number[] = [];
+  while (pauses.length < 8) {
+    const before = deaths().length;
+    let seconds = 0;
+    for (; deaths().length === before && seconds < 100; seconds++) await world.pass(1);
+    pauses.push(seconds);
+  }
+  expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+  expect(deaths()[0]).toMatchObject({ level: 60, domain: one, text: "TypeError: a bug" });
+  await world.end();
+  expect(world.timers.pending).toBe(0);
+});
+
+test("Fleet says aloud that the circuit is open, and in passing that it is closed; addresses in it are masked where the log masks them", async () => {
+  for (const [logAddresses, detail] of [
+    ["plain", "unreachable: 450 <alice@example.com> try later"],
+    ["masked", expect.not.stringContaining("alice@example.com")],
+  ] as const) {
+    const away: Verdict = delayed("unreachable", "host", "450 <alice@example.com> try later");
+    const courier: Courier = { send: async (_, { recipients }) => new Map(recipients.map(({ key }) => [key, away])) };
+    const world = new World({ courier, logAddresses });
+    world.put();
+    world.fleet.start();
+    await world.pass(6);
+    const lines = world.lines.filter(({ event }) => event === "circuit");
+    expect(lines[0]).toMatchObject({ level: 50, state: "open", detail, msg: "circuit open" });
+    expect(lines[1]).toMatchObject({ level: 30, state: "closed", detail: "the mail server answers", msg: "circuit closed" });
+    await world.end();
+  }
+});
+
+test("Fleet asks each queue for its size as it begins and twice a minute, and shows it", async () => {
+  const { answers, queue } = hangingQueue();
+  const metrics = makeMetrics("0");
+  let asked = 0;
+  const sized: MailQueue = Object.assign(Object.create(queue), {
+    size: async () => {
+      asked++;
+      return queue.size();
+    },
+  });
+  const world = new World({ queues: new Map([[one, sized]]), metrics });
+  world.fleet.start();
+  await world.settle();
+  expect([asked, world.fleet.views()[0]?.queue]).toEqual([1, { visible: 3, inFlight: 2, delayed: 1 }]);
+  expect((await metrics.registry.metrics()).match(/sesame_queue_size\{.*/g)).toEqual([
+    'sesame_queue_size{domain="example.com",state="visible"} 3',
+    'sesame_queue_size{domain="example.com",state="in_flight"} 2',
+    'sesame_queue_size{domain="example.com",state="delayed"} 1',
+  ]);
+  await world.pass(29);
+  expect(asked).toBe(1);
+  await world.pass(1);
+  expect(asked).toBe(2);
+  const ending = world.fleet.end();
+  for (const answer of answers) answer([]);
+  await ending;
+});
+
+test("Fleet tells every event to the log, the metrics and the witness", async () => {
+  const metrics = makeMetrics("0");
+  const heard: JournalEvent[] = [];
+  const world = new World({ metrics, witness: { note: (event) => void heard.push(event) } });
+  world.put();
+  world.fleet.start();
+  await world.pass(1);
+  await world.end();
+  expect(heard.filter(({ kind }) => kind === "mail").length).toBe(1);
+  expect(world.lines.filter(({ event }) => event === "mail").length).toBe(1);
+  expect(await metrics.registry.metrics()).toContain('sesame_mails_total{domain="example.com",outcome="delivered"} 1');
+});
+
+test("Fleet.end() waits for the mails in work", async () => {
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const inner = new MemoryCourier();
+  const courier: Courier = { send: (route, consignment) => gate.then(() => inner.send(route, consignment)) };
+  const world = new World({ courier });
+  world.put();
+  world.fleet.start();
+  await world.pass(1);
+  const ended: string[] = [];
+  const ending = world.fleet.end().then(() => ended.push("ended"));
+  await world.pass(1);
+  expect([world.queue.bodies.length, ...ended]).toEqual([1]);
+  release();
+  await ending;
+  expect([world.queue.bodies.length, world.timers.pending]).toEqual([0, 0]);
+});
+
+test("Fleet.end() leaves no probe of the mail server behind", async () => {
+  const away: Courier = { send: async (_, { recipients }) => new Map(recipients.map(({ key }) => [key, hostAway])) };
+  const world = new World({ courier: away, probe: async () => "refused" });
+  world.put();
+  world.fleet.start();
+  await world.pass(1);
+  expect(world.fleet.circuit.state).toBe("open");
+  await world.end();
+  expect(world.timers.pending).toBe(0);
+});
+
+test("Fleet lets large sends through SES take half of the memory at most", async () => {
+  const gates: (() => void)[] = [];
+  const inner = new MemoryCourier();
+  const courier: Courier = {
+    send: async (route, consignment) => {
+      if (route === "ses") await new Promise<void>((resolve) => gates.push(resolve));
+      return inner.send(route, consignment);
+    },
+  };
+  const large = new Uint8Array(300 * 1024).fill(97); // four copies while it is sent
+  large.set(octets);
+  const world = new World({ courier, bytesInFlight: 4 * 1024 * 1024 });
+  world.directory.rule("alice@example.com", { forwards: ["away@remote.test"] });
+  for (const key of ["k1", "k2"]) {
+    world.put();
+    world.store.put({ kind: "object", bucket: "mails", key }, large);
+  }
+  world.fleet.start();
+  await world.pass(1);
+  expect([inner.sent.length, gates.length]).toEqual([2, 1]); // both are delivered, and both would fit into memory
+  gates.shift()?.();
+  await world.pass(1);
+  expect(gates.length).toBe(1);
+  gates.shift()?.();
+  await world.pass(1);
+  expect([inner.sent.length, world.queue.bodies.length]).toEqual([4, 0]);
   await world.end();
 });

@@ -40,8 +40,10 @@ test("Heartbeat extends entry and lease before a third of the visibility is over
   pulse.onLease(lease);
   await minutes(timers, 29);
   expect(calls).toEqual([]);
-  await minutes(timers, 11);
+  await minutes(timers, 1);
   expect(calls).toEqual(["e1 120", "lease"]);
+  await minutes(timers, 10);
+  expect(calls.length).toBe(2);
   await minutes(timers, 40);
   expect(calls.length).toBe(4);
   await pulse.end();
@@ -154,5 +156,49 @@ test("Heartbeat prolongs the lease of the mail that is worked on, and not that o
   pulse.onLease(lease);
   await minutes(timers, 40);
   expect(calls).toEqual(["e1 120", "lease"]);
+  await pulse.end();
+});
+
+test("Heartbeat asks for no second extension of an entry while the first is under way", async () => {
+  let release: (answer: "kept") => void = () => {};
+  const { timers, calls, beat } = beatOf({
+    entry: () =>
+      new Promise((resolve) => {
+        release = resolve;
+      }),
+  });
+  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  await minutes(timers, 110);
+  expect(calls).toEqual(["e1 120"]);
+  release("kept");
+  await minutes(timers, 10);
+  expect(calls.length).toBe(2);
+  const ending = pulse.end();
+  release("kept");
+  await ending;
+});
+
+test("Heartbeat keeps alive an entry that begins when all before it have ended", async () => {
+  const { timers, calls, beat } = beatOf();
+  const first = beat.start(entryOf("e1"), { stopped: false });
+  await minutes(timers, 5);
+  await first.end();
+  expect([beat.size, timers.pending]).toEqual([0, 0]);
+  const second = beat.start(entryOf("e2"), { stopped: false });
+  await minutes(timers, 30);
+  expect(calls).toEqual(["e2 120"]);
+  await second.end();
+});
+
+test("Heartbeat tries again at the next beat when the lease alone could not be extended", async () => {
+  const { timers, calls, beat } = beatOf({
+    lease: async () => {
+      throw new Error("throttled");
+    },
+  });
+  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  pulse.onLease(lease);
+  await minutes(timers, 40);
+  expect(calls).toEqual(["e1 120", "lease", "e1 120", "lease"]);
   await pulse.end();
 });

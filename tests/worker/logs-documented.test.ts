@@ -70,7 +70,7 @@ const samples: Readonly<Record<JournalEvent["kind"], readonly JournalEvent[]>> =
   fenced: [{ kind: "fenced", mailId }],
   bounce: [{ kind: "bounce", mailId, result: "unknown" }],
   deed: [
-    { ...deed, notice: "too-large", verdict: { action: "delivered", detail: "250 Ok" } },
+    { ...deed, standIn: "too-large", verdict: { action: "delivered", detail: "250 Ok" } },
     { ...deed, verdict: delayed("in-doubt", "mail", "…", { possibleDuplicate: true }) },
     { ...deed, verdict: delayed("refused-us", "mail", "554 5.7.1 no") },
   ],

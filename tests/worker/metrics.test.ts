@@ -1,7 +1,7 @@
 // What the metrics make of the events of a journal.
 
 import { expect, test } from "bun:test";
-import type { EpochMs, JournalEvent, MailId } from "@sesame/core";
+import { type EpochMs, type JournalEvent, type MailId } from "@sesame/core";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { planOf } from "../core/sample.ts";
 

@@ -2,10 +2,12 @@
 
 import { expect, test } from "bun:test";
 import {
+  backOff,
   type Courier,
   delayed,
   type EpochMs,
   headLimit,
+  type JournalEvent,
   type MailQueue,
   PortError,
   type QueueEntry,
@@ -90,23 +92,28 @@ test("a queue that does not wait is asked about once in a second while it is emp
 });
 
 /** A poller alone, on a budget that others share. */
-function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0")) {
-  const [timers, world, stop] = [new FakeTimers(), new World(), { stopped: false }];
+function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0"), world: World = new World()) {
+  const [timers, stop] = [new FakeTimers(), { stopped: false }];
+  const events: JournalEvent[] = [];
   const budget = new ByteBudget({ most, patienceMs: 5000, timers });
   const circuit = new Circuit({ probe: async () => null, timers, changed: () => {} });
   const way = { ...world.way, courier: world.courier, worker: "worker-example.com" };
+  const journal = { note: (event: JournalEvent) => void events.push(event) };
   const poller = new Poller(
     {
-      ...{ domain: one, queue, ledger: world.ledger, journal: { note: () => {} }, metrics, way },
+      ...{ domain: one, queue, ledger: world.ledger, journal, metrics, way },
       ...{ concurrency: 4, visibilitySeconds: 120, budget, sends: budget, circuit, timers },
     },
     stop,
   );
   const running = poller.run();
+  const settle = async () => {
+    for (let turn = 0; turn < 8; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  };
   const pass = async (seconds: number) => {
     for (let i = 0; i < seconds * 4; i++) {
       timers.advance(250);
-      for (let turn = 0; turn < 8; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+      await settle();
     }
   };
   const end = async () => {
@@ -114,8 +121,26 @@ function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0
     await pass(2);
     await running;
   };
-  return { timers, budget, pass, end };
+  /** The mail server is found to be away. */
+  const lose = async () => {
+    const courier: Courier = { send: async () => new Map([["deliver a" as never, hostAway]]) };
+    const content = { pieces: [], rest: null, size: 0, eightBit: false };
+    await circuit.watch(courier).send("mailbox", { mailId: "b/k" as never, from: null, recipients: [], content });
+  };
+  return { timers, budget, circuit, poller, running, stop, events, settle, pass, end, lose };
 }
+
+/** The same queue, where something happens before each receive is answered. */
+function meanwhile(queue: MailQueue, act: () => unknown): MailQueue {
+  const receive = async (limit: number, stop: Stop) => {
+    const entries = await queue.receive(limit, stop);
+    await act();
+    return entries;
+  };
+  return Object.assign(Object.create(queue), { receive });
+}
+
+const testEvent = '{"Event":"s3:TestEvent"}'; // acknowledged as it is
 
 test("an entry that comes when memory is full waits for room, and is not given back unseen", async () => {
   const { queue, told } = scriptedQueue([entryOf('{"Event":"s3:TestEvent"}', 1)]);
@@ -236,7 +261,7 @@ test("retries_total counts a mail that goes back because a port failed, and one 
   const metrics = makeMetrics("0");
   const world = new World({ metrics });
   world.ledger.claim = async () => {
-    throw new PortError("Ledger", "claim", "Cannot claim as AWS must be reachable: current value is ECONNREFUSED");
+    throw new PortError("Ledger", "claim", "Cannot claim: AWS must be reachable, is ECONNREFUSED");
   };
   world.put();
   world.fleet.start();
@@ -252,4 +277,244 @@ test("retries_total counts a mail that goes back because a port failed, and one 
     'sesame_retries_total{domain="example.com",reason="port-error"} 1',
     'sesame_retries_total{domain="example.com",reason="no-room"} 1',
   ]);
+});
+
+test("entries that come while the mail server went away go back at once, and none is begun", async () => {
+  const { queue, told } = scriptedQueue([entryOf(testEvent, 1), entryOf(testEvent, 2)]);
+  let lose = async () => {};
+  const {
+    pass,
+    end,
+    circuit,
+    lose: away,
+  } = bench(
+    meanwhile(queue, () => lose()),
+    headLimit,
+  );
+  lose = away;
+  await pass(1);
+  expect([circuit.state, ...told]).toEqual(["open", "retry 0", "retry 0"]);
+  await end();
+});
+
+test("a poller asks its queue for nothing while the mail server is away, or memory is full", async () => {
+  const { queue, asked } = scriptedQueue([]);
+  const { pass, end, budget, circuit, poller, lose } = bench(queue, headLimit);
+  await lose();
+  await pass(4);
+  expect([circuit.state, asked.receives]).toEqual(["open", 1]); // it asked as it began
+  await budget.take(1); // less than a head is left
+  await pass(4);
+  expect([circuit.state, asked.receives]).toEqual(["closed", 1]);
+  expect(poller.answeredAt).toBeGreaterThan(7000); // it has its reasons, and counts as alive
+  budget.give(1);
+  await pass(4);
+  expect(asked.receives).toBeGreaterThan(2);
+  await end();
+});
+
+test("run() ends when what came too late is back in its queue", async () => {
+  const { queue } = scriptedQueue([entryOf(testEvent, 1)]);
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow: MailQueue = Object.assign(Object.create(queue), { retryLater: () => gate });
+  const stop: { raise: () => void } = { raise: () => {} };
+  const {
+    settle,
+    running,
+    stop: raised,
+  } = bench(
+    meanwhile(slow, () => stop.raise()),
+    headLimit,
+  );
+  stop.raise = () => {
+    raised.stopped = true;
+  };
+  const ended: string[] = [];
+  const done = running.then(() => ended.push("ended"));
+  await settle();
+  expect(ended).toEqual([]);
+  release();
+  await done;
+});
+
+test("run() ends when its mails in work have ended, and what became of them is said", async () => {
+  const { queue } = scriptedQueue([entryOf(testEvent, 1)]);
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow: MailQueue = Object.assign(Object.create(queue), { ack: () => gate });
+  const { settle, running, stop, poller, pass } = bench(slow, headLimit);
+  await settle();
+  stop.stopped = true;
+  const ended: string[] = [];
+  const done = running.then(() => ended.push("ended"));
+  await pass(2);
+  expect([poller.inFlight, ...ended]).toEqual([1]);
+  release();
+  await done;
+  expect(poller.inFlight).toBe(0);
+});
+
+const delays: readonly (readonly [what: string, receiveCount: number, most: number, seconds: number])[] = [
+  ["a port fails", 1, headLimit, backOff("e", 1)],
+  ["a port fails", 2, headLimit, backOff("e", 2)],
+  ["a port fails", 5, headLimit, backOff("e", 5)],
+  ["there is no room", 1, 0, 5],
+  ["there is no room", 2, 0, backOff("e", 1)],
+  ["there is no room", 5, 0, backOff("e", 4)],
+];
+for (const [what, receiveCount, most, seconds] of delays) {
+  test(`an entry goes back for ${seconds} s when ${what} at receive ${receiveCount}`, async () => {
+    const world = new World();
+    world.ledger.claim = async () => {
+      throw new PortError("Ledger", "claim", "Cannot claim: AWS must be reachable, is ECONNREFUSED");
+    };
+    world.put();
+    const { queue, told } = scriptedQueue([entryOf(world.queue.bodies[0] ?? "", receiveCount)]);
+    let fill = () => {};
+    const { budget, pass, end, events } = bench(
+      meanwhile(queue, () => fill()),
+      headLimit,
+      makeMetrics("0"),
+      world,
+    );
+    if (most === 0) fill = () => void budget.take(headLimit);
+    await pass(6);
+    expect(told).toEqual([`retry ${seconds}`]);
+    const port = most === 0 ? { port: "ByteBudget", operation: "entry" } : { port: "Ledger", operation: "claim" };
+    expect(events.filter(({ kind }) => kind === "port-error")).toMatchObject([port]);
+    await end();
+  });
+}
+
+test("a queue that cannot be told what became of an entry is noted, and the poller goes on", async () => {
+  const { queue, asked } = scriptedQueue([entryOf(testEvent, 1)]);
+  const deaf: MailQueue = Object.assign(Object.create(queue), {
+    ack: async () => {
+      throw new PortError("MailQueue", "ack", "Cannot ack: AWS must be reachable, is ECONNREFUSED");
+    },
+  });
+  const { pass, end, events, poller } = bench(deaf, headLimit);
+  await pass(4);
+  expect(events.filter(({ kind }) => kind === "port-error")).toMatchObject([{ port: "MailQueue", operation: "ack" }]);
+  expect([poller.inFlight, asked.receives > 2]).toEqual([0, true]);
+  await end();
+});
+
+test("a mail that ends makes room at once, and not when the next quarter of a second is over", async () => {
+  const world = new World({ concurrency: 1 });
+  for (let i = 0; i < 3; i++) world.put();
+  world.fleet.start();
+  await world.settle();
+  expect([world.courier.sent.length, world.timers.now()]).toEqual([3, 0]);
+  await world.end();
+});
+
+test("a queue that fails is asked again ever later, up to half a minute, and as before when it has answered", async () => {
+  const metrics = makeMetrics("0");
+  const times: number[] = [];
+  const world = { away: true };
+  const queue = {
+    receive: async () => {
+      await Promise.resolve(); // the bench stands by then
+      times.push(timers.now());
+      if (world.away) throw new Error("reset");
+      return [];
+    },
+    size: async () => noSize,
+  } as unknown as MailQueue;
+  const { timers, pass, end, events } = bench(queue, headLimit, metrics);
+  await pass(150);
+  const failures = times.length;
+  const pauses = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+  for (const [index, longest] of [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].entries()) {
+    expect(pauses[index]).toBeGreaterThanOrEqual(0.75 * longest);
+    expect(pauses[index]).toBeLessThanOrEqual(longest + 250); // time moves by a quarter of a second here
+  }
+  expect(events.map(({ kind }) => kind)).toEqual(Array(failures).fill("port-error"));
+  expect(await metrics.registry.metrics()).toContain(`sesame_poll_errors_total{domain="example.com"} ${failures}`);
+  world.away = false;
+  await pass(31);
+  world.away = true;
+  times.length = 0;
+  await pass(3);
+  const [first = 0, second = 9999] = times;
+  expect(second - first).toBeLessThanOrEqual(750);
+  await end();
+});
+
+test("last_poll_timestamp_seconds is when the queue last answered", async () => {
+  const metrics = makeMetrics("0");
+  const world = new World({ metrics });
+  world.fleet.start();
+  await world.pass(2);
+  await world.end();
+  const [, at] = /sesame_last_poll_timestamp_seconds\{domain="example.com"\} (.*)/.exec(await metrics.registry.metrics()) ?? [];
+  expect(Math.abs(Number(at) - world.clock.now() / 1000)).toBeLessThan(5);
+});
+
+/** Sixteen mails in work, which end when they are told, and more in the queue; and what the poller asks for then. */
+async function busy() {
+  const gates: ((verdict: Verdict) => void)[] = [];
+  const limits: number[] = [];
+  const courier: Courier = {
+    send: (_, { recipients }) =>
+      new Promise((resolve) => gates.push((verdict) => resolve(new Map(recipients.map(({ key }) => [key, verdict]))))),
+  };
+  const source = new World();
+  for (let i = 0; i < 20; i++) source.put();
+  const queue: MailQueue = Object.assign(Object.create(source.queue), {
+    receive: (limit: number, stop: Stop) => {
+      limits.push(limit);
+      return source.queue.receive(limit, stop);
+    },
+    ack: (entries: readonly QueueEntry[]) => source.queue.ack(entries),
+    retryLater: (entry: QueueEntry, seconds: number) => source.queue.retryLater(entry, seconds),
+    size: () => source.queue.size(),
+  });
+  const world = new World({ queues: new Map([[one, queue]]), courier, way: source.way, concurrency: 16, probe: async () => "refused" });
+  world.fleet.start();
+  await world.settle();
+  expect([gates.length, ...limits]).toEqual([16, 10, 6]);
+  limits.length = 0;
+  const end = async () => {
+    const ending = world.fleet.end();
+    for (let left = gates.splice(0); left.length > 0; left = gates.splice(0)) {
+      for (const gate of left) gate({ action: "delivered", detail: "" });
+      await world.settle();
+    }
+    await world.pass(1);
+    await ending;
+  };
+  return { world, gates, limits, end };
+}
+
+test("a busy poller waits a moment for more mails to end, or it would receive one entry a call", async () => {
+  const { world, gates, limits, end } = await busy();
+  for (const gate of gates.splice(0, 3)) {
+    gate({ action: "delivered", detail: "" });
+    await world.settle();
+  }
+  expect(limits).toEqual([]);
+  world.timers.advance(25);
+  await world.settle();
+  expect(limits).toEqual([3]);
+  await end();
+});
+
+test("a busy poller receives nothing when the mail server goes away in that moment", async () => {
+  const { world, gates, limits, end } = await busy();
+  gates.shift()?.({ action: "delivered", detail: "" });
+  await world.settle();
+  gates.shift()?.(hostAway);
+  await world.settle();
+  expect(world.fleet.circuit.state).toBe("open");
+  world.timers.advance(25);
+  await world.settle();
+  expect(limits).toEqual([]);
+  await end();
 });

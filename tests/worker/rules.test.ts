@@ -1,7 +1,7 @@
 // What `sesame rules` and `sesame block` make of options, and what they say of a row that does less than it seems to.
 
 import { expect, test } from "bun:test";
-import type { EpochMs } from "@sesame/core";
+import { type EpochMs } from "@sesame/core";
 import { patternNotes, patternRow, type RuleOptions, ruleNotes, ruleRow, tableKey } from "../../apps/worker/commands/rules.ts";
 
 const now = Date.parse("2026-01-05T12:00:00Z") as EpochMs;
@@ -18,9 +18,9 @@ const rows: readonly [string, unknown, RuleOptions, Record<string, unknown> | Re
   ["no reply", away, { off: true }, { ...away, ooo_active: false }],
   ["forwards, in the place of those before", { forwards: ["a@x.test"] }, { forward: ["b@x.test"] }, { forwards: ["b@x.test"] }],
   ["no forwards, and the reply stays", { ...away, forwards: ["a@x.test"] }, { forward: false }, away],
-  ["nothing", null, {}, /^Cannot set a rule as --ooo, --off or --forward is needed: current value is none$/],
+  ["nothing", null, {}, /^Cannot set a rule: --ooo, --off or --forward is needed, is none$/],
   ["an empty text", null, { ooo: "" }, /ooo_message must say something/],
-  ["a time zone that is none", null, { ooo: "away", timezone: "CEST+1" }, /ooo_timezone must be an IANA name: current value is "CEST\+1"/],
+  ["a time zone that is none", null, { ooo: "away", timezone: "CEST+1" }, /ooo_timezone must be an IANA name, is "CEST\+1"/],
   [
     "a time without offset",
     null,
@@ -28,7 +28,7 @@ const rows: readonly [string, unknown, RuleOptions, Record<string, unknown> | Re
     /ooo_start must be a date or an ISO 8601 instant with offset/,
   ],
   ["an end before the start", null, { ooo: "away", start: "2026-12-24", end: "2026-12-20" }, /ooo_end must come after ooo_start/],
-  ["a target that is none", null, { forward: ["nobody"] }, /a target must be an address: current value is "nobody"/],
+  ["a target that is none", null, { forward: ["nobody"] }, /a target must be an address, is "nobody"/],
 ];
 for (const [what, stored, options, expected] of rows) {
   test(`ruleRow() ${expected instanceof RegExp ? "refuses" : "sets"} ${what}`, () => {

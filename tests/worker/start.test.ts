@@ -56,7 +56,7 @@ test("F88 a port that another program has ends the start with one clear line, an
     const worker = await start(closedPort, { [name]: String(port) });
     expect(await worker.exited).toBe(2);
     expect(worker.other).toEqual([
-      `Cannot serve on 127.0.0.1 as ${name} must be free: current value is ${port}, which another program has`,
+      `Cannot serve on 127.0.0.1: ${name} must be free, is ${port}, which another program has`,
     ]);
   }
 }, 60_000);
@@ -65,7 +65,7 @@ test("an address that is not this machine's ends the start with one clear line, 
   const worker = await start(closedPort, { HTTP_HOST: "192.0.2.1" });
   expect(await worker.exited).toBe(2);
   expect(worker.other.join()).toMatch(
-    /^Cannot serve on port \d+ as HTTP_HOST must be an address of this machine: current value is "192\.0\.2\.1"/,
+    /^Cannot serve on port \d+: HTTP_HOST must be an address of this machine, is "192\.0\.2\.1"/,
   );
 }, 60_000);
 
@@ -86,7 +86,7 @@ test("without the ledger's table nothing starts: each receive would bring a mail
   const worker = await WorkerProcess.start({ ...cloud.env, LEDGER_TABLE: "no-such-table" });
   ends.push(() => worker.kill("SIGKILL"));
   expect(await worker.exited).toBe(2);
-  expect(worker.other.join()).toMatch(/^Cannot start as the table LEDGER_TABLE must exist: current value is "no-such-table"/);
+  expect(worker.other.join()).toMatch(/^Cannot start: the table LEDGER_TABLE must exist, is "no-such-table"/);
   expect(worker.linesOf("started")).toEqual([]);
 }, 60_000);
 

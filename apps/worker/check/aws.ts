@@ -145,7 +145,7 @@ export function checkTable(table: Table, { dynamo, clock }: AwsClients): Promise
       return [
         trouble(
           subject,
-          `its key must be ${key} (S): current value is ${found.keys.join(", ")}`,
+          `its key must be ${key} (S), is ${found.keys.join(", ")}`,
           "create the table anew with that key alone",
         ),
       ];

@@ -3,9 +3,8 @@
 
 import type { Readable, Writable } from "node:stream";
 import { err, fromBase64, ok, plan, quote, type Result } from "@sesame/core";
+import { explainText, planJson } from "@sesame/core/explain";
 import { z } from "zod";
-import { planJson } from "../explanation/plan-json.ts";
-import { explainText } from "../explanation/plan-text.ts";
 import { decodeFacts, unknownFacts } from "../facts.ts";
 import { linesOf } from "../lines.ts";
 import { readNamed } from "./named-file.ts";
@@ -48,7 +47,7 @@ function parseJson(text: string, path: string): Result<unknown> {
     return ok(JSON.parse(text));
   } catch (error) {
     const where = error instanceof Error ? ` (${error.message})` : "";
-    return err(`Cannot read the facts in ${path} as they must be JSON: current value is ${quote(text)}${where}`);
+    return err(`Cannot read the facts in ${path}: must be JSON, is ${quote(text)}${where}`);
   }
 }
 
@@ -69,7 +68,7 @@ export async function explainCase(line: string): Promise<Record<string, unknown>
   if (!parsed.ok) return { id: null, error: parsed.error };
   const { id = null, mail, facts } = parsed.value;
   const octets = fromBase64(mail);
-  if (octets === null) return { id, error: "Cannot explain a case as its mail must be Base64: current value is no Base64" };
+  if (octets === null) return { id, error: "Cannot explain a case: its mail must be Base64, is no Base64" };
   const decoded = decodeFacts(facts, octets);
   if (!decoded.ok) return { id, error: decoded.error };
   const { facts: known, policy } = decoded.value;
@@ -82,6 +81,6 @@ function readCase(line: string): Result<z.infer<typeof caseShape>> {
     if (parsed.success) return ok(parsed.data);
     return err("Cannot explain a case as it must hold id, mail and facts: current value lacks one of them");
   } catch {
-    return err("Cannot explain a case as each line must be JSON: current value is no JSON");
+    return err("Cannot explain a case: each line must be JSON, is no JSON");
   }
 }

@@ -4,6 +4,7 @@
 
 import { join, resolve } from "node:path";
 import { ok, type Result } from "@sesame/core";
+import { shellWord } from "@sesame/core/explain";
 import type { Logger } from "pino";
 import { type Config, decodeConfig } from "../config.ts";
 import { lockData } from "../local/data-lock.ts";
@@ -12,7 +13,6 @@ import { clock, openLocalPorts } from "../local/ports.ts";
 import { makeLogger } from "../log.ts";
 import { redactor } from "../secrets.ts";
 import { endAt, openService, type Service } from "../service.ts";
-import { shellWord } from "../shell-word.ts";
 import { exitSoon, signalled } from "../signals.ts";
 import { version } from "../version.ts";
 

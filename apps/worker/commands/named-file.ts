@@ -9,6 +9,6 @@ export async function readNamed(path: string, what: string): Promise<Result<Uint
     return ok(new Uint8Array(await readFile(path)));
   } catch (error) {
     const code = error instanceof Error && "code" in error ? ` (${error.code})` : "";
-    return err(`Cannot read the ${what} as a readable file must be named: current value is ${quote(path)}${code}`);
+    return err(`Cannot read the ${what}: a readable file must be named, is ${quote(path)}${code}`);
   }
 }

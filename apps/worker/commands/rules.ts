@@ -3,10 +3,10 @@
 
 import {
   addressKey,
-  decodeRules,
+  compileBlocklist,
+  decodeRuleRow,
   type EpochMs,
   err,
-  indexBlocklist,
   ok,
   parseAddress,
   parseDomain,
@@ -14,7 +14,8 @@ import {
   type RuleBook,
   type RuleTable,
 } from "@sesame/core";
-import { instant } from "../explanation/times.ts";
+import { formatInstant } from "@sesame/core/explain";
+import { blocklistWarnings } from "@sesame/core/rules";
 
 /** Attributes of an out-of-office rule and of forwards, as the command line gives them. */
 export type RuleOptions = Readonly<{
@@ -54,8 +55,8 @@ export function ruleRow(stored: unknown, options: RuleOptions): Result<Record<st
     ...(options.forward !== undefined && { forwards: options.forward || [] }),
   };
   const row = Object.fromEntries(Object.entries(merged).filter(([name, value]) => !mayBeTakenAway.has(name) || !isEmpty(value)));
-  if (Object.keys(merged).length === 0) return err("Cannot set a rule as --ooo, --off or --forward is needed: current value is none");
-  const { errors } = decodeRules(row);
+  if (Object.keys(merged).length === 0) return err("Cannot set a rule: --ooo, --off or --forward is needed, is none");
+  const { errors } = decodeRuleRow(row);
   return errors.length > 0 ? err(errors.join("\n")) : ok(row);
 }
 
@@ -67,26 +68,26 @@ function isEmpty(value: unknown): boolean {
 
 /** What a row does not do although it looks as if it did. */
 export function ruleNotes(key: string, row: Readonly<Record<string, unknown>>, now: EpochMs): readonly string[] {
-  const { reply, forwards } = decodeRules(row);
+  const { reply, forwards } = decodeRuleRow(row);
   const notes: string[] = [];
   if (reply === null && Object.keys(row).some((name) => name.startsWith("ooo_") && name !== "ooo_active"))
     notes.push("no reply is sent: --ooo switches it on");
   if (reply?.until && reply.until <= now)
-    notes.push(`no reply is sent any more since ${instant(reply.until)}: give another --end, or --end "" for none`);
-  if (reply?.from && reply.from > now) notes.push(`replies begin at ${instant(reply.from)}`);
+    notes.push(`no reply is sent any more since ${formatInstant(reply.until)}: give another --end, or --end "" for none`);
+  if (reply?.from && reply.from > now) notes.push(`replies begin at ${formatInstant(reply.from)}`);
   if (forwards.some((target) => addressKey(target) === key)) notes.push(`no mail is forwarded from ${key} to itself`);
   return notes;
 }
 
 /** Checks patterns; one that can match nobody is refused with the spelling that was meant. */
 export function patternRow(patterns: readonly string[]): Result<Record<string, unknown>> {
-  const warnings = indexBlocklist([{ key: "", patterns }]).warnings.filter(({ kind }) => kind !== "broad"); // that may be meant
+  const warnings = blocklistWarnings(compileBlocklist(new Map([["", patterns]]))).filter(({ kind }) => kind !== "broad"); // that may be meant
   return warnings.length > 0 ? err(warnings.map(({ text }) => text).join("\n")) : ok({ blocked_patterns: patterns });
 }
 
 /** A pattern that blocks everybody may be meant. */
 export function patternNotes(row: Readonly<Record<string, unknown>>): readonly string[] {
-  return indexBlocklist([{ key: "", patterns: row["blocked_patterns"] }]).warnings.map(({ text }) => text);
+  return blocklistWarnings(compileBlocklist(new Map([["", row["blocked_patterns"]]]))).map(({ text }) => text);
 }
 
 /** Runs one of the four verbs on a table. Returns the exit code. */
@@ -101,7 +102,7 @@ export async function editTable(book: RuleBook, table: RuleTable, verb: Verb): P
   const key = tableKey(verb.address);
   if (!key.ok) return fail(key.error);
   const stored = await book.show(table, key.value);
-  const missing = `Cannot find ${key.value} in ${table} as it must have a row: current value is none`;
+  const missing = `Cannot find ${key.value} in ${table}: must have a row, is none`;
   if (verb.kind === "remove") return (await book.remove(table, key.value)) ? 0 : fail(missing);
   if (verb.kind === "show") {
     if (stored === null) return fail(missing);

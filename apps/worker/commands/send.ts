@@ -1,21 +1,9 @@
 // sesame send: hands one mail to the front door over SMTP, a file or a text. For trying Sesame out. Line ends become CRLF,
 // as SMTP has them; all other octets of a file leave as they are.
 
-import {
-  type Address,
-  type EpochMs,
-  err,
-  type FieldValue,
-  mailboxesOf,
-  mailDate,
-  ok,
-  openMail,
-  parseAddress,
-  quote,
-  type Result,
-  safeText,
-  writeBlock,
-} from "@sesame/core";
+import { type Address, type EpochMs, err, mailboxesOf, ok, openMail, parseAddress, quote, type Result, safeText } from "@sesame/core";
+import { mailDate } from "@sesame/core/compose";
+import { type FieldValue, writeBlock } from "@sesame/core/mail";
 import nodemailer from "nodemailer";
 import { readNamed } from "./named-file.ts";
 
@@ -47,8 +35,8 @@ function fail(code: 1 | 2, text: string): number {
 /** What the front door said, or that there is none. */
 function notSent(error: unknown, at: string): string {
   const { message = String(error), response } = error as { message?: string; response?: string };
-  if (response !== undefined) return `Cannot send the mail as ${at} must take it: current value is ${response}`;
-  return `Cannot send the mail as sesame local must run at ${at}: current value is ${message}`;
+  if (response !== undefined) return `Cannot send the mail: ${at} must take it, is ${response}`;
+  return `Cannot send the mail: sesame local must run at ${at}, is ${message}`;
 }
 
 type Envelope = { from: string; to: string[] };
@@ -58,7 +46,7 @@ function envelopeOf(octets: Uint8Array, { from, to = [] }: SendOptions): Result<
   const mail = openMail(octets, octets.length);
   const recipients = to.length > 0 ? parseAll(to) : ok(mailboxesOf(mail, "To", "Cc").map(({ address }) => address));
   if (!recipients.ok) return recipients;
-  if (recipients.value.length === 0) return err('Cannot send a mail as it needs --to or a To field: current value is ""');
+  if (recipients.value.length === 0) return err('Cannot send a mail: it needs --to or a To field, is ""');
   const senders = from ? parseAll([from]) : ok(mailboxesOf(mail, "From").map(({ address }) => address));
   if (!senders.ok) return senders;
   return ok({ from: isNullPath(from) ? "" : (senders.value[0] ?? ""), to: recipients.value });
@@ -76,7 +64,7 @@ function parseAll(texts: readonly string[]): Result<Address[]> {
     const parsed = parseAddress(text);
     if (!parsed.ok) return parsed;
     if (!/^[\x20-\x7e]*$/.test(parsed.value))
-      return err(`Cannot send a mail as an address must be ASCII, a domain as xn--…: current value is ${quote(text)}`);
+      return err(`Cannot send a mail: an address must be ASCII, a domain as xn--…, is ${quote(text)}`);
     found.push(parsed.value);
   }
   return ok(found);

@@ -24,7 +24,7 @@ export async function lockData(folder: string): Promise<Result<DataLock>> {
     return await lockFile(folder, join(folder, "sesame.lock"));
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
-    return err(`Cannot use "${folder}" as data folder as this user must be able to write in it: current value is ${said}`);
+    return err(`Cannot use "${folder}": data folder as this user must be able to write in it, is ${said}`);
   }
 }
 
@@ -38,11 +38,11 @@ async function lockFile(folder: string, path: string): Promise<Result<DataLock>>
     if (fresh) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     else if (text !== null) removeStale(path, text);
   }
-  return err(`Cannot lock "${folder}" as only one process may use it: current value is a lock that keeps changing`);
+  return err(`Cannot lock "${folder}": only one process may use it, is a lock that keeps changing`);
 }
 
 function refusal(folder: string, { pid }: Holder): string {
-  return `Cannot lock "${folder}" as only one process may use it: current value is process ${pid}, which is running`;
+  return `Cannot lock "${folder}": only one process may use it, is process ${pid}, which is running`;
 }
 
 function tryCreate(path: string): boolean {

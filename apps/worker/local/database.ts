@@ -43,7 +43,7 @@ export function openDatabase(folder: string): Database {
     return openFile(path);
   } catch (error) {
     if (!(error instanceof SQLiteError)) throw error;
-    throw new Error(`Cannot open "${path}" as it must be a database of Sesame that can be written: current value is ${error.message}`);
+    throw new Error(`Cannot open "${path}": must be a database of Sesame that can be written, is ${error.message}`);
   }
 }
 
@@ -54,7 +54,7 @@ export function openDatabase(folder: string): Database {
 export function openTables(folder: string): Result<Database> {
   if (existsSync(join(folder, fileName))) return ok(openDatabase(folder));
   const rule = "sesame local must have run in this data folder, and the tables of sesame run need --aws";
-  return err(`Cannot open the tables as ${rule}: current value is "${folder}", which has no ${fileName}`);
+  return err(`Cannot open the tables: ${rule}, is "${folder}", which has no ${fileName}`);
 }
 
 function openFile(path: string): Database {
@@ -84,7 +84,7 @@ export function openMemoryDatabase(): Database {
 function upgrade(database: Database): void {
   const found = database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
   if (found > version)
-    throw new Error(`Cannot open ${database.filename} as its version must be at most ${version}: current value is ${found}`);
+    throw new Error(`Cannot open ${database.filename}: its version must be at most ${version}, is ${found}`);
   if (found === version) return;
   database.run(schema);
   database.run(`PRAGMA user_version = ${version}`);

@@ -123,7 +123,7 @@ async function readFully(file: Readable, position: number, length: number): Prom
 }
 
 function shorter(operation: string, length: number): PortError {
-  return new PortError("MailStore", operation, `Cannot read a mail as it is shorter than when it was opened: current value is ${length}`);
+  return new PortError("MailStore", operation, `Cannot read a mail: it is shorter than when it was opened, is ${length}`);
 }
 
 async function readAttributes(sidecar: string): Promise<Readonly<Record<string, string>>> {

@@ -44,9 +44,9 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<Result<F
     const got = await listen(server, port);
     if (typeof got === "number") return ok({ port: got, close: () => close(server) });
     if (!hasCode(got, "EADDRINUSE"))
-      return err(`Cannot open port ${port} on ${host} as the system refuses it: current value is "${got.message}"`);
+      return err(`Cannot open port ${port} on ${host}: the system refuses it, is "${got.message}"`);
   }
-  return err(`Cannot open the front door on ${host} as a port must be free: current value is ${first} to ${last}, all taken`);
+  return err(`Cannot open the front door on ${host}: a port must be free, is ${first} to ${last}, all taken`);
 }
 
 function listen(server: SMTPServer, port: number): Promise<number | Error> {

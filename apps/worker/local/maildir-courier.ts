@@ -8,10 +8,10 @@ import { join } from "node:path";
 import {
   type Address,
   addressKey,
-  type Consignment,
   type Content,
   type Courier,
   type EffectKey,
+  type MailTransaction,
   PortError,
   type Route,
   type Verdict,
@@ -36,10 +36,10 @@ export class MaildirCourier implements Courier {
     return join(this.#folder, safeName(key.slice(at + 1)), safeName(key.slice(0, at)));
   }
 
-  send(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     return portCall("Courier", "send", async () => {
       if (route !== "mailbox")
-        throw new PortError("Courier", "send", `Cannot take a mail to a Maildir as its route must be mailbox: current value is "${route}"`);
+        throw new PortError("Courier", "send", `Cannot take a mail to a Maildir: its route must be mailbox, is "${route}"`);
       const verdicts = new Map<EffectKey, Verdict>();
       for (const { address, key } of consignment.recipients) {
         const detail = await this.deliver(address, consignmentName(consignment, key), consignment.content);
@@ -62,7 +62,7 @@ export class MaildirCourier implements Courier {
 }
 
 /** The file name of one recipient's copy, equal in every attempt. */
-export function consignmentName({ mailId }: Pick<Consignment, "mailId">, key: EffectKey): string {
+export function consignmentName({ mailId }: Pick<MailTransaction, "mailId">, key: EffectKey): string {
   return createHash("sha256").update(`${mailId}\0${key}`).digest("hex").slice(0, 40);
 }
 
@@ -78,7 +78,7 @@ export async function writeContent(folder: string, content: Content): Promise<st
   const path = await writeTemporary(folder, counted());
   if (size === content.size) return path;
   await rm(path, { force: true });
-  throw new PortError("Courier", "send", `Cannot deliver a mail as it must have ${content.size} octets: current value is ${size}`);
+  throw new PortError("Courier", "send", `Cannot deliver a mail: must have ${content.size} octets, is ${size}`);
 }
 
 async function* octetsOf({ pieces, rest }: Content): AsyncGenerator<Uint8Array> {

@@ -6,11 +6,11 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import {
   type Address,
-  type Consignment,
   type Courier,
   type Domain,
   domainOf,
   type EffectKey,
+  type MailTransaction,
   PortError,
   type Route,
   type Verdict,
@@ -34,13 +34,13 @@ export class OutboxCourier implements Courier {
     this.#options = options;
   }
 
-  send(route: Route, consignment: Consignment): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     return portCall("Courier", "send", async () => {
       if (route === "mailbox")
         throw new PortError(
           "Courier",
           "send",
-          'Cannot take a mail to the outbox as its route must be ses or internal: current value is "mailbox"',
+          'Cannot take a mail to the outbox: its route must be ses or internal, is "mailbox"',
         );
       const verdicts = new Map<EffectKey, Verdict>();
       for (const recipient of consignment.recipients) verdicts.set(recipient.key, await this.#relay(route, consignment, recipient));
@@ -48,7 +48,11 @@ export class OutboxCourier implements Courier {
     });
   }
 
-  async #relay(route: "ses" | "internal", consignment: Consignment, { address, key }: Consignment["recipients"][number]): Promise<Verdict> {
+  async #relay(
+    route: "ses" | "internal",
+    consignment: MailTransaction,
+    { address, key }: MailTransaction["recipients"][number],
+  ): Promise<Verdict> {
     const name = consignmentName(consignment, key);
     const { folder, domains, maildir } = this.#options;
     const stored =
@@ -64,7 +68,7 @@ export class OutboxCourier implements Courier {
   }
 }
 
-function describe(route: Route, { from, mailId }: Consignment, to: Address, key: EffectKey, sesId: string | null): Uint8Array {
+function describe(route: Route, { from, mailId }: MailTransaction, to: Address, key: EffectKey, sesId: string | null): Uint8Array {
   return Buffer.from(`${JSON.stringify({ route, from, to, mailId, key, sesId }, null, 2)}\n`);
 }
 

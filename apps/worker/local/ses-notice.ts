@@ -3,16 +3,8 @@
 // the same code as production. No check is made here, hence every verdict is a plain PASS.
 
 import { randomUUID } from "node:crypto";
-import {
-  fieldsOf,
-  fieldValue,
-  firstValue,
-  type HeaderBlock,
-  type ObjectLocation,
-  parseMailboxes,
-  splitHeader,
-  valuesOf,
-} from "@sesame/core";
+import type { ObjectLocation } from "@sesame/core";
+import { fieldsOf, fieldValue, firstValue, type HeaderBlock, parseMailboxes, splitHeader, valuesOf } from "@sesame/core/mail";
 
 /** A mail that was received and stored. */
 export type ReceivedMail = Readonly<{

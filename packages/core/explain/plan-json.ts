@@ -1,0 +1,43 @@
+// Plan as JSON: the answer of `sesame explain --json` and `--batch`, for programs. It shows what plan.ts decided and decides
+// nothing. Fields may be added to it; those that are there keep their names and meaning.
+
+import type { Draft } from "../compose/content.ts";
+import { base64, concat } from "../octets.ts";
+import type { Course, Effect, Plan } from "../plan/types.ts";
+
+/** The plan in the form of the JSON answer; a draft is the whole outgoing mail in Base64. */
+export function planJson(plan: Plan, mail: Uint8Array, bodyStart: number): Record<string, unknown> {
+  if (plan.kind === "discard") return { kind: "discard", reason: plan.reason, courses: [] };
+  return { kind: "carry", courses: plan.courses.map((course) => courseJson(course, mail, bodyStart)) };
+}
+
+function courseJson(course: Course, mail: Uint8Array, bodyStart: number): Record<string, unknown> {
+  switch (course.kind) {
+    case "refuse":
+      return { kind: "refuse", recipient: course.recipient, reason: course.reason, effects: [], withheld: [], warnings: [] };
+    case "block": {
+      const { kind, recipient, pattern, matched, row, warnings } = course;
+      return { kind, recipient, pattern, matched, row, effects: [], withheld: [], warnings };
+    }
+    case "serve": {
+      const { kind, recipient, row, withheld, warnings } = course;
+      return { kind, recipient, row, effects: course.effects.map((effect) => effectJson(effect, mail, bodyStart)), withheld, warnings };
+    }
+    default:
+      return course satisfies never;
+  }
+}
+
+function effectJson(effect: Effect, mail: Uint8Array, bodyStart: number): Record<string, unknown> {
+  const { kind, key, from } = effect;
+  if (effect.kind === "deliver") return { kind, key, from, edits: effect.edits };
+  const { to, route, when } = effect;
+  const notice = effect.kind === "forward" ? { notice: effect.standIn } : {};
+  const draft = base64(outgoing(effect.draft, mail, bodyStart));
+  return { kind, key, from, to, route, when, ...notice, draft };
+}
+
+/** All octets of a generated mail. */
+export function outgoing(draft: Draft, mail: Uint8Array, bodyStart: number): Uint8Array {
+  return concat([draft.head, draft.body === "original" ? mail.subarray(bodyStart) : draft.body]);
+}

@@ -1,0 +1,79 @@
+// Close: what follows the second decision, in the order that loses nothing: the ledger, the closing line in the log, the
+// rows of what left through SES, the audit mark. Only the ledger can fail the mail; each of the others is tried, and a
+// failure of one does not stop the next. The caller acknowledges last.
+
+import { type Recipient, servedAddresses } from "../plan/recipient.ts";
+import type { EffectKey, Plan } from "../plan/types.ts";
+import type { Final } from "../plan/verdict.ts";
+import type { MailId, Notice } from "../ses/notice.ts";
+import type { OutboundRow } from "../ses/outbound-row.ts";
+import type { EpochMs } from "../time.ts";
+import { writeAuditTrail } from "./audit-trail.ts";
+import type { Report } from "./execute.ts";
+import { thrownEvent } from "./port-error.ts";
+import type { JourneyPorts, Lease, StoredMail } from "./ports.ts";
+import { finalsWithoutDelivery, tellsOfOthers } from "./second-notice.ts";
+import type { Settlement } from "./settle.ts";
+
+type ClosePorts = Pick<JourneyPorts, "ledger" | "outbound" | "store" | "clock" | "journal" | "worker">;
+
+/** All that is to be said of one attempt at a mail. */
+export type Attempt = Readonly<{
+  notice: Notice;
+  recipients: readonly Recipient[];
+  stored: StoredMail;
+  lease: Lease;
+  receiveCount: number;
+  startedAt: EpochMs;
+  plan: Plan;
+  report: Report;
+  settlement: Settlement;
+}>;
+
+/** Ends an attempt. "fenced": the mail is another worker's, and nothing more may be said about it. */
+export async function close(attempt: Attempt, ports: ClosePorts): Promise<"closed" | "fenced"> {
+  const { notice, stored, report, settlement } = attempt;
+  const { mailId } = notice;
+  if (report.fenced || (await recordEnd(attempt, ports)) === "fenced") {
+    ports.journal.note({ kind: "fenced", mailId });
+    return "fenced";
+  }
+  noteMail(attempt, ports);
+  for (const row of report.outbound) await noteOutbound(row, mailId, ports);
+  if (settlement.kind === "close") await writeAuditTrail(notice, stored, settlement, ports);
+  return "closed";
+}
+
+/** Records how it ended. Where that fails, what the last act did may be done again, and the log says so now. */
+async function recordEnd(attempt: Attempt, { ledger, journal }: ClosePorts): Promise<"recorded" | "fenced"> {
+  const { recipients, lease, report, settlement } = attempt;
+  const isLast = settlement.kind === "close" && !tellsOfOthers(lease.finals, recipients);
+  try {
+    const finals = new Map([...report.unrecorded, ...undeliveredFinals(attempt)]);
+    return await ledger.record(lease, finals, isLast ? "close" : "release");
+  } catch (error) {
+    if (report.unrecorded.size > 0) journal.note({ kind: "unrecorded", mailId: lease.mailId, keys: [...report.unrecorded.keys()] });
+    throw error;
+  }
+}
+
+function undeliveredFinals({ recipients, plan, report, settlement }: Attempt): readonly (readonly [EffectKey, Final])[] {
+  return settlement.kind === "close" ? finalsWithoutDelivery(servedAddresses(recipients), plan, report.verdicts) : [];
+}
+
+function noteMail({ notice, receiveCount, startedAt, plan, report, settlement }: Attempt, { journal, clock }: ClosePorts): void {
+  const { mailId, sesId, receivedAt, envelope } = notice;
+  const from = envelope.reversePath ?? null;
+  const { verdicts } = report;
+  const seconds = (clock.now() - startedAt) / 1000;
+  journal.note({ kind: "mail", mailId, sesId, from, receivedAt, receiveCount, plan, verdicts, settlement, seconds });
+}
+
+/** Best effort: without its row a bounce of ours is still known by the mark in it. */
+async function noteOutbound(row: OutboundRow, mailId: MailId, { outbound, journal }: ClosePorts): Promise<void> {
+  try {
+    await outbound.note(row);
+  } catch (error) {
+    journal.note(thrownEvent(error, mailId));
+  }
+}

@@ -1,0 +1,218 @@
+// Execute: does what the plan says, and decides nothing that the plan has not decided. Deliveries first, then replies,
+// then forwards; each end is recorded before the next act begins. Deliveries and forwards act and then record (at least
+// once); a reply claims first (at most once). Whatever a port throws while an effect runs becomes a `delayed` verdict.
+
+import { deliveryContent, draftContent, type OpenedMail } from "../compose/content.ts";
+import { addressKey } from "../mail/address.ts";
+import type { Deliver, Effect, EffectKey, Forward, Plan, Reply, Route, Serve, When } from "../plan/types.ts";
+import { delayed, type Final, isFinal, type Verdict } from "../plan/verdict.ts";
+import { err, ok, type Result } from "../result.ts";
+import type { MailId } from "../ses/notice.ts";
+import type { OutboundRow } from "../ses/outbound-row.ts";
+import type { EpochMs } from "../time.ts";
+import { thrownEvent } from "./port-error.ts";
+import type { JourneyPorts, Lease, MailTransaction, ReplyRow } from "./ports.ts";
+
+type ExecutePorts = Pick<JourneyPorts, "ledger" | "courier" | "journal" | "clock" | "stop">;
+
+/** What happened. `unrecorded` are the finals of the last act, to be recorded together with the closing. */
+export type Report = Readonly<{
+  verdicts: ReadonlyMap<EffectKey, Verdict>;
+  unrecorded: ReadonlyMap<EffectKey, Final>;
+  /** What left through SES, for the outbound table: written once its final is recorded. */
+  outbound: readonly OutboundRow[];
+  /** Another worker owns the mail now; nothing more may be done or said about it. */
+  fenced: boolean;
+}>;
+
+/** The report where there was nothing to do. */
+export const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(), outbound: [], fenced: false };
+
+type Carry = Extract<Plan, { readonly kind: "carry" }>;
+
+const maxGroup = 50; // recipients of one transaction
+
+/** Runs all effects that have no final yet. */
+export async function execute(plan: Carry, lease: Lease, opened: OpenedMail, ports: ExecutePorts): Promise<Report> {
+  const run = new Run(plan.mailId, lease, opened, ports);
+  const served = plan.courses.filter((course): course is Serve => course.kind === "serve");
+  for (const group of groupDeliveries(served, lease)) await run.deliver(group);
+  for (const course of served) {
+    for (const effect of course.effects) if (effect.kind === "reply") await run.reply(course, effect);
+  }
+  for (const course of served) {
+    for (const effect of course.effects) if (effect.kind === "forward") await run.forward(course, effect);
+  }
+  return run.report();
+}
+
+type Delayed = Extract<Verdict, { readonly action: "delayed" }>;
+type Delivery = Readonly<{ course: Serve; effect: Deliver }>;
+
+/** Deliveries of the same octets from the same path go in one transaction. */
+function groupDeliveries(served: readonly Serve[], lease: Lease): readonly (readonly Delivery[])[] {
+  const groups = new Map<string, Delivery[][]>();
+  for (const course of served) {
+    for (const effect of course.effects) {
+      if (effect.kind !== "deliver" || lease.finals.has(effect.key)) continue;
+      const alike = JSON.stringify([effect.from, effect.edits]);
+      const list = groups.get(alike) ?? [];
+      groups.set(alike, list);
+      const last = list.at(-1);
+      if (last && last.length < maxGroup) last.push({ course, effect });
+      else list.push([{ course, effect }]);
+    }
+  }
+  return [...groups.values()].flat();
+}
+
+/** One execution: the verdicts so far, and the finals that wait to be recorded. */
+class Run {
+  readonly #verdicts = new Map<EffectKey, Verdict>();
+  #unrecorded = new Map<EffectKey, Final>();
+  readonly #outbound: OutboundRow[] = [];
+  #fenced = false;
+  readonly #mailId: MailId;
+  readonly #lease: Lease;
+  readonly #opened: OpenedMail;
+  readonly #ports: ExecutePorts;
+
+  constructor(mailId: MailId, lease: Lease, opened: OpenedMail, ports: ExecutePorts) {
+    this.#mailId = mailId;
+    this.#lease = lease;
+    this.#opened = opened;
+    this.#ports = ports;
+    for (const [key, final] of lease.finals) this.#verdicts.set(key, final);
+  }
+
+  report(): Report {
+    return { verdicts: this.#verdicts, unrecorded: this.#unrecorded, outbound: this.#outbound, fenced: this.#fenced };
+  }
+
+  async deliver(group: readonly Delivery[]): Promise<void> {
+    const verdicts = await this.#sendGroup(group);
+    // One answer refused the whole transaction: each recipient is tried alone before that is final for it.
+    const alone = group.length > 1 ? group.filter(({ effect }) => refusesAll(verdicts.get(effect.key))) : [];
+    const settled = group.filter((delivery) => !alone.includes(delivery));
+    this.#note("deliver", "mailbox", new Map(settled.map(({ effect }) => [effect.key, verdicts.get(effect.key) ?? noAnswer])));
+    for (const delivery of alone) this.#note("deliver", "mailbox", await this.#sendGroup([delivery]));
+  }
+
+  async #sendGroup(group: readonly Delivery[]): Promise<ReadonlyMap<EffectKey, Verdict>> {
+    const [first] = group;
+    if (!first) return new Map();
+    const content = deliveryContent(this.#opened, first.effect.edits);
+    const recipients = group.map(({ course, effect }) => ({ address: course.recipient, key: effect.key }));
+    return this.#act("mailbox", { mailId: this.#mailId, from: first.effect.from, recipients, content });
+  }
+
+  async reply(course: Serve, effect: Reply): Promise<void> {
+    if (this.#verdicts.has(effect.key)) return;
+    const waiting = this.#whenSays(course, effect.when);
+    if (waiting !== null) return this.#note("reply", effect.route, new Map([[effect.key, waiting]]));
+    const row: ReplyRow = {
+      recipient: addressKey(course.recipient),
+      sender: effect.rememberAs,
+      textHash: effect.textHash,
+      mailId: this.#mailId,
+      until: effect.rememberUntil,
+    };
+    this.#note("reply", effect.route, new Map([[effect.key, await this.#claimAndReply(effect, row)]]));
+  }
+
+  async #claimAndReply(effect: Reply, row: ReplyRow): Promise<Verdict> {
+    if (!(await this.#mayAct())) return stopped;
+    const claim = await this.#guard(() => this.#ports.ledger.claimReply(row));
+    if (!claim.ok) return claim.error;
+    if (claim.value === "answered") return { action: "skipped", reason: "already-answered" };
+    if (claim.value === "in-doubt") return { action: "skipped", reason: "reply-in-doubt" };
+    const sent = await this.#send(effect);
+    if (isFinal(sent)) return sent;
+    // Only where it is certain that nothing left may another attempt send it.
+    if (sent.possibleDuplicate || sent.reason === "port-error") return { action: "skipped", reason: "reply-in-doubt" };
+    const released = await this.#guard(() => this.#ports.ledger.releaseReply(row));
+    return released.ok ? sent : { action: "skipped", reason: "reply-in-doubt" };
+  }
+
+  async forward(course: Serve, effect: Forward): Promise<void> {
+    if (this.#verdicts.has(effect.key)) return;
+    const verdict = this.#whenSays(course, effect.when) ?? ((await this.#mayAct()) ? await this.#send(effect) : stopped);
+    this.#note("forward", effect.route, new Map([[effect.key, verdict]]), effect.standIn);
+  }
+
+  /** `null`: it may run now. */
+  #whenSays(course: Serve, when: When): Verdict | null {
+    const now: EpochMs = this.#ports.clock.now();
+    if (when.notAfter !== null && now >= when.notAfter) return { action: "skipped", reason: "too-late" };
+    const [deliver] = course.effects;
+    const delivery = deliver && this.#verdicts.get(deliver.key);
+    if (!delivery || delivery.action === "delayed") {
+      return when.waitsUntil !== null && now >= when.waitsUntil
+        ? null
+        : delayed("waits-for-delivery", "recipient", "its delivery is not final");
+    }
+    if (when.needs === "delivered") return delivery.action === "delivered" ? null : { action: "skipped", reason: "not-delivered" };
+    const refused = delivery.action === "failed" && (delivery.reason === "content-refused" || delivery.reason === "policy-refused");
+    return refused ? { action: "skipped", reason: "delivery-refused" } : null;
+  }
+
+  async #send(effect: Forward | Reply): Promise<Verdict> {
+    const content = draftContent(this.#opened, effect.draft);
+    const recipients = [{ address: effect.to, key: effect.key }];
+    const verdicts = await this.#act(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content });
+    const verdict = verdicts.get(effect.key) ?? noAnswer;
+    if (verdict.action === "relayed" && effect.route === "ses") this.#outbound.push(outboundRow(effect, verdict.detail));
+    return verdict;
+  }
+
+  /** Gives a transaction to the courier, once what came before is recorded and unless work shall end. */
+  async #act(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
+    const all = (verdict: Verdict) => new Map(transaction.recipients.map(({ key }) => [key, verdict]));
+    if (!(await this.#mayAct())) return all(stopped);
+    const sent = await this.#guard(() => this.#ports.courier.send(route, transaction));
+    // A courier that threw may have got the mail through before.
+    return sent.ok ? sent.value : all({ ...sent.error, possibleDuplicate: true });
+  }
+
+  /** Records the finals of the act before, so that a crash in the next one does not repeat it. */
+  async #mayAct(): Promise<boolean> {
+    if (this.#fenced || this.#ports.stop.stopped) return false;
+    if (this.#unrecorded.size === 0) return true;
+    const recorded = await this.#guard(() => this.#ports.ledger.record(this.#lease, this.#unrecorded, "hold"));
+    if (!recorded.ok) return false;
+    if (recorded.value === "recorded") this.#unrecorded = new Map();
+    else this.#fenced = true;
+    return recorded.value === "recorded";
+  }
+
+  /** The catch site of effects: what a port throws delays, and is named. */
+  async #guard<T>(call: () => Promise<T>): Promise<Result<T, Delayed>> {
+    try {
+      return ok(await call());
+    } catch (error) {
+      const event = thrownEvent(error, this.#mailId);
+      this.#ports.journal.note(event);
+      return err(delayed("port-error", "mail", event.text));
+    }
+  }
+
+  #note(effect: Effect["kind"], route: Route, verdicts: ReadonlyMap<EffectKey, Verdict>, standIn: Forward["standIn"] = null): void {
+    for (const [key, verdict] of verdicts) {
+      this.#verdicts.set(key, verdict);
+      if (isFinal(verdict)) this.#unrecorded.set(key, verdict);
+      this.#ports.journal.note({ kind: "deed", mailId: this.#mailId, effect, key, route, verdict, ...(standIn !== null && { standIn }) });
+    }
+  }
+}
+
+/** `sesId` is what SES called the mail; the row is how its bounce will be known as one of ours. */
+function outboundRow({ kind, from, to }: Forward | Reply, sesId: string): OutboundRow {
+  return { MessageId: sesId, original_source: from ?? "", bouncedRecipients: [to], kind };
+}
+
+const noAnswer: Verdict = delayed("protocol-error", "recipient", "the courier gave no verdict");
+const stopped: Verdict = delayed("stopped", "mail", "not begun");
+
+function refusesAll(verdict: Verdict | undefined): boolean {
+  return verdict?.action === "failed" && verdict.scope === "mail";
+}

@@ -1,0 +1,83 @@
+// Gather: the questions that a notice raises, asked side by side: the claim, the users' rows, the mail itself and the
+// loop key. Recipients are parsed and rows decoded here, once, and travel on in the facts. What the answers mean is for
+// journey.ts and plan.ts.
+
+import { parseRecipients, type Recipient, servedAddresses } from "../plan/recipient.ts";
+import { type Blocklist, compileBlocklist } from "../rules/blocklist.ts";
+import { type DirectoryRows, inquire } from "../rules/inquiry.ts";
+import { decodeRuleRows, type RuleRow } from "../rules/rule-row.ts";
+import type { Notice } from "../ses/notice.ts";
+import { PortError } from "./port-error.ts";
+import { type Claim, headLimit, type JourneyPorts, type Lease, type StoredMail } from "./ports.ts";
+
+type GatherPorts = Pick<JourneyPorts, "ledger" | "directory" | "store" | "journal" | "domains" | "leaseSeconds" | "mayOpen">;
+
+/** What was asked beside the claim. */
+export type Answers = Readonly<{
+  recipients: readonly Recipient[];
+  rules: ReadonlyMap<string, RuleRow>;
+  blocklist: Blocklist;
+  stored: StoredMail | "missing";
+  loopKey: Uint8Array;
+}>;
+
+/** The answers, or why there is nothing to do. Those about a closed mail may be missing: its object may be gone. */
+export type Gathered =
+  | { readonly kind: "busy"; readonly until: Extract<Claim, { readonly kind: "busy" }>["until"] }
+  | (Extract<Claim, { readonly kind: "closed" }> & Readonly<{ recipients: readonly Recipient[]; answers: Answers | null }>)
+  | ({ readonly kind: "held"; readonly lease: Lease } & Answers);
+
+const noRows: DirectoryRows = { rules: new Map(), blocked: new Map() };
+
+/** Asks. When a question fails, a claim that was granted is given back, or its lease would run out and count as a crash. */
+export async function gather(notice: Notice, ports: GatherPorts): Promise<Gathered> {
+  const { ledger } = ports;
+  const recipients = parseRecipients(notice.envelope.recipients, ports.domains);
+  const claiming = ledger.claim(notice.mailId, ports.leaseSeconds);
+  const asking = ask(notice, recipients, ports);
+  const [claimed, asked] = await Promise.allSettled([claiming, asking]);
+  if (claimed.status === "rejected") throw claimed.reason;
+  const claim = claimed.value;
+  if (claim.kind === "busy") return claim;
+  if (claim.kind === "closed") return { ...claim, recipients, answers: asked.status === "rejected" ? null : asked.value };
+  const { mailId, takenOver, crashes } = claim.lease;
+  // Said before anything can fail: the next attempt will find a lease that was given back in order.
+  if (takenOver) ports.journal.note({ kind: "taken-over", mailId, crashes });
+  if (asked.status === "rejected") {
+    await ledger.record(claim.lease, new Map(), "release").catch(() => {}); // the first failure is the one to tell
+    throw asked.reason;
+  }
+  return { kind: "held", lease: claim.lease, ...asked.value };
+}
+
+async function ask(notice: Notice, recipients: readonly Recipient[], ports: GatherPorts): Promise<Answers> {
+  const inquiry = inquire(servedAddresses(recipients));
+  const [rows, stored, loopKey] = await Promise.all([
+    inquiry.rules.length > 0 ? ports.directory.look(inquiry) : noRows,
+    open(notice, ports),
+    ports.ledger.loopKey(),
+  ]);
+  return { recipients, rules: decodeRuleRows(rows.rules), blocklist: compileBlocklist(rows.blocked), stored, loopKey };
+}
+
+async function open({ location, mailId }: Notice, { store, mayOpen }: GatherPorts): Promise<StoredMail | "missing"> {
+  if (location.kind === "inline") return inlineMail(location.octets, mailId);
+  if (mayOpen(location.bucket, location.key)) return store.open(location);
+  const text = `Cannot open ${JSON.stringify(mailId)}: MAIL_OBJECTS does not allow this object. Correct MAIL_OBJECTS, or the notice`;
+  throw new PortError("MailStore", "open", text);
+}
+
+/** A mail that came within its notice, in the form of a stored one. */
+function inlineMail(octets: Uint8Array, mailId: string): StoredMail {
+  const rest = async function* (): AsyncGenerator<Uint8Array> {
+    yield octets.subarray(headLimit);
+  };
+  return {
+    location: { kind: "object", bucket: "sns", key: mailId },
+    size: octets.length,
+    attributes: {},
+    head: octets.subarray(0, headLimit),
+    rest,
+    whole: async () => octets,
+  };
+}

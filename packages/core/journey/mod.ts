@@ -1,0 +1,42 @@
+/**
+ * The way of one mail over ports that the caller brings: gather, look up, execute, settle, close; the second decision; and
+ * the ports themselves.
+ *
+ * @module
+ */
+
+export { type AuditMark, type AuditStatus, auditMetadata } from "./audit-mark.ts";
+export { handleEntry } from "./entry.ts";
+export type { JournalEvent, Stage } from "./events.ts";
+export { execute, type Report } from "./execute.ts";
+export { type Answers, type Gathered, gather } from "./gather.ts";
+export { runJourney } from "./journey.ts";
+export { lookUp, openForPlanning } from "./look-up.ts";
+export type { EntryOutcome } from "./outcome.ts";
+export { PortError, thrownEvent } from "./port-error.ts";
+export {
+  type Claim,
+  type Clock,
+  type Courier,
+  type Directory,
+  headLimit,
+  type Journal,
+  type JourneyPorts,
+  type Lease,
+  type Ledger,
+  type MailQueue,
+  type MailStore,
+  type MailTransaction,
+  type Outbound,
+  type QueueEntry,
+  type QueueSize,
+  type ReplyRow,
+  type RuleBook,
+  type RuleTable,
+  type Stop,
+  type StoredMail,
+} from "./ports.ts";
+export { backOff } from "./retry-delay.ts";
+export { type BlockedMail, type Settlement, settle } from "./settle.ts";
+export { parseSmtpReply, type SmtpPhase, type SmtpReply, verdictOfReply } from "./smtp-reply.ts";
+export type { StageTimer } from "./stage-timer.ts";

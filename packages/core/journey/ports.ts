@@ -1,0 +1,199 @@
+// Ports: all that the core asks of the world outside. Adapters implement them and hold the deadlines; every call may
+// throw, and what is thrown delays mail and never loses it. One contract suite per port runs against all adapters.
+
+import type { Content } from "../compose/content.ts";
+import type { Address, AddressKey, Domain, ReversePath } from "../mail/address.ts";
+import type { Policy, ReplyMemory } from "../plan/facts.ts";
+import type { EffectKey, Route } from "../plan/types.ts";
+import type { Final, Verdict } from "../plan/verdict.ts";
+import type { DirectoryRows, Inquiry } from "../rules/inquiry.ts";
+import type { MailId, ObjectLocation } from "../ses/notice.ts";
+import type { OutboundRow } from "../ses/outbound-row.ts";
+import type { EpochMs } from "../time.ts";
+import type { JournalEvent } from "./events.ts";
+import type { BlockedMail } from "./settle.ts";
+
+/** Raised once to ask work to end. Adapters look at it between steps; nothing is torn down under their feet. */
+export interface Stop {
+  readonly stopped: boolean;
+}
+
+/** What time it is. The only clock that the core knows; a fake one in tests. */
+export interface Clock {
+  now(): EpochMs;
+}
+
+/** One entry of a queue, as received: SQS's message with the attributes that matter. */
+export type QueueEntry = Readonly<{
+  /** The queue's own id of the entry, the same in every receive. */
+  id: string;
+  /** Valid for this receive only. */
+  receiptHandle: string;
+  /** 1 at the first receive. Approximate: looking at a queue in a console counts too. */
+  receiveCount: number;
+  sentAt: EpochMs;
+  body: string;
+}>;
+
+/** Entries that can be received, that somebody holds, and that wait for their time. Approximate. */
+export type QueueSize = Readonly<{ visible: number; inFlight: number; delayed: number }>;
+
+/** At-least-once queue with visibility timeout, as SQS's standard queue is. One object per queue. */
+export interface MailQueue {
+  /** Up to `limit` (1–10) entries, waiting a while for the first. When `stop` is raised the running wait may end early. */
+  receive(limit: number, stop: Stop): Promise<readonly QueueEntry[]>;
+  /** Keeps an entry out of others' sight for `seconds` from now. "lost": the receipt no longer owns the entry. */
+  extend(entry: QueueEntry, seconds: number): Promise<"kept" | "lost">;
+  /** Removes entries for good. An entry whose receipt is stale may come back; that is no error. */
+  ack(entries: readonly QueueEntry[]): Promise<void>;
+  /** Gives an entry back, to be seen again after `afterSeconds` (0–43200). */
+  retryLater(entry: QueueEntry, afterSeconds: number): Promise<void>;
+  size(): Promise<QueueSize>;
+}
+
+/** A stored mail, opened: its first octets at once, the others when asked. */
+export type StoredMail = Readonly<{
+  location: ObjectLocation;
+  /** Octets of the whole mail. */
+  size: number;
+  /** What the adapter must keep when it marks the mail (content type, metadata, …); opaque to the core. */
+  attributes: Readonly<Record<string, string>>;
+  /** The first 256 KiB, or all of a smaller mail. */
+  head: Uint8Array;
+  /** The octets after `head`, from their start each time it is called. Fails when it cannot give all of them. */
+  rest(): AsyncIterable<Uint8Array>;
+  /** All octets in memory. Only for what cannot work on a stream. */
+  whole(): Promise<Uint8Array>;
+}>;
+
+/** How much of a mail `open` reads at once. The whole of most mails, and of every header block worth deciding on. */
+export const headLimit: number = 256 * 1024;
+
+/** Where raw mail is kept, as S3 keeps it. */
+export interface MailStore {
+  /** Opens a mail. "missing": there is surely no such object (a refusal of access is thrown instead). */
+  open(location: ObjectLocation): Promise<StoredMail | "missing">;
+  /** Adds the audit trail to what the store keeps beside the mail; existing attributes stay. */
+  mark(mail: StoredMail, trail: Readonly<Record<string, string>>): Promise<void>;
+  /** Deletes the mail. Deleting what is gone is no error. */
+  erase(mail: StoredMail): Promise<void>;
+}
+
+/** Users' rules and blocklists, read in one round. */
+export interface Directory {
+  look(inquiry: Inquiry): Promise<DirectoryRows>;
+}
+
+/** The right to work on one mail for a while. */
+export type Lease = Readonly<{
+  mailId: MailId;
+  owner: string;
+  until: EpochMs;
+  /** How often a lease ran out under its holder. */
+  crashes: number;
+  /** True when this claim took over an expired lease: its holder may have got further than the ledger knows. */
+  takenOver: boolean;
+  finals: ReadonlyMap<EffectKey, Final>;
+}>;
+
+/** The answer to a claim. "busy": another worker's lease lasts until then. */
+export type Claim =
+  | { readonly kind: "held"; readonly lease: Lease }
+  | { readonly kind: "busy"; readonly until: EpochMs }
+  /** Done, and for whom: a second notice of the same mail may name others. */
+  | { readonly kind: "closed"; readonly finals: ReadonlyMap<EffectKey, Final> };
+
+/** One row of the reply memory: this recipient answered this sender. */
+export type ReplyRow = ReplyMemory & Readonly<{ recipient: AddressKey; sender: AddressKey }>;
+
+/** What has been done, and who may do more. Every method is one conditional write or one read. */
+export interface Ledger {
+  /** Claims a mail if nobody holds it, this owner does (its time over or not), or another's lease ran out, which adds one crash. */
+  claim(mailId: MailId, leaseSeconds: number): Promise<Claim>;
+  /** Prolongs a lease. "lost": another owner has it. */
+  extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost">;
+  /**
+   * Adds finals and keeps the lease, gives it back, or closes the mail for good. Finals already recorded stand.
+   * "fenced": the lease belongs to another owner now, and nothing was written.
+   */
+  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: "hold" | "release" | "close"): Promise<"recorded" | "fenced">;
+  /** Live reply memory of `recipients` for one sender; expired rows are absent. */
+  recall(recipients: readonly AddressKey[], sender: AddressKey): Promise<ReadonlyMap<AddressKey, ReplyMemory>>;
+  /**
+   * Claims the right to reply. "claimed" if there is no row, or one that expired or is of another text;
+   * "in-doubt" if an earlier attempt at the same mail claimed it; "answered" otherwise.
+   */
+  claimReply(row: ReplyRow): Promise<"claimed" | "in-doubt" | "answered">;
+  /** Takes back a claim of this very mail when it is certain that nothing was sent. */
+  releaseReply(row: ReplyRow): Promise<void>;
+  /** The secret of the loop mark: made once, then the same for all workers. */
+  loopKey(): Promise<Uint8Array>;
+}
+
+/** The table of mails sent through SES. */
+export interface Outbound {
+  /** The row of the first of these SES ids that has one. */
+  find(sesIds: readonly string[]): Promise<unknown>;
+  /** Writes or completes a row; the same row twice changes nothing. */
+  note(row: OutboundRow): Promise<void>;
+}
+
+/** One transaction: the same octets for all its recipients. */
+export type MailTransaction = Readonly<{
+  mailId: MailId;
+  from: ReversePath;
+  /** Distinct addresses, each with the key of its effect. */
+  recipients: readonly Readonly<{ address: Address; key: EffectKey }>[];
+  content: Content;
+}>;
+
+/** Takes mail where a route leads. */
+export interface Courier {
+  /** A verdict for each recipient. A missing one counts as delayed, and so does whatever is thrown. */
+  send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>>;
+}
+
+/** Takes note of what happens, for logs and metrics. Never throws. */
+export interface Journal {
+  note(event: JournalEvent): void;
+}
+
+/** The two tables that users' rows stand in. */
+export type RuleTable = "rules" | "blocked";
+
+/** The users' tables as the command line edits them. */
+export interface RuleBook {
+  /** All rows of a table, by key in order. */
+  list(table: RuleTable): Promise<readonly Readonly<{ key: string; row: unknown }>[]>;
+  /** One row, or `null`. */
+  show(table: RuleTable, key: string): Promise<unknown>;
+  /** Writes a whole row. */
+  set(table: RuleTable, key: string, row: Readonly<Record<string, unknown>>): Promise<void>;
+  /** False when there was none. */
+  remove(table: RuleTable, key: string): Promise<boolean>;
+}
+
+/** All that a mail needs on its way, and what the operator has chosen. A function takes what it needs by `Pick`. */
+export type JourneyPorts = Readonly<{
+  ledger: Ledger;
+  directory: Directory;
+  store: MailStore;
+  outbound: Outbound;
+  courier: Courier;
+  journal: Journal;
+  clock: Clock;
+  stop: Stop;
+  domains: readonly Domain[];
+  policy: Policy;
+  blockedMail: BlockedMail;
+  /** Seconds that a lease lasts; the caller extends it. */
+  leaseSeconds: number;
+  /** Name in the audit mark: `worker-<domain>`. */
+  worker: string;
+  /** Whether this bucket and key may be read; a notice is only a text that somebody put into a queue. */
+  mayOpen(bucket: string, key: string): boolean;
+  /** Mails that this process works on: the ledger lets one owner claim twice, and two entries may announce one mail. */
+  inWork: Set<MailId>;
+  /** Told when a lease is held, so that it can be extended together with the entry. */
+  onLease(lease: Lease): void;
+}>;

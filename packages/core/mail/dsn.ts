@@ -1,0 +1,108 @@
+// DSN: what a delivery status notification says, read from its raw octets (RFC 3464, RFC 6522, RFC 6533 for addresses
+// outside ASCII). Two things matter: who failed, and the header of the mail that failed. SES's own reports, those that
+// other hosts made and SES passes on, and those of 2011 without parts are all read; nothing in them is believed here:
+// bounce.ts decides that.
+
+import { textOf } from "../octets.ts";
+import { type Address, parseAddress } from "./address.ts";
+import { type HeaderBlock, splitHeader, valuesOf } from "./header.ts";
+import type { Mail } from "./mail.ts";
+import { contentOf, type MimePart, partsOf } from "./mime-part.ts";
+
+/** The parts of a DSN that Sesame uses. */
+export type Dsn = Readonly<{
+  /**
+   * Who failed, in the order of the report: the Final-Recipients, those that were delivered to last; where there is none,
+   * the recipients that the header (X-Failed-Recipients) or the text of the report names.
+   */
+  finalRecipients: readonly Address[];
+  /** Header block of the mail that failed; `null` where the DSN does not include it. */
+  original: HeaderBlock | null;
+}>;
+
+/** Nothing is known of a mail that is no report. */
+export const noDsn: Dsn = { finalRecipients: [], original: null };
+
+const maxRecipients = 1000;
+const statusTypes = ["message/delivery-status", "message/global-delivery-status"];
+const originalTypes = ["message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"];
+
+/** Reads a DSN from a mail. What is missing is empty. */
+export function readDsn(mail: Mail): Dsn {
+  const parts = partsOf(mail);
+  const original = parts.find(({ type }) => originalTypes.includes(type));
+  return {
+    finalRecipients: recipientsOf(mail, parts),
+    original: original ? splitHeader(withoutEmptyLines(contentOf(original)), false).block : null,
+  };
+}
+
+function recipientsOf(mail: Mail, parts: readonly MimePart[]): readonly Address[] {
+  const text = (types: readonly string[]) => parts.filter(({ type }) => types.includes(type)).map((part) => textOf(contentOf(part)));
+  const reported = text(statusTypes).flatMap(finalRecipients);
+  if (reported.length > 0) return distinct(reported);
+  const named = valuesOf(mail.block, "X-Failed-Recipients")
+    .flatMap((value) => value.split(","))
+    .flatMap(addressIn);
+  return distinct(
+    named.length > 0 ? named : text(["text/plain", ""]).flatMap((body) => [...finalRecipients(body), ...recipientsInText(body)]),
+  );
+}
+
+function distinct(addresses: readonly Address[]): readonly Address[] {
+  return [...new Set(addresses)].slice(0, maxRecipients);
+}
+
+/**
+ * The `Final-Recipient: rfc822; a@b` of each per-recipient block, whatever the order of the fields and however many empty
+ * lines there are (RFC 3464 §2.3.2). A recipient that was reached stands behind those that were not.
+ */
+function finalRecipients(text: string): readonly Address[] {
+  const lines = text.replace(/\r\n?/g, "\n").replace(/^[ \t]+$/gm, "");
+  const blocks = lines.replace(/\n[ \t]+/g, " ").split(/\n{2,}/);
+  const found = blocks.map((block) => {
+    const action = /^action[ \t]*:[ \t]*([a-z]+)/im.exec(block)?.[1]?.toLowerCase() ?? "";
+    const recipients = [...block.matchAll(/^final-recipient[ \t]*:(.*)$/gim)].flatMap(([, value = ""]) => recipientIn(value));
+    return { isReached: ["delivered", "relayed", "expanded"].includes(action), recipients };
+  });
+  const some = (isReached: boolean) => found.flatMap((block) => (block.isReached === isReached ? block.recipients : []));
+  return [...some(false), ...some(true)];
+}
+
+/** The address behind its type. An X.400 address is none, even where it holds an `@`. */
+function recipientIn(value: string): readonly Address[] {
+  const [, type = "rfc822", address = ""] = /^(?:\s*([\w-]+)\s*;)?(.*)$/s.exec(value) ?? [];
+  if (type.toLowerCase() === "x400") return [];
+  // RFC 6533 §3: a `utf-8` address may write its characters as `\x{F6}`.
+  return addressIn(type.toLowerCase() === "utf-8" ? address.replace(/\\x\{([0-9a-f]{2,6})\}/gi, fromCode) : address);
+}
+
+function fromCode(whole: string, digits: string): string {
+  const code = Number.parseInt(digits, 16);
+  return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+}
+
+/** The address in a text that may have a comment behind it (RFC 3464 §2.1.1). */
+function addressIn(text: string): readonly Address[] {
+  const parsed = parseAddress(text.replace(/\s\([^()]*\)\s*$/, ""));
+  return parsed.ok ? [parsed.value] : [];
+}
+
+/** The two ways in which SES tells people who failed: one address a line, and within the sentence of 2011. */
+function recipientsInText(text: string): readonly Address[] {
+  const sentence = /following message to <([^<>\s]{1,320})>/i.exec(text)?.[1];
+  const [, list = ""] = /following recipients?:[ \t]*\r?\n([\s\S]*)/i.exec(text) ?? [];
+  const found: Address[] = sentence === undefined ? [] : [...addressIn(sentence)];
+  for (const line of list.split(/\r?\n/)) {
+    const address = addressIn(line);
+    if (address.length === 0 && line.trim() !== "") break; // the list is over
+    found.push(...address);
+  }
+  return found;
+}
+
+function withoutEmptyLines(octets: Uint8Array): Uint8Array {
+  let at = 0;
+  while (octets[at] === 13 || octets[at] === 10) at++;
+  return octets.subarray(at);
+}

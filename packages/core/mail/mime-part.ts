@@ -1,0 +1,94 @@
+// MIME part: a leaf of a multipart as raw octets, with its own header block (RFC 2045 §6, RFC 2046 §5.1). Parsers merge or
+// drop the parts of a report, and its octets matter, so they are cut here: in one pass over the lines, without a string of
+// the whole, and with a limit wherever a sender could make it long. What a part means is for dsn.ts.
+
+import { fromBase64, latin1, utf8 } from "../octets.ts";
+import { firstValue, type HeaderBlock, maxHeader, splitHeader } from "./header.ts";
+import type { Mail } from "./mail.ts";
+import { parseParameters } from "./mime-parameter.ts";
+
+/** A part that holds no others, or that is nested too deep to look into. The type is in lower case, "" where none is named. */
+export type MimePart = Readonly<{ type: string; block: HeaderBlock; body: Uint8Array }>;
+
+const maxParts = 50; // a report has three; a mail of ten thousand parts is none
+const maxDepth = 4;
+const [cr, lf, dash, space, tab] = [13, 10, 45, 32, 9];
+
+/** The leaves of a mail in order. A mail without parts is its own. */
+export function partsOf(mail: Mail): readonly MimePart[] {
+  const found: MimePart[] = [];
+  collect(mail.block, mail.head.subarray(mail.bodyStart), 0, found);
+  return found;
+}
+
+function collect(block: HeaderBlock, body: Uint8Array, depth: number, found: MimePart[]): void {
+  const { main, parameters } = parseParameters(firstValue(block, "Content-Type") ?? "");
+  const type = main.toLowerCase();
+  const boundary = parameters.find(({ name }) => name === "boundary")?.value.trimEnd();
+  if (!type.startsWith("multipart/") || !boundary || depth === maxDepth) {
+    found.push({ type, block, body });
+    return;
+  }
+  for (const piece of piecesOf(body, boundary)) {
+    if (found.length >= maxParts) return;
+    const { block: inner, bodyStart } = splitHeader(piece, true);
+    collect(inner, piece.subarray(bodyStart), depth + 1, found);
+  }
+}
+
+/** What stands between the delimiter lines; the last piece may lack its end. */
+function piecesOf(body: Uint8Array, boundary: string): readonly Uint8Array[] {
+  const delimiter = utf8(`--${boundary}`);
+  const pieces: Uint8Array[] = [];
+  let start = -1;
+  for (let at = 0; at < body.length && pieces.length < maxParts; ) {
+    const end = nextLine(body, at);
+    const line = body[at] === dash ? lineKind(body.subarray(at, end), delimiter) : "text";
+    if (line !== "text" && start >= 0) pieces.push(body.subarray(start, at));
+    if (line === "close") return pieces; // what follows is no part (RFC 2046 §5.1.1)
+    if (line === "delimiter") start = end;
+    at = end;
+  }
+  return start >= 0 && pieces.length < maxParts ? [...pieces, body.subarray(start)] : pieces;
+}
+
+function nextLine(octets: Uint8Array, at: number): number {
+  const found = octets.indexOf(lf, at);
+  return found < 0 ? octets.length : found + 1;
+}
+
+/** A delimiter may be followed by white space alone, else it is the longer one of an inner multipart. */
+function lineKind(line: Uint8Array, delimiter: Uint8Array): "text" | "delimiter" | "close" {
+  if (line.length < delimiter.length || delimiter.some((octet, index) => line[index] !== octet)) return "text";
+  const rest = line.subarray(delimiter.length);
+  const closes = rest[0] === dash && rest[1] === dash;
+  return rest.subarray(closes ? 2 : 0).every(isBlank) ? (closes ? "close" : "delimiter") : "text";
+}
+
+function isBlank(octet: number): boolean {
+  return octet === space || octet === tab || octet === cr || octet === lf;
+}
+
+/** The first octets of a part, as many as of a header are read, with their transfer encoding undone. Never fails. */
+export function contentOf({ block, body }: MimePart): Uint8Array {
+  const start = body.subarray(0, maxHeader);
+  const encoding = parseParameters(firstValue(block, "Content-Transfer-Encoding") ?? "").main.toLowerCase();
+  if (encoding === "quoted-printable") return fromQuotedPrintable(start);
+  return encoding === "base64" ? fromBase64Lines(start) : start;
+}
+
+/** RFC 2045 §6.8: other characters mean nothing, and a `=` is the end. A character that is cut from its group is lost. */
+function fromBase64Lines(octets: Uint8Array): Uint8Array {
+  const [text = ""] = latin1(octets)
+    .replace(/[^A-Za-z0-9+/=]+/g, "")
+    .split("=", 1);
+  return fromBase64(text.length % 4 === 1 ? text.slice(0, -1) : text) ?? octets;
+}
+
+/** RFC 2045 §6.7, blanks behind a soft break left out. A `=` that is followed by neither two digits nor a line end stays itself. */
+function fromQuotedPrintable(octets: Uint8Array): Uint8Array {
+  const text = latin1(octets)
+    .replace(/=[ \t]*\r?\n/g, "")
+    .replace(/=([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}

@@ -1,0 +1,81 @@
+// Findings: what a mail says that is the same for all its recipients, found once: which blocklist rows match its sender,
+// the edits of a delivery, why no rule runs. Part of plan.ts, and as pure.
+
+import { type ForwardFields, readForwardFields } from "../compose/forward.ts";
+import { type Quotation, quotationOf } from "../compose/quotation.ts";
+import { asciiAddress, type ReversePath } from "../mail/address.ts";
+import { type Dsn, noDsn, readDsn } from "../mail/dsn.ts";
+import type { HeaderEdit } from "../mail/header-edit.ts";
+import { type LoopMark, readLoopMark } from "../mail/loop-mark.ts";
+import { isEditable, isReadable, type Mail } from "../mail/mail.ts";
+import { matchSender, type SenderMatches } from "../rules/blocklist.ts";
+import { sendersOf } from "../rules/sender.ts";
+import { bounceEdits, isFromSesComplaints, isFromSesDaemon } from "../ses/bounce.ts";
+import type { Facts } from "./facts.ts";
+import type { BounceOutcome, Warning, WithheldReason } from "./types.ts";
+
+/** What is the same for all recipients, found once. */
+export type Findings = Readonly<{
+  reversePath: ReversePath;
+  /** Which rows of the blocklist match the sender. */
+  blocks: SenderMatches;
+  /** Why nobody answers, because one of SES's machines wrote the mail. */
+  fromSes: WithheldReason | null;
+  dsn: Dsn;
+  edits: readonly HeaderEdit[];
+  bounce: BounceOutcome;
+  /** Why no rule of anybody runs. */
+  noRules: WithheldReason | null;
+  warnings: readonly Warning[];
+  /** What a forward takes from the original; read when the first forward asks. */
+  forwardFields(): ForwardFields;
+  /** What a reply quotes; read when the first reply asks. */
+  quotation(): Promise<Quotation | null>;
+}>;
+
+/** Finds it. */
+export function findingsOf(facts: Facts): Findings {
+  const { mail, bounce } = facts;
+  const reversePath = facts.envelope.reversePath ?? null;
+  const loopMark = readLoopMark(facts.loopKey, mail.block);
+  const dsn: Dsn = bounce === "not-a-bounce" ? noDsn : readDsn(mail);
+  const warnings: Warning[] = mail.defects.map((defect) => ({ kind: "mail-defect", defect }));
+  if (loopMark === "forged") warnings.push({ kind: "loop-mark-forged" });
+  if (facts.envelope.reversePath === undefined) warnings.push({ kind: "reverse-path-unreadable" });
+  const shown = bounceEdits(mail, bounce, dsn);
+  return {
+    reversePath,
+    blocks: matchSender(facts.blocklist, sendersOf(reversePath, mail)),
+    fromSes: isFromSesDaemon(mail) ? "ses-bounce" : isFromSesComplaints(mail) ? "report" : null,
+    dsn,
+    edits: [...deliveryEdits(mail), ...shown],
+    bounce: bounce === "not-a-bounce" ? bounce : shown.length > 0 ? "rewritten" : "unknown",
+    noRules: whyNoRules(facts, loopMark),
+    warnings,
+    forwardFields: once(() => readForwardFields(mail)),
+    quotation: once(async () => (reversePath === null ? null : quotationOf(mail, asciiAddress(reversePath) ?? reversePath))),
+  };
+}
+
+function once<T>(read: () => T): () => T {
+  let known: { readonly value: T } | null = null;
+  return () => {
+    known ??= { value: read() };
+    return known.value;
+  };
+}
+
+function whyNoRules({ mail, sesVerdicts }: Facts, loopMark: LoopMark): WithheldReason | null {
+  if (!isReadable(mail)) return "header-unreadable";
+  if (loopMark === "ours") return "own-mark";
+  if (sesVerdicts.virus === "FAIL") return "virus-verdict";
+  if (sesVerdicts.spam === "FAIL") return "spam-verdict";
+  const { dmarc, dmarcPolicy } = sesVerdicts;
+  return dmarc === "FAIL" && (dmarcPolicy === "reject" || dmarcPolicy === "quarantine") ? "dmarc-verdict" : null;
+}
+
+/** The stored Return-Path is removed, since the last host writes its own (RFC 5321 §4.4). */
+function deliveryEdits(mail: Mail): readonly HeaderEdit[] {
+  if (!isEditable(mail) || mail.block.fields[0]?.key !== "return-path") return [];
+  return [{ kind: "remove", name: "Return-Path", which: "topmost" }];
+}

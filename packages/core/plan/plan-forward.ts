@@ -1,0 +1,70 @@
+// Forward decision: shall this mail go on to this target of a rule, and if not, which reason comes first? Part of
+// plan.ts, and as pure. What a forward looks like is for forward.ts, what goes in its place where Amazon SES would refuse
+// it for forward-notice.ts. RFC 5321 §6.3 on loops; SES Developer Guide on what SES sends.
+
+import type { Draft } from "../compose/content.ts";
+import { composeForward, type ForwardInput } from "../compose/forward.ts";
+import { composeStandIn, type Unforwardable } from "../compose/stand-in.ts";
+import { type Address, asciiAddress, type Domain, sameMailbox } from "../mail/address.ts";
+import { hopsOf } from "../mail/mail.ts";
+import { type RuleRow, ruleRowFor } from "../rules/rule-row.ts";
+import { plainForms } from "../rules/sender.ts";
+import { isOfOurOwn } from "../ses/bounce.ts";
+import { sesMaxOctets, sesRefusesName } from "../ses/ses-limits.ts";
+import { type EpochMs, hourMs } from "../time.ts";
+import type { Facts } from "./facts.ts";
+import type { Findings } from "./findings.ts";
+import { resolveTarget, routeTo } from "./route.ts";
+import { type Forward, keyOf, type Withheld, type WithheldReason } from "./types.ts";
+
+const maxHops = 30; // RFC 5321 §6.3 suggests 100 for a relay; a mail that we send on anew should not come near
+
+/** The forward, or why there is none. */
+export function planForward(recipient: Address, target: Address, row: RuleRow, facts: Facts, findings: Findings): Forward | Withheld {
+  const { mail, mailId, receivedAt, loopKey, attachments } = facts;
+  const reason = whyNoForward(recipient, target, row, facts, findings);
+  if (reason !== null) return { kind: "forward", to: target, reason };
+  const [self, way] = [asciiAddress(recipient), resolveTarget(target, facts.domains)];
+  if (self === null || way === null) return { kind: "forward", to: target, reason: "address-unsupported" };
+  const { to, route } = way;
+  return {
+    kind: "forward",
+    key: keyOf("forward", recipient, target),
+    when: { needs: "final", waitsUntil: (receivedAt + hourMs) as EpochMs, notAfter: null },
+    from: route === "internal" && findings.reversePath === null ? null : self,
+    to,
+    route,
+    ...sendable({ mail, mailId, receivedAt, recipient: self, target: to, route, loopKey, original: findings.forwardFields() }, attachments),
+  };
+}
+
+/** Whether a rule of a recipient forwards by SES. Only then is it worth while to look for attachments that SES refuses. */
+export function leavesBySes(recipients: readonly Address[], rules: Facts["rules"], domains: readonly Domain[]): boolean {
+  return recipients.some((recipient) => ruleRowFor(recipient, rules).row.forwards.some((target) => routeTo(target, domains) === "ses"));
+}
+
+function whyNoForward(recipient: Address, target: Address, row: RuleRow, facts: Facts, findings: Findings): WithheldReason | null {
+  if (findings.noRules !== null) return findings.noRules;
+  // A tag leads to the same mailbox, which has the mail (RFC 5233).
+  if (sameMailbox(target, recipient)) return "to-self";
+  // The path may be decorated (BATV, SRS). From is not asked: anybody can write it, and the target would miss the mail.
+  const path = findings.reversePath;
+  if (path !== null && [path, ...plainForms(path)].some((sender) => sameMailbox(target, sender))) return "to-sender";
+  if (hopsOf(facts.mail) >= maxHops) return "too-many-hops";
+  const isBounce = facts.bounce !== "not-a-bounce";
+  return isBounce && isOfOurOwn(facts.bounce, findings.dsn, facts.loopKey, row.forwards) ? "bounce-of-ours" : null;
+}
+
+/** The forward itself, or the stand-in. Our own mail server has limits of its own, and answers for itself. */
+function sendable(input: ForwardInput, attachments: readonly string[]): Readonly<{ draft: Draft; standIn: Unforwardable | null }> {
+  const forward = composeForward(input);
+  const octets = forward.head.length + input.mail.size - input.mail.bodyStart;
+  const standIn = input.route === "ses" ? whyUnforwardable(octets, attachments) : null;
+  const draft = standIn === null ? forward : composeStandIn(input, { reason: standIn, octets, attachments });
+  return { draft, standIn };
+}
+
+function whyUnforwardable(octets: number, attachments: readonly string[]): Unforwardable | null {
+  if (octets > sesMaxOctets) return "too-large";
+  return attachments.some(sesRefusesName) ? "forbidden-attachment" : null;
+}

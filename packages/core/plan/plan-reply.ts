@@ -1,0 +1,60 @@
+// Reply decision: shall this mail to this recipient be answered, and if not, which reason comes first? Part of plan.ts,
+// and as pure. What a reply looks like is for reply.ts; whether a mail is automatic is for automatic.ts.
+// RFC 3834 §2 and §4, RFC 5230 §4.
+
+import { composeReply } from "../compose/reply.ts";
+import { type Address, addressKey, asciiAddress } from "../mail/address.ts";
+import { automaticReason } from "../rules/automatic.ts";
+import { isActive, type ReplyRule, type RuleRow } from "../rules/rule-row.ts";
+import { rememberedSenderOf } from "../rules/sender.ts";
+import { dayMs, type EpochMs } from "../time.ts";
+import type { Facts, Policy } from "./facts.ts";
+import type { Findings } from "./findings.ts";
+import { resolveTarget } from "./route.ts";
+import { keyOf, type Reply, type Withheld, type WithheldReason } from "./types.ts";
+
+/** The reply, or why there is none; `null` where no rule asks for one. */
+export async function planReply(
+  recipient: Address,
+  row: RuleRow,
+  facts: Facts,
+  policy: Policy,
+  findings: Findings,
+): Promise<Reply | Withheld | null> {
+  const { mail, mailId, receivedAt, loopKey, domains } = facts;
+  const rule = row.reply;
+  if (rule === null) return null;
+  const sender = findings.reversePath;
+  const reason = whyNoReply(rule, recipient, facts, findings);
+  if (reason !== null || sender === null) return { kind: "reply", reason: reason ?? "null-reverse-path" };
+  const [self, way] = [asciiAddress(recipient), resolveTarget(sender, domains)];
+  if (self === null || way === null) return { kind: "reply", reason: "address-unsupported" };
+  if (hasAnswered(rule, recipient, facts)) return { kind: "reply", reason: "already-answered" };
+  const { to, route } = way;
+  return {
+    kind: "reply",
+    key: keyOf("reply", recipient),
+    when: { needs: "delivered", waitsUntil: null, notAfter: (receivedAt + dayMs) as EpochMs },
+    from: route === "ses" ? self : null, // RFC 5230 §5.1: null; SES refuses the null path
+    to,
+    route,
+    draft: composeReply({ mail, mailId, receivedAt, recipient: self, sender: to, rule, loopKey, quotation: await findings.quotation() }),
+    textHash: rule.textHash,
+    rememberAs: rememberedSenderOf(sender, mail),
+    rememberUntil: (receivedAt + policy.replyEveryDays * dayMs) as EpochMs,
+  };
+}
+
+function whyNoReply(rule: ReplyRule, recipient: Address, facts: Facts, findings: Findings): WithheldReason | null {
+  if (!isActive(rule, facts.receivedAt)) return "not-active";
+  if (findings.noRules !== null) return findings.noRules;
+  if (findings.fromSes !== null) return findings.fromSes;
+  if (facts.envelope.reversePath === undefined) return "sender-unreadable";
+  return automaticReason(facts.mail, findings.reversePath, recipient);
+}
+
+/** The memory of this very mail does not withhold: the executor tells whether that attempt is in doubt. */
+function hasAnswered(rule: ReplyRule, recipient: Address, { answered, mailId, receivedAt }: Facts): boolean {
+  const memory = answered.get(addressKey(recipient));
+  return memory !== undefined && memory.mailId !== mailId && memory.until > receivedAt && memory.textHash === rule.textHash;
+}

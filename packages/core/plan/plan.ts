@@ -1,0 +1,59 @@
+// Plan: the first decision. From the facts of one mail, what shall be done for each recipient, and the reason of all that
+// shall not. Takes data and gives data: no I/O, no clock, no chance; equal facts give equal plans, to the octet. It is
+// asynchronous only because the parser of readable text is. It never rejects.
+
+import { type Address, addressKey, tableKeys } from "../mail/address.ts";
+import { type BlocklistWarning, blocklistWarnings, nearestBlock } from "../rules/blocklist.ts";
+import { ruleRowFor } from "../rules/rule-row.ts";
+import { defaultPolicy, type Facts, type Policy } from "./facts.ts";
+import { type Findings, findingsOf } from "./findings.ts";
+import { planForward } from "./plan-forward.ts";
+import { planReply } from "./plan-reply.ts";
+import { type Course, type Deliver, type Forward, keyOf, type Plan, type Reply, type Warning, type Withheld } from "./types.ts";
+
+/**
+ * Decides. Recipients keep the order of the envelope, and each mailbox has one course. An error that it throws is a bug here:
+ * whatever the facts hold, there is a plan.
+ */
+export async function plan(facts: Facts, policy: Policy = defaultPolicy): Promise<Plan> {
+  const { spam, virus } = facts.sesVerdicts;
+  const findings = findingsOf(facts);
+  const { bounce } = findings;
+  if (virus === "FAIL" && policy.virusVerdict === "drop") return { kind: "discard", reason: "virus-verdict", bounce };
+  if (spam === "FAIL" && policy.spamVerdict === "drop") return { kind: "discard", reason: "spam-verdict", bounce };
+  const courses: Course[] = [];
+  const seen = new Set<string>();
+  for (const recipient of facts.envelope.recipients) {
+    const key = recipient.kind === "served" ? addressKey(recipient.address) : recipient.text;
+    if (seen.has(key)) continue; // one course for each mailbox, however often it is named (RFC 2033 §4.2)
+    seen.add(key);
+    if (recipient.kind === "refused") courses.push({ kind: "refuse", recipient: recipient.text, reason: recipient.reason });
+    else courses.push(await courseOf(recipient.address, facts, policy, findings));
+  }
+  return { kind: "carry", mailId: facts.mailId, bounce, courses };
+}
+
+async function courseOf(recipient: Address, facts: Facts, policy: Policy, findings: Findings): Promise<Course> {
+  const keys = tableKeys(recipient);
+  const blockWarnings = blocklistWarnings(facts.blocklist, keys).map(warningOf);
+  const block = nearestBlock(findings.blocks, keys);
+  if (block !== null) return { kind: "block", recipient, ...block, warnings: blockWarnings };
+  const { key, row } = ruleRowFor(recipient, facts.rules);
+  const ruleWarnings = row.errors.map((text): Warning => ({ kind: "rule-invalid", table: "rules", key: key ?? "", text }));
+  const deliver: Deliver = { kind: "deliver", key: keyOf("deliver", recipient), from: findings.reversePath, edits: findings.edits };
+  const reply = await planReply(recipient, row, facts, policy, findings);
+  const forwards = row.forwards.map((target) => planForward(recipient, target, row, facts, findings));
+  const all = [...(reply ? [reply] : []), ...forwards];
+  return {
+    kind: "serve",
+    recipient,
+    row: key,
+    effects: [deliver, ...all.filter((item): item is Reply | Forward => "key" in item)],
+    withheld: all.filter((item): item is Withheld => !("key" in item)),
+    warnings: [...findings.warnings, ...blockWarnings, ...ruleWarnings],
+  };
+}
+
+function warningOf({ kind, key, text }: BlocklistWarning): Warning {
+  return kind === "broad" ? { kind: "blocks-everybody", key, text } : { kind: "rule-invalid", table: "blocked", key, text };
+}

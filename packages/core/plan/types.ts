@@ -1,0 +1,163 @@
+// Types of a plan: one course for each recipient, made of effects, and a word for all that is not done: why a mail is dropped,
+// a recipient refused, a sender blocked, a reply or forward withheld. The words are closed unions; the log, the metrics and
+// `sesame explain` use the same ones. plan.ts decides, execute.ts acts, settle.ts judges.
+
+import type { Draft, OutgoingRoute } from "../compose/content.ts";
+import type { Unforwardable } from "../compose/stand-in.ts";
+import { type Address, type AddressKey, parseAddress, type ReversePath } from "../mail/address.ts";
+import type { HeaderDefect } from "../mail/header.ts";
+import type { HeaderEdit } from "../mail/header-edit.ts";
+import { endOfQuoted } from "../mail/token.ts";
+import { quote } from "../result.ts";
+import type { AutomaticReason } from "../rules/automatic.ts";
+import type { MailId } from "../ses/notice.ts";
+import type { EpochMs } from "../time.ts";
+import type { RefuseReason } from "./recipient.ts";
+
+/** Why a whole mail is dropped: the operator chose to, and only these two verdicts of SES let him. */
+export type DiscardReason = "spam-verdict" | "virus-verdict";
+
+/** Why a reply or forward is not made although a rule asks for it. */
+export type WithheldReason =
+  | AutomaticReason
+  | "spam-verdict"
+  | "virus-verdict"
+  | "dmarc-verdict"
+  | "own-mark" // the mail is a forward or reply of ours that came back
+  | "ses-bounce" // never answered
+  | "bounce-of-ours" // a bounce of a forward or reply of ours
+  | "not-active" // out-of-office is set for another time
+  | "already-answered"
+  | "to-self" // the target is the recipient
+  | "to-sender" // the target sent the mail
+  | "too-many-hops"
+  | "header-unreadable"
+  | "address-unsupported" // a local part outside ASCII (RFC 6531), or by SES a domain that it takes for none
+  | "sender-unreadable";
+
+/** A reply or forward that a rule asks for and that is not made. `to`: the target of a forward. */
+export type Withheld = Readonly<{ kind: "reply" | "forward"; to?: Address; reason: WithheldReason }>;
+
+/** What an administrator should know; nothing stopped because of it. */
+export type Warning =
+  | { readonly kind: "rule-invalid"; readonly table: "rules" | "blocked"; readonly key: string; readonly text: string }
+  | { readonly kind: "blocks-everybody"; readonly key: string; readonly text: string } // a pattern such as `*`
+  | { readonly kind: "mail-defect"; readonly defect: HeaderDefect }
+  | { readonly kind: "loop-mark-forged" }
+  | { readonly kind: "reverse-path-unreadable" };
+
+/** What shall be done for one recipient. A refused one is named as the notice spells it, since it may be no address. */
+export type Course =
+  | { readonly kind: "refuse"; readonly recipient: string; readonly reason: RefuseReason }
+  | {
+      readonly kind: "block";
+      readonly recipient: Address;
+      readonly pattern: string;
+      readonly matched: Address;
+      /** Table key of the row that holds the pattern. */
+      readonly row: string;
+      readonly warnings: readonly Warning[];
+    }
+  | Serve;
+/** Serve a recipient: the delivery first, then the reply, then the forwards. */
+export type Serve = Readonly<{
+  kind: "serve";
+  recipient: Address;
+  /** Table key of the rules that apply; `null` where there are none. */
+  row: string | null;
+  effects: readonly Effect[];
+  withheld: readonly Withheld[];
+  warnings: readonly Warning[];
+}>;
+
+/** The first decision: drop the mail, or carry it, with one course for each recipient in the order of the envelope. */
+export type Plan =
+  | { readonly kind: "discard"; readonly reason: DiscardReason; readonly bounce: BounceOutcome }
+  | { readonly kind: "carry"; readonly mailId: MailId; readonly bounce: BounceOutcome; readonly courses: readonly Course[] };
+
+/** What became of a bounce of SES: "rewritten" shows the address that failed, "unknown" stays as it came. */
+export type BounceOutcome = "rewritten" | "unknown" | "not-a-bounce";
+
+/** Names a course that serves nobody in one line, for logs and for people. */
+export function describeCourse(course: Exclude<Course, Serve>): string {
+  if (course.kind === "refuse") return `refused: ${course.reason}`;
+  return `blocked: ${course.matched} matches ${quote(course.pattern)}`;
+}
+
+/** Names one effect of one mail in the ledger: `deliver a@x`, `forward a@x b@y`, `reply a@x`. Equal in every attempt. */
+export type EffectKey = string & { readonly [effectKey]: true };
+declare const effectKey: unique symbol;
+
+/** Where a courier takes a mail: the recipient's mailbox, our own server past its transport maps, or Amazon SES. */
+export type Route = "mailbox" | OutgoingRoute;
+
+/** When a forward or reply may run, given the verdict of its recipient's delivery. */
+export type When = Readonly<{
+  /** "delivered": only then. "final": after any final verdict but a refusal of content or policy. */
+  needs: "delivered" | "final";
+  /** From this instant a forward no longer waits for a delayed delivery; `null` waits for ever. */
+  waitsUntil: EpochMs | null;
+  /** From this instant the effect is given up; `null` never. */
+  notAfter: EpochMs | null;
+}>;
+
+/** Hand the mail to the recipient's mailbox, with at most three kinds of header edit. At least once. */
+export type Deliver = Readonly<{
+  kind: "deliver";
+  key: EffectKey;
+  from: ReversePath;
+  edits: readonly HeaderEdit[];
+}>;
+
+/** Send the mail on under a rule. At least once, and once only unless the end of a transaction was in doubt. */
+export type Forward = Readonly<{
+  kind: "forward";
+  key: EffectKey;
+  when: When;
+  from: ReversePath;
+  to: Address;
+  route: OutgoingRoute;
+  draft: Draft;
+  /** `null`: the draft is the forward. Else it is a stand-in that tells the target why the forward is not made. */
+  standIn: Unforwardable | null;
+}>;
+
+/** Send the automatic reply. At most once. */
+export type Reply = Readonly<{
+  kind: "reply";
+  key: EffectKey;
+  when: When;
+  from: ReversePath;
+  to: Address;
+  route: OutgoingRoute;
+  draft: Draft;
+  /** Hash of the rule's text: the same text is not sent twice to one sender within the period (RFC 5230 §4.2). */
+  textHash: string;
+  /** Under which key the sender is remembered: a person, where the path is made anew for each mail. */
+  rememberAs: AddressKey;
+  /** The sender is remembered until then. */
+  rememberUntil: EpochMs;
+}>;
+
+/** One thing to be done. */
+export type Effect = Deliver | Forward | Reply;
+
+/** Makes the key of an effect from the recipient and, for a forward, its target. */
+export function keyOf(kind: Effect["kind"], recipient: Address, to?: Address): EffectKey {
+  return [kind, recipient, ...(to === undefined ? [] : [to])].join(" ") as EffectKey;
+}
+
+/** An effect's key, taken apart. `to` is the target of a forward. */
+export type ParsedEffectKey = Readonly<{ kind: Effect["kind"]; recipient: Address; to: Address | null }>;
+
+/** Takes apart what `keyOf` made; `null` where the text is no such key. A quoted local part may hold spaces (RFC 5321 §4.1.2). */
+export function parseEffectKey(key: string): ParsedEffectKey | null {
+  const [, kind, rest = ""] = /^(deliver|forward|reply) (.+)$/s.exec(key) ?? [];
+  const end = rest.startsWith('"') ? endOfQuoted(rest, 0) : 0;
+  const cut = end < 0 ? -1 : rest.indexOf(" ", end);
+  const recipient = parseAddress(cut < 0 ? rest : rest.slice(0, cut));
+  if (kind === undefined || !recipient.ok) return null;
+  const to = cut < 0 ? null : parseAddress(rest.slice(cut + 1));
+  if ((kind === "forward") !== (to !== null) || to?.ok === false) return null;
+  return { kind: kind as Effect["kind"], recipient: recipient.value, to: to?.ok ? to.value : null };
+}

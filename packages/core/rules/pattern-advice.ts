@@ -1,0 +1,34 @@
+// Pattern advice: what is wrong with a pattern on a blocklist, and how to correct it. A pattern means exactly what
+// Python's fnmatch makes of it, so a pattern that looks right can match no address, or every one. It changes no pattern:
+// a pattern is corrected in the table.
+
+import { quote } from "../result.ts";
+import { foldText } from "./pattern.ts";
+
+/** "useless": it can match no sender. "broad": it matches every sender, which is allowed. */
+export type Advice = Readonly<{ kind: "useless" | "broad"; text: string }>;
+
+// Most patterns are an address or `*@domain`, and a row may hold thousands of them with each mail: one look is enough for these.
+const ordinary = /^[^\s<>,;@]+@\w[^\s<>,;@]*$/;
+
+/** The advice on a pattern, or `null` for one that does what it looks like. */
+export function adviseOn(source: string): Advice | null {
+  const pattern = foldText(source);
+  if (ordinary.test(pattern)) return null;
+  const useless = (why: string, instead?: string): Advice => ({
+    kind: "useless",
+    text: `Pattern ${quote(source)} matches no sender: ${why}${instead === undefined ? "" : `. Write ${quote(instead)}`}`,
+  });
+  if (pattern === "") return useless("a pattern must not be empty");
+  if (pattern.trim() !== pattern) return useless("an address has no space at its ends", source.trim());
+  if (/[<>]/.test(pattern)) return useless("a display name is never compared", /<([^<>]+)>/.exec(source)?.[1]);
+  if (/@.*[,;\s].*@/.test(pattern)) return useless("a pattern holds one address. Store each by itself");
+  if (/\s/.test(pattern) && !pattern.includes("@")) return useless("a display name is never compared");
+  if (!/[@*?[]/.test(pattern)) return useless("an address holds an @", `*@${source}`);
+  if (pattern.startsWith("@")) return useless("an address has a local part", `*${source}`);
+  if (pattern.endsWith("@")) return useless("an address has a domain", `${source}*`);
+  if (pattern.includes("@.") && !pattern.includes("[")) return useless("no domain starts with a dot", source.replace("@.", "@*."));
+  if (/^[*?]*\*[*?]*(?:@[*?]*\*[*?]*)?$/.test(pattern))
+    return { kind: "broad", text: `Pattern ${quote(source)} matches every sender and blocks all mail` };
+  return null;
+}

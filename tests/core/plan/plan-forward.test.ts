@@ -1,0 +1,148 @@
+// Whether and whither a mail is forwarded: loops, odd targets, envelopes, routes.
+
+import { expect, test } from "bun:test";
+import { concat, type EpochMs, type MailId, openMail } from "@sesame/core";
+import { renderBlock } from "../../../packages/core/mail/header-edit.ts";
+import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
+import { fatesOf, forwardOf } from "../compose/forwards.ts";
+import { type Case, factsOf, personal, serveOf } from "../sample.ts";
+
+const to = (...forwards: readonly string[]) => ({ rules: { "alice@example.com": { forwards } } });
+const received = (count: number) => "Received: from a by b; Mon, 05 Jan 2026 12:00:00 +0000\r\n".repeat(count);
+
+const fates: [string, Case, string[]][] = [
+  ["the target is outside", to("x@other.test"), ["x@other.test"]],
+  ["the target is another mailbox here", to("carol@another.test"), ["carol@another.test"]],
+  ["the target is the recipient", to("alice@example.com"), ["alice@example.com: to-self"]],
+  ["the target is the recipient, in other letters", to("ALICE@Example.COM"), ["ALICE@Example.COM: to-self"]],
+  ["the target is the recipient, quoted", to('"alice"@example.com.'), ['"alice"@example.com.: to-self']],
+  ["the target is the recipient's mailbox by a tag", to("alice+archive@example.com"), ["alice+archive@example.com: to-self"]],
+  [
+    "the recipient has a tag and the target has none",
+    { ...to("alice@example.com"), to: ["alice+x@example.com"] },
+    ["alice@example.com: to-self"],
+  ],
+  [
+    "the list contains the recipient",
+    to("x@other.test", "alice@example.com", "y@other.test"),
+    ["x@other.test", "y@other.test", "alice@example.com: to-self"],
+  ],
+  ["the target sent the mail", { ...to("bob@remote.test"), from: "Bob@REMOTE.test" }, ["bob@remote.test: to-sender"]],
+  ["the target sent the mail with a tag", { ...to("bob@remote.test"), from: "bob+a@remote.test" }, ["bob@remote.test: to-sender"]],
+  [
+    "the target sent the mail under the tag of BATV",
+    { ...to("bob@remote.test"), from: "prvs=12ab=bob@remote.test" },
+    ["bob@remote.test: to-sender"],
+  ],
+  [
+    "the target sent the mail through a host that rewrote the path",
+    { ...to("bob@remote.test"), from: "SRS0=ab=cd=remote.test=bob@relay.test" },
+    ["bob@remote.test: to-sender"],
+  ],
+  ["the target is only said to have written it", { ...to("bob@remote.test"), from: "list-bounces@list.test" }, ["bob@remote.test"]],
+  ["targets are equal but for letters and blanks", to(" X@other.test", "x@OTHER.test", "x@other.test."), ["X@other.test"]],
+  ["a target is no address", to("x at other.test", "", "@", "y@other.test"), ["y@other.test"]],
+  ["a target has an IDN", to("x@bücher.example"), ["x@xn--bcher-kva.example"]],
+  [
+    "a target has a local part outside ASCII",
+    to("jörg@other.test", "x@other.test"),
+    ["x@other.test", "jörg@other.test: address-unsupported"],
+  ],
+  [
+    "a target has no domain that SES knows",
+    to("x@localhost", "x@a_b.test"),
+    ["x@localhost: address-unsupported", "x@a_b.test: address-unsupported"],
+  ],
+  ["a target is a literal, which SES does not know", to("x@[192.0.2.1]"), ["x@[192.0.2.1]: address-unsupported"]],
+  ["the mail came through 29 hosts", { ...to("x@other.test"), header: received(29) + personal }, ["x@other.test"]],
+  ["the mail came through 30 hosts", { ...to("x@other.test"), header: received(30) + personal }, ["x@other.test: too-many-hops"]],
+  [
+    "the mail is automatic",
+    { ...to("x@other.test"), from: null, header: `${personal}Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\n` },
+    ["x@other.test"],
+  ],
+  ["the sender is unreadable", { ...to("x@other.test"), from: "bob at remote" }, ["x@other.test"]],
+  [
+    "a worker is said to have seen it",
+    { ...to("x@other.test"), header: `${personal}X-SES-Worker-Processed: worker-example.com\r\n` },
+    ["x@other.test"],
+  ],
+];
+for (const [why, one, expected] of fates) {
+  test(`planForward() decides ${JSON.stringify(expected)} when ${why}`, async () => {
+    expect(await fatesOf(one)).toEqual(expected);
+  });
+}
+
+const envelopes: [string, Case, string | null, string][] = [
+  ["outside", { ...to("x@other.test") }, "alice@example.com", "ses"],
+  ["outside, and the mail has a null path: SES takes none", { ...to("x@other.test"), from: null }, "alice@example.com", "ses"],
+  ["inside", { ...to("carol@another.test") }, "alice@example.com", "internal"],
+  ["inside, and the mail has a null path", { ...to("carol@another.test"), from: null }, null, "internal"],
+  ["inside, in other letters", { ...to("carol@ANOTHER.test.") }, "alice@example.com", "internal"],
+  ["a subdomain of a served domain", { ...to("carol@sub.another.test") }, "alice@example.com", "ses"],
+  ["a domain that ends like a served one", { ...to("carol@notanother.test") }, "alice@example.com", "ses"],
+];
+for (const [why, one, from, route] of envelopes) {
+  test(`planForward() sends from ${from ?? "<>"} by ${route} when the target is ${why}`, async () => {
+    const forward = await forwardOf(one);
+    expect([forward.from, forward.route]).toEqual([from as never, route as never]);
+  });
+}
+
+test("planForward() believes a true mark alone, and a forged one is counted", async () => {
+  const { loopKey } = factsOf({});
+  const mark = loopMark(loopKey, "alice@example.com", "bucket/0" as MailId);
+  expect(await fatesOf({ header: `${personal}X-Loop: ${mark}\r\n` })).toEqual(["x@other.test: own-mark"]);
+  const forged = await serveOf({ ...to("x@other.test"), header: `${personal}X-Loop: ${mark.replace("alice", "carol")}\r\n` });
+  expect(forged.effects.map(({ kind }) => kind)).toEqual(["deliver", "forward"]);
+  expect(forged.warnings).toEqual([{ kind: "loop-mark-forged" }]);
+});
+
+/** The mail that comes back when a host outside sends a forward on to alice, with two more hosts in its trace. */
+async function comesBack(one: Case, strips: boolean): Promise<Case> {
+  const { draft } = await forwardOf(one);
+  const { block } = openMail(draft.head, draft.head.length);
+  const head = renderBlock(block, strips ? [{ kind: "remove", name: "X-Loop", which: "all" }] : []);
+  return { ...one, header: received(2) + Buffer.from(head).toString("latin1").replace(/\r\n$/, ""), from: "x@other.test" };
+}
+
+test("F83 planForward() ends alice → outside → alice at the first return", async () => {
+  expect(await fatesOf(await comesBack({}, false))).toEqual(["x@other.test: own-mark"]);
+});
+
+test("F83 planForward() ends alice → carol → alice within our own domains at the first return", async () => {
+  const first = await forwardOf(to("carol@another.test"));
+  const header = received(1) + Buffer.from(first.draft.head).toString("latin1").replace(/\r\n$/, "");
+  expect(
+    await fatesOf({ header, to: ["carol@another.test"], rules: { "carol@another.test": { forwards: ["alice@example.com"] } } }),
+  ).toEqual(["alice@example.com: own-mark"]);
+});
+
+test("F83 planForward() ends alice → outside → alice by the trace where the outside strips the mark", async () => {
+  // The outside has a path of its own, so the target is not the sender.
+  let mail: Case = { ...to("x@other.test"), header: received(2) + personal };
+  let turns = 0;
+  for (let fate = await fatesOf(mail); fate[0] === "x@other.test"; fate = await fatesOf(mail)) {
+    mail = { ...(await comesBack(mail, true)), from: "relay@other.test" };
+    if (++turns > 40) throw new Error("it never ends");
+  }
+  expect(turns).toBe(14);
+  expect(await fatesOf(mail)).toEqual(["x@other.test: too-many-hops"]);
+});
+
+test("planForward() waits at most an hour for the delivery, whatever the target", async () => {
+  const { receivedAt } = factsOf({});
+  expect((await forwardOf({})).when).toEqual({ needs: "final", waitsUntil: (receivedAt + 3_600_000) as EpochMs, notAfter: null });
+});
+
+test("planForward() leaves the body in the store and names each target once in the effect keys", async () => {
+  const course = await serveOf(to("x@other.test", "y@other.test", "carol@another.test"));
+  const forwards = course.effects.filter((effect) => effect.kind === "forward");
+  expect(forwards.map(({ key, draft, standIn }) => [key as string, draft.body, standIn])).toEqual([
+    ["forward alice@example.com x@other.test", "original", null],
+    ["forward alice@example.com y@other.test", "original", null],
+    ["forward alice@example.com carol@another.test", "original", null],
+  ]);
+  expect(concat(forwards.map(({ draft }) => draft.head)).length).toBeGreaterThan(100);
+});
