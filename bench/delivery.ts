@@ -75,13 +75,13 @@ async function inLanes(letters: readonly Letter[], send: (letter: Letter) => Pro
 async function kept(letters: readonly Letter[], port: number, isSecure: boolean): Promise<void> {
   const courier = courierTo(port, "smtp", { poolSize: lanes, tls: isSecure ? "opportunistic" : "off" });
   await inLanes(letters, async (letter) => {
-    const [verdict] = (await courier.send("mailbox", consignmentOf(letter))).values();
+    const [verdict] = (await courier.send("mailbox", transactionOf(letter))).values();
     if (verdict?.action !== "delivered") throw new Error(JSON.stringify(verdict));
   });
   await courier.close();
 }
 
-function consignmentOf({ from, to, octets }: Letter): MailTransaction {
+function transactionOf({ from, to, octets }: Letter): MailTransaction {
   return {
     mailId: `bench/${to}` as MailId,
     from: from as ReversePath,

@@ -19,7 +19,7 @@ import {
 } from "@sesame/core";
 import { simpleParser } from "mailparser";
 import PostalMime from "postal-mime";
-import { statusOf } from "../packages/core/ses/ses-verdicts.ts";
+import { parseVerdictStatus } from "../packages/core/ses/ses-verdicts.ts";
 import { type Bench, compare, type Row, type Scale, type Taken, timed } from "./compare.ts";
 import { letterWithAttachment } from "./letters.ts";
 
@@ -65,7 +65,7 @@ function isBlocked(decided: Plan): boolean {
 
 /** What a worker would have gathered for it. */
 function factsOf(head: Uint8Array, size: number): Facts {
-  const none = statusOf(undefined);
+  const none = parseVerdictStatus(undefined);
   return {
     mailId: "example-com-emails/large" as MailId,
     receivedAt: Date.parse("2026-01-05T12:00:00Z") as EpochMs,

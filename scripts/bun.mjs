@@ -36,9 +36,7 @@ function findBun() {
 
 const bun = findBun();
 if (!bun) {
-  console.error(
-    `Cannot find Bun for ${process.platform}-${process.arch} as node_modules holds none: run npm ci, with optional dependencies`,
-  );
+  console.error(`Cannot find Bun for ${process.platform}-${process.arch} in node_modules. Run npm ci, with optional dependencies`);
   process.exit(127);
 }
 const child = spawn(bun, process.argv.slice(2), { stdio: "inherit" });

@@ -19,7 +19,7 @@ const deno = names
   })
   .find((path) => existsSync(path) && statSync(path).size > 1_000_000);
 if (!deno) {
-  console.error(`Cannot find Deno for ${process.platform}-${process.arch} as node_modules holds none: run npm ci`);
+  console.error(`Cannot find Deno for ${process.platform}-${process.arch} in node_modules. Run npm ci`);
   process.exit(127);
 }
 const { status } = spawnSync(deno, process.argv.slice(2), { stdio: "inherit" });

@@ -1,10 +1,11 @@
-// Do the tests bite? Makes small wrong changes in the named sources, one at a time, and runs the tests that import them:
-// `npm run mutants -- apps/worker/budget.ts --seed 1 --most 40`. Shown is, by file, how many were noticed, and each one that
-// was not. A change that makes no difference, or none that matters, is listed with its reason in scripts/mutants-equivalent.tsv,
-// by the lines that it touches. It works in a copy and touches no file of the checkout. It is not a proof: it tries a sample,
-// and leaves out tests that start mail servers or take too long. Exit code 1: under 97 % were noticed. Run by Bun.
-//   --seed N     another sample; default 1
-//   --most N     changes of each file that are tried; default 40
+// Mutants: checks that the tests notice wrong code. It changes the named source files at random, one small change at a time
+// (a mutant), and runs the tests that import the file: `npm run mutants -- apps/worker/poller.ts --seed 1 --most 40`. It prints
+// each mutant that no test noticed, and a table by file. A mutant that behaves like the original, or whose difference does not
+// matter, is listed with its reason in scripts/mutants-equivalent.tsv, by the lines that it changes.
+// It works in a temporary copy and changes no file of the checkout. It proves nothing about the mutants that it does not try, and
+// does not run tests that start mail servers or take longer than --slowest. Exit code 1: fewer than 97 % were noticed. Run by Bun.
+//   --seed N     which mutants; default 1
+//   --most N     mutants for each file; default 40
 //   --slowest N  seconds that one test file may take; default 5
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -41,7 +42,7 @@ const harmless = new Set(
 const isHarmless = ({ file, original, replacement }: Mutant) => harmless.has(keyOf(file, original, replacement));
 
 const copy = copyOf(root);
-process.on("SIGINT", () => process.exit(130)); // the copy goes with the process
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130)); // removes the copy
 const reached = readTests(copy);
 const covering = (file: string) => [...reached.keys()].filter((test) => reached.get(test)?.has(file));
 const baseline = await measure([...new Set(positionals.flatMap(covering))]);
@@ -66,6 +67,7 @@ async function measure(tests: readonly string[]): Promise<Baseline> {
 
 async function examine(file: string): Promise<Count> {
   const source = await openSource(copy, file);
+  if (!(await source.typeChecks(source.file.text))) throw new Error(`Cannot make mutants of ${file}: it must compile unchanged`);
   const lots = shuffled(mutantsOf(file, source.file), new Random(seed));
   const count: Count = { file, made: 0, untyped: 0, killed: 0, survived: 0, equivalent: 0 };
   for (const mutant of lots) {

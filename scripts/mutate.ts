@@ -2,12 +2,12 @@
 // Each case is sent when the one before it is answered, so that the slowest one is known. Exit code 1: something was wrong.
 // Run by Bun.
 import { spawn } from "node:child_process";
-import { linesOf } from "../apps/worker/lines.ts";
+import { linesOf } from "../apps/worker/ndjson.ts";
 import { examine } from "../tests/mutation/complaints.ts";
 import { mutationCases } from "../tests/mutation/mutations.ts";
 
 const [count = 1000, seed = 1] = process.argv.slice(2).map(Number);
-if (!Number.isInteger(count) || !Number.isInteger(seed)) throw new Error("Cannot mutate as COUNT and SEED must be whole numbers");
+if (!Number.isInteger(count) || !Number.isInteger(seed)) throw new Error("Cannot mutate: COUNT and SEED must be whole numbers");
 
 const slowLimit = 1000; // ms
 const shown = 20;
@@ -32,8 +32,7 @@ class Explainer {
 /** Started when it answers: the first answer would else be the slowest. */
 async function started(): Promise<Explainer> {
   const explainer = new Explainer();
-  if ((await explainer.ask("are you there")) === null)
-    throw new Error("Cannot mutate: sesame explain must answer, is nothing");
+  if ((await explainer.ask("are you there")) === null) throw new Error("Cannot mutate: sesame explain does not answer");
   return explainer;
 }
 

@@ -9,7 +9,7 @@ const mails = Number(process.argv[2] ?? 2000);
 const missing = missingPrograms();
 const executable = missing === null ? await compile() : null;
 if (executable === null) {
-  console.error(`Cannot soak as the mail server must be installed: ${missing}`);
+  console.error(`Cannot soak: the mail server is not installed: ${missing}`);
   process.exit(2);
 }
 const soak = await Soak.start(executable.path);

@@ -82,15 +82,15 @@ function problemOf({ standard, section }, path) {
   const name = section === null ? standard : `${standard} ${sign(standard, section)}`;
   const near = Object.keys(entry?.sections ?? {}).filter((other) => section === null || other[0] === section[0]);
   const value = near.length > 0 ? near.sort(byNumber).join(", ") : "not there";
-  return [`Cannot cite ${name} in ${path}: scripts/rfc-sections.json must hold it, looked up, is ${value}`];
+  return [`Cannot cite ${name} in ${path}: scripts/rfc-sections.json does not hold it (${value}). Look the section up and add it`];
 }
 
 function pageProblems() {
   const now = existsSync(join(root, page)) ? readFileSync(join(root, page), "utf8") : "";
   const dead = [...now.matchAll(/\]\(\.\.\/([^)]+)\)/g)].filter(([, path]) => !existsSync(join(root, path)));
   return [
-    ...dead.map(([, path]) => `Cannot link to ${path} in ${page}: must exist, is nothing`),
-    ...(now === written ? [] : [`Cannot keep ${page} as it must be what is cited: run node scripts/standards.mjs`]),
+    ...dead.map(([, path]) => `Cannot link to ${path} in ${page}: there is no such file`),
+    ...(now === written ? [] : [`Cannot keep ${page}: it differs from what the code cites. Run node scripts/standards.mjs`]),
   ];
 }
 

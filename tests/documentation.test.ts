@@ -192,6 +192,34 @@ test("the alerts of docs/operations.md ask for metrics that there are", async ()
   expect(named.filter((name) => !known.includes(`# TYPE ${name.replace(/_bucket$/, "")} `))).toEqual([]);
 });
 
+test("docs/operations.md quotes error texts that the code has", () => {
+  const page = read("docs/operations.md");
+  const quoted = ["circuit", "refused-us", "port-error"].flatMap((name) => {
+    const section = page.slice(page.indexOf(`\n### ${name}\n`) + 1).split(/\n##/)[0] ?? "";
+    const cells = section.split("\n").flatMap((line) => (line.startsWith("| `") ? words(line.split(" | ")[0]) : []));
+    return cells.filter((text) => /^[A-Za-z_',]+(?: [A-Za-z_',]+)+$/.test(text)); // answers of a mail server have digits
+  });
+  const folders = ["packages", "apps"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
+      .map((name) => join(folder, name)),
+  );
+  const sources = folders.map(read).join("\n");
+  expect(quoted.length).toBeGreaterThan(8);
+  expect(quoted.filter((text) => !sources.includes(text))).toEqual([]);
+});
+
+/** What stands between backticks in a page, outside its code blocks. */
+const namedIn = (path: string) => words(read(path).replace(/```[\s\S]*?```/g, ""));
+
+for (const name of ["smtp", "aws-adapters"]) {
+  test(`packages/${name}/README.md names no file that is gone`, () => {
+    const named = namedIn(`packages/${name}/README.md`).filter((word) => /^[a-z0-9-]+\.ts$/.test(word));
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((file) => !existsSync(join(root, "packages", name, file)))).toEqual([]);
+  });
+}
+
 const promtool = Bun.which("promtool", { PATH: `${process.env["PATH"]}:/usr/bin` });
 if (promtool === null) console.warn("SKIPPED tests/documentation: promtool is missing");
 test.skipIf(promtool === null)("promtool takes the alerts of docs/operations.md", () => {
@@ -223,6 +251,11 @@ function anchorsOf(page: string): readonly string[] {
 }
 
 for (const path of pages) {
+  test(`${path} names no file that is gone`, () => {
+    const named = namedIn(path).filter((word) => /^(?:apps|bench|docs|packages|scripts|tests)\/[\w./-]+$/.test(word));
+    expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
   test(`every link of ${path} leads somewhere`, () => {
     const page = read(path);
     const links = [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link).filter((link) => !/^[a-z]+:/.test(link));

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Domain } from "@sesame/core";
+import type { Domain } from "@sesame/core";
 import { mailObjects } from "../apps/worker/mail-objects.ts";
 
 const domains = ["example.com", "another.test"] as Domain[];

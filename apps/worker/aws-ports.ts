@@ -1,4 +1,4 @@
-// AWS ports: all that a mail needs on its way, on SQS, S3, DynamoDB and SES, with the mail server at the end.
+// AWS ports: the journey ports on SQS, S3, DynamoDB and SES, and the mail server.
 
 import {
   type AwsClients,
@@ -19,16 +19,17 @@ import { SqliteLedger } from "./local/sqlite-ledger.ts";
 import { mailObjects } from "./mail-objects.ts";
 import { mailServerOf, probeMailServer } from "./mail-server.ts";
 import type { ServicePorts } from "./service.ts";
+import { every } from "./timers.ts";
 import { version } from "./version.ts";
 
 const hourMs = 3_600_000;
 
-/** The clients for this configuration; region, endpoint and credentials are the SDK's affair. */
+/** The AWS clients for this configuration. The SDK finds region, endpoint and credentials. */
 export function clientsOf(config: Config): AwsClients {
   return awsClients({ version, queues: config.domains.length, mailsInWork: config.CONCURRENCY * config.domains.length });
 }
 
-/** Opens the ports, and says aloud which features are off for want of a table. Without the ledger's nothing can be done. */
+/** Opens the ports, and logs which features are off because their table is missing. A missing ledger table is an error. */
 export async function openAwsPorts(
   config: Config,
   clients: AwsClients,
@@ -67,7 +68,7 @@ export async function openAwsPorts(
       await server.close();
       clients.close();
     },
-    way: {
+    journeyPorts: {
       store: new S3MailStore({ s3: clients.s3, clock }),
       ledger,
       clock,
@@ -83,7 +84,7 @@ export async function openAwsPorts(
   });
 }
 
-/** A table that is missing at the start switches its feature off; one that cannot be asked for is no missing one. */
+/** A table that is missing at the start switches its feature off. A table that cannot be checked does not. */
 async function probeTables(
   config: Config,
   directory: DynamoDirectory,
@@ -92,17 +93,22 @@ async function probeTables(
   logger: Logger,
 ): Promise<Result<null>> {
   const off = (feature: string, table: string) =>
-    logger.error({ event: "feature-off", feature, table }, `there is no table ${table}: ${feature} are off until the next start`);
+    logger.error({ event: "feature-off", feature, table }, `the table ${table} does not exist: ${feature} are off until the next start`);
   try {
     const asked = ledger instanceof DynamoLedger ? ledger.probe() : "present";
     const [tables, sent, claims] = await Promise.all([directory.probe(), outbound.probe(), asked]);
     if (claims === "missing")
-      return err(`Cannot start: the table LEDGER_TABLE must exist, is ${quote(config.LEDGER_TABLE)}, see sesame check`);
-    if (tables.rules === "missing") off("replies and forwards", config.RULES_TABLE);
+      return err(
+        `Cannot start: the table LEDGER_TABLE must exist, is ${quote(config.LEDGER_TABLE)}; create it with the command of sesame check`,
+      );
+    if (tables.rules === "missing") off("auto-replies and forwards", config.RULES_TABLE);
     if (tables.blocked === "missing") off("blocklists", config.BLOCKED_TABLE);
     if (sent === "missing") off("rewritten bounces", config.OUTBOUND_TABLE);
   } catch (error) {
-    logger.error({ event: "probe-failed", text: error instanceof Error ? error.message : String(error) }, "the tables could not be probed");
+    logger.error(
+      { event: "probe-failed", text: error instanceof Error ? error.message : String(error) },
+      "cannot check whether the tables exist: the worker goes on and retries each call",
+    );
   }
   return ok(null);
 }
@@ -115,10 +121,10 @@ function openLedger(config: Config, { dynamo, clock }: AwsClients, logger: Logge
     return new DynamoLedger({ client: dynamo, clock, owner, table: config.LEDGER_TABLE, rememberDays, ...loopKey });
   logger.warn(
     { event: "ledger-in-memory" },
-    "LEDGER=memory: a restart forgets what was delivered and answered, and two workers do not know of each other",
+    "LEDGER=memory: a restart loses the record of deliveries and auto-replies; run one worker only",
   );
   const ledger = new SqliteLedger({ database: openMemoryDatabase(), owner, clock, rememberDays, ...loopKey });
-  setInterval(() => ledger.forget(), hourMs).unref();
+  every(hourMs, () => ledger.forget());
   return ledger;
 }
 
@@ -129,5 +135,5 @@ function sesCourier(config: Config, clients: AwsClients, stop: Stop): SesCourier
 
 function couriers(server: SmtpCourier, ses: SesCourier): Courier {
   const byRoute: Readonly<Record<Route, Courier>> = { mailbox: server, internal: server, ses };
-  return { send: (route, consignment) => byRoute[route].send(route, consignment) };
+  return { send: (route, transaction) => byRoute[route].send(route, transaction) };
 }

@@ -1,15 +1,15 @@
-// Circuit: while the mail server is away or refuses us, no poller receives, so that receive counts stand still and no mail
-// comes nearer to the dead-letter queue. It opens at the first verdict that speaks of the whole host, probes the server
-// until it answers, and closes. How fast work begins again is the pollers' part.
+// Circuit breaker: while the mail server is unreachable or refuses us, no poller receives entries. So receive counts do not
+// grow, and no mail gets closer to the dead-letter queue. It opens at the first verdict with scope "host", probes the server
+// until it answers, and closes. The pollers decide how fast work starts again.
 
 import type { Courier, EffectKey, Verdict } from "@sesame/core";
-import type { Timers } from "@sesame/smtp";
+import type { Timers } from "./timers.ts";
 
 export type CircuitOptions = Readonly<{
-  /** Whether the server takes mail now; the text says why not. */
+  /** `null` if the server accepts mail now; else the reason why not. */
   probe(): Promise<string | null>;
   timers: Timers;
-  /** Told of each change, for the log. */
+  /** Called at each change, for the log. */
   changed(state: CircuitState, detail: string): void;
   firstProbeMs?: number;
   longestProbeMs?: number;
@@ -21,8 +21,8 @@ export class Circuit {
   readonly #options: CircuitOptions;
   #state: CircuitState = "closed";
   #openings = 0;
-  #pauseMs = 0;
-  /** Whether the server dealt with a mail since the circuit opened last. A probe alone proves little. */
+  #probeDelayMs = 0;
+  /** Whether the server gave a verdict about a mail since the circuit last opened. A successful probe is not enough. */
   #proven = true;
   #cancelProbe: () => void = () => {};
   #ended = false;
@@ -35,29 +35,29 @@ export class Circuit {
     return this.#state;
   }
 
-  /** How often it has opened: a poller that sees a new number begins anew with one mail. */
+  /** How often the circuit has opened. A poller that sees a new number starts again with one mail. */
   get openings(): number {
     return this.#openings;
   }
 
-  /** A courier whose verdicts on mailboxes are watched. Trouble of the internal port or of SES stops no intake. */
+  /** A courier whose mailbox verdicts are watched. Failures of the internal port or of SES do not open the circuit. */
   watch(courier: Courier): Courier {
     return {
-      send: async (route, consignment) => {
-        const verdicts = await courier.send(route, consignment);
-        if (route === "mailbox") this.#look(verdicts);
+      send: async (route, transaction) => {
+        const verdicts = await courier.send(route, transaction);
+        if (route === "mailbox") this.#inspect(verdicts);
         return verdicts;
       },
     };
   }
 
-  /** Probes no more, also where a mail that is still in work finds the server away: nothing is received any more. */
+  /** Stops probing. The circuit stays as it is, also if a mail in work finds the server unreachable. */
   end(): void {
     this.#ended = true;
     this.#cancelProbe();
   }
 
-  #look(verdicts: ReadonlyMap<EffectKey, Verdict>): void {
+  #inspect(verdicts: ReadonlyMap<EffectKey, Verdict>): void {
     for (const verdict of verdicts.values()) {
       if (verdict.action === "delayed" && verdict.scope === "host") this.#open(`${verdict.reason}: ${verdict.detail}`);
       else if (verdict.action !== "delayed" || verdict.scope === "recipient") this.#proven = true;
@@ -69,22 +69,22 @@ export class Circuit {
     this.#state = "open";
     this.#openings++;
     const { firstProbeMs = 5_000, longestProbeMs = 30_000 } = this.#options;
-    // A server that greets and then refuses each mail costs a mail for each time that the circuit closes.
-    this.#pauseMs = this.#proven ? firstProbeMs : Math.min(this.#pauseMs * 2, longestProbeMs);
+    // Back off if the server accepts the probe and then refuses each mail: every closing of the circuit costs one attempt.
+    this.#probeDelayMs = this.#proven ? firstProbeMs : Math.min(this.#probeDelayMs * 2, longestProbeMs);
     this.#proven = false;
     this.#options.changed("open", detail);
     this.#probeLater();
   }
 
   #probeLater(): void {
-    this.#cancelProbe = this.#options.timers.after(this.#pauseMs, () => void this.#probe());
+    this.#cancelProbe = this.#options.timers.after(this.#probeDelayMs, () => void this.#probe());
   }
 
   async #probe(): Promise<void> {
-    const trouble = await this.#options.probe().catch((error: unknown) => String(error));
+    const problem = await this.#options.probe().catch((error: unknown) => String(error));
     if (this.#ended) return;
-    if (trouble !== null) {
-      this.#pauseMs = Math.min(this.#pauseMs * 2, this.#options.longestProbeMs ?? 30_000);
+    if (problem !== null) {
+      this.#probeDelayMs = Math.min(this.#probeDelayMs * 2, this.#options.longestProbeMs ?? 30_000);
       return this.#probeLater();
     }
     this.#state = "closed";

@@ -1,15 +1,15 @@
-// Configuration: the environment decoded, with every error named at once. No file is read and no default is hidden:
-// what stands here is the table of the README.
+// Configuration: decodes the environment variables and reports all errors at once. It reads no file. docs/configuration.md has
+// the same variables and defaults.
 
 import { isIP } from "node:net";
 import { type Domain, err, ok, type Policy, parseDomain, quote, type Result } from "@sesame/core";
 import { isEhloName } from "@sesame/smtp";
 import { z } from "zod";
 
-const number = (rule: string, isRight: (value: number) => boolean) =>
+const number = (rule: string, isValid: (value: number) => boolean) =>
   z
     .string()
-    .refine((text) => /^\d{1,15}(?:\.\d{1,6})?$/.test(text) && isRight(Number(text)), rule)
+    .refine((text) => /^\d{1,15}(?:\.\d{1,6})?$/.test(text) && isValid(Number(text)), rule)
     .transform(Number);
 const count = (least: number, most: number) =>
   number(`must be a whole number from ${least} to ${most}`, (value) => Number.isInteger(value) && value >= least && value <= most);
@@ -18,10 +18,10 @@ const oneOf = <const Words extends readonly string[]>(...words: Words) =>
   z.enum(words, { error: `must be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}` });
 const table = z.string().regex(/^[A-Za-z0-9_.-]{3,255}$/, "must be a table name of 3 to 255 letters, digits, _ . -");
 const isHost = (text: string) => isIP(text) !== 0 || /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/.test(text);
-const host = z.string().refine(isHost, "must be a host name or an address, without a port");
+const host = z.string().refine(isHost, "must be a host name or an IP address, without a port");
 
 const shape = z.object({
-  DOMAINS: z.string({ error: "must name the served domains" }),
+  DOMAINS: z.string({ error: "must name the served domains, such as example.com" }),
   QUEUE_NAME: z.string().default("{domain-dashed}-queue"),
   RULES_TABLE: table.default("email-rules"),
   BLOCKED_TABLE: table.default("email-blocked-senders"),
@@ -61,7 +61,7 @@ type Values = z.infer<typeof shape>;
 /** The configuration, decoded. */
 export type Config = Readonly<z.infer<typeof shape>> & Readonly<{ domains: readonly Domain[]; policy: Policy }>;
 
-/** Decodes an environment over the defaults of a command. The error has one line for each variable that is wrong. */
+/** Decodes an environment with the defaults of a command. The error has one line per problem. */
 export function decodeConfig(
   env: Readonly<Record<string, string | undefined>>,
   defaults: Readonly<Record<string, string>> = {},
@@ -83,28 +83,28 @@ export function decodeConfig(
   return ok({ ...parsed.data, domains: domains.list, policy: { spamVerdict, virusVerdict, replyEveryDays } });
 }
 
-/** What can be read where something else cannot, with the defaults, so that all errors are named at once. */
+/** The valid variables and the defaults, so that combinations are checked even if some variable is invalid. */
 function soundPart(given: Readonly<Record<string, unknown>>, wrong: ReadonlySet<string>): Values {
   return shape.parse({ DOMAINS: "", ...Object.fromEntries(Object.entries(given).filter(([name]) => !wrong.has(name))) });
 }
 
-/** What is right by itself and wrong together. */
+/** Values that are valid alone, but not together. */
 function disagreements(values: Values, wrong: ReadonlySet<string>): readonly string[] {
   const { DELIVERY, SMTP_PORT, SMTP_USER, SMTP_PASSWORD, SHUTDOWN_SECONDS, WAIT_SECONDS, HEALTH_PORT, METRICS_PORT } = values;
   const found: string[] = [];
   const both = (one: string, other: string) => !wrong.has(one) && !wrong.has(other);
   if (DELIVERY === "lmtp" && SMTP_PORT === 25)
-    found.push("Cannot use SMTP_PORT: LMTP must not be spoken on port 25, is 25"); // RFC 2033 §5
+    found.push("Cannot read SMTP_PORT: must not be 25 with DELIVERY=lmtp, set the LMTP port of the mail server (usually 24)"); // RFC 2033 §5
   if ((SMTP_USER === undefined) !== (SMTP_PASSWORD === undefined))
-    found.push("Cannot log in: SMTP_USER and SMTP_PASSWORD go together, is one of them");
+    found.push("Cannot read SMTP_USER and SMTP_PASSWORD: both must be set, or neither");
   if (SHUTDOWN_SECONDS <= WAIT_SECONDS && both("SHUTDOWN_SECONDS", "WAIT_SECONDS"))
-    found.push(`Cannot use SHUTDOWN_SECONDS: must exceed WAIT_SECONDS (${WAIT_SECONDS}), is ${SHUTDOWN_SECONDS}`);
+    found.push(`Cannot read SHUTDOWN_SECONDS: must be greater than WAIT_SECONDS (${WAIT_SECONDS}), is ${SHUTDOWN_SECONDS}`);
   if (HEALTH_PORT === METRICS_PORT && HEALTH_PORT !== 0 && both("HEALTH_PORT", "METRICS_PORT"))
-    found.push(`Cannot use METRICS_PORT: must be another than HEALTH_PORT, is ${METRICS_PORT}`);
+    found.push(`Cannot read METRICS_PORT: must differ from HEALTH_PORT, is ${METRICS_PORT}`);
   return found;
 }
 
-/** A name of SQS has letters, digits, - and _, at most 80. */
+/** A queue name of SQS has at most 80 letters, digits, - and _. */
 function queueErrors(pattern: string | undefined, domains: readonly Domain[]): readonly string[] {
   const wrong =
     pattern === undefined
@@ -113,7 +113,7 @@ function queueErrors(pattern: string | undefined, domains: readonly Domain[]): r
   return wrong === undefined ? [] : [refusal("QUEUE_NAME", "must be the name of an SQS queue, not its URL or ARN", wrong)];
 }
 
-/** A pattern such as QUEUE_NAME or MAIL_OBJECTS for one domain. */
+/** Replaces the placeholders of QUEUE_NAME or MAIL_OBJECTS for one domain. */
 export function forDomain(pattern: string, domain: Domain): string {
   return pattern.replaceAll("{domain-dashed}", domain.replaceAll(".", "-")).replaceAll("{domain}", domain);
 }
@@ -121,16 +121,16 @@ export function forDomain(pattern: string, domain: Domain): string {
 const secrets = ["SMTP_PASSWORD", "LOOP_KEY"];
 
 function refusal(name: string, rule: string, value: string | undefined): string {
-  const shown = value === undefined ? "nothing" : secrets.includes(name) ? '"…"' : quote(value);
-  return `Cannot use ${name}: it ${rule}, is ${shown}`;
+  if (value === undefined) return `Cannot read ${name}: ${rule}; it is not set`;
+  return `Cannot read ${name}: ${rule}, is ${secrets.includes(name) ? '"…"' : quote(value)}`;
 }
 
 function decodeDomains(text: string): { list: readonly Domain[]; errors: readonly string[] } {
   const parts = text.split(",").map((part) => part.trim());
   const parsed = parts.filter((part) => part !== "").map(parseDomain);
   const list = parsed.flatMap((domain) => (domain.ok ? [domain.value] : []));
-  const errors = parsed.flatMap((domain) => (domain.ok ? [] : [`Cannot use DOMAINS as each must be a domain: ${domain.error}`]));
-  if (text !== "" && parsed.length === 0) errors.push(`Cannot use DOMAINS: must name a domain, is ${quote(text)}`);
-  const twice = list.find((domain, index) => list.indexOf(domain) !== index);
-  return { list, errors: twice ? [...errors, `Cannot use DOMAINS: each may stand once, is ${quote(text)}`] : errors };
+  const errors = parsed.flatMap((domain) => (domain.ok ? [] : [`Cannot read DOMAINS: ${domain.error}`]));
+  if (text !== "" && parsed.length === 0) errors.push(`Cannot read DOMAINS: must name a domain, is ${quote(text)}`);
+  const duplicate = list.find((domain, index) => list.indexOf(domain) !== index);
+  return { list, errors: duplicate ? [...errors, `Cannot read DOMAINS: must name each domain once, is ${quote(text)}`] : errors };
 }

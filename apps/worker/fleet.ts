@@ -1,23 +1,23 @@
-// Fleet: one poller for each domain, the circuit and the byte budget that they share, and a watchdog that replaces a loop
-// that died or hangs. A domain whose queue is missing degrades alone.
+// Fleet: one poller for each domain, with a shared circuit breaker and byte budget, and a watchdog that replaces a poller that
+// crashed or hangs. A missing queue affects its own domain only.
 
 import type { Courier, Domain, Journal, Ledger, MailQueue, Stop } from "@sesame/core";
-import type { Timers } from "@sesame/smtp";
 import type { Logger } from "pino";
-import { ByteBudget } from "./budget.ts";
-import { Circuit } from "./circuit.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { Circuit, type CircuitState } from "./circuit.ts";
 import { type LogAddresses, logJournal, maskAddresses } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { Poller, type PollerOptions } from "./poller.ts";
-import { StatusCount } from "./status.ts";
+import { StatusCount } from "./status-count.ts";
+import type { Timers } from "./timers.ts";
 
 export type FleetOptions = Readonly<{
   queues: ReadonlyMap<Domain, MailQueue>;
   ledger: Ledger;
   courier: Courier;
-  /** Whether the mail server takes mail now; the text says why not. */
+  /** `null` if the mail server accepts mail now; else the reason why not. */
   probe(): Promise<string | null>;
-  way: Omit<PollerOptions["way"], "worker" | "courier">;
+  journeyPorts: Omit<PollerOptions["ports"], "worker" | "courier">;
   logger: Logger;
   logAddresses: LogAddresses;
   metrics: Metrics;
@@ -26,29 +26,34 @@ export type FleetOptions = Readonly<{
   waitSeconds: number;
   bytesInFlight: number;
   timers: Timers;
-  /** Raised when the fleet shall end; the ports may look at it too. */
+  /** `stopped` becomes true when the fleet stops; ports may read it too. */
   stop?: { stopped: boolean };
-  /** Hears every event beside the log and the metrics. */
-  witness?: Journal;
+  /** Gets every event, like the log and the metrics. */
+  observer?: Journal;
 }>;
 
-/** What a watcher sees of one domain. */
+/** The state of one domain, for health pages and the status line. */
 export type DomainView = Readonly<{
   domain: Domain;
-  /** Seconds since the loop last came round. */
+  /** Seconds since the loop of the poller last ran. */
   loopAgeSeconds: number;
   /** Seconds since the queue last answered; `null` before the first answer. */
   pollAgeSeconds: number | null;
   inFlight: number;
-  /** As last asked; `null` before that, or where the queue does not answer. */
+  /** The sizes at the last request; `null` before it, or if the queue does not answer. */
   queue: Readonly<{ visible: number; inFlight: number; delayed: number }> | null;
 }>;
 
-const patienceMs = 5_000;
-const sendPatienceMs = 60_000; // of a large send, which holds up nobody but its own domain
-const sizeEveryMs = 30_000;
+const maxWaitMs = 5_000;
+const maxSendWaitMs = 60_000; // large sends wait longer: they delay their own domain only
+const queueSizeEveryMs = 30_000;
 const statusEveryMs = 60_000;
-const longestRestartMs = 60_000;
+const longestRestartDelayMs = 60_000;
+
+const circuitText: Readonly<Record<CircuitState, string>> = {
+  open: "the mail server is unreachable or refuses us: receiving stops until it answers",
+  closed: "the mail server answers again: receiving continues",
+};
 
 type Member = { readonly domain: Domain; readonly queue: MailQueue; poller: Poller; restarts: number; size: DomainView["queue"] };
 
@@ -67,15 +72,15 @@ export class Fleet {
     const { logger, timers, metrics } = options;
     this.#options = options;
     this.#stop = options.stop ?? { stopped: false };
-    this.#budget = new ByteBudget({ most: options.bytesInFlight, patienceMs, timers });
-    this.#sends = new ByteBudget({ most: options.bytesInFlight / 2, patienceMs: sendPatienceMs, timers });
+    this.#budget = new ByteBudget({ most: options.bytesInFlight, maxWaitMs, timers });
+    this.#sends = new ByteBudget({ most: options.bytesInFlight / 2, maxWaitMs: maxSendWaitMs, timers });
     this.#circuit = new Circuit({
       probe: options.probe,
       timers,
-      // The detail is the mail server's answer, which may repeat an address.
+      // The detail is the answer of the mail server, which may contain an address.
       changed: (state, answer) => {
         const detail = options.logAddresses === "masked" ? maskAddresses(answer) : answer;
-        logger[state === "open" ? "error" : "info"]({ event: "circuit", state, detail }, `circuit ${state}`);
+        logger[state === "open" ? "error" : "info"]({ event: "circuit", state, detail }, circuitText[state]);
       },
     });
     metrics.watch({ bytesInFlight: () => this.#budget.held, circuitOpen: () => this.#circuit.state === "open" });
@@ -94,18 +99,18 @@ export class Fleet {
     return this.#circuit;
   }
 
-  /** How old a poll may be before its loop counts as dead: twice the long poll with its deadline. */
+  /** A poller whose last poll is older counts as hung: twice the long poll with its deadline. */
   get maxAgeSeconds(): number {
     return 2 * (this.#options.waitSeconds + 10);
   }
 
-  /** Begins to poll. */
+  /** Starts polling. */
   start(): void {
-    for (const member of this.#members) this.#keep(member);
-    this.#every(sizeEveryMs, () => this.#askSizes());
-    this.#every(statusEveryMs, () => this.#sayStatus());
+    for (const member of this.#members) this.#run(member);
+    this.#every(queueSizeEveryMs, () => this.#updateSizes());
+    this.#every(statusEveryMs, () => this.#logStatus());
     this.#every((this.maxAgeSeconds * 1000) / 4, () => this.#watch());
-    void this.#askSizes();
+    void this.#updateSizes();
   }
 
   views(): readonly DomainView[] {
@@ -119,7 +124,7 @@ export class Fleet {
     }));
   }
 
-  /** Receives no more, and waits for the polls under way and the mails in work. */
+  /** Stops receiving, and waits for running polls and for the mails in work. */
   async end(): Promise<void> {
     this.#stop.stopped = true;
     this.#circuit.end();
@@ -130,7 +135,7 @@ export class Fleet {
   }
 
   #poller(domain: Domain, queue: MailQueue): Poller {
-    const { ledger, metrics, way, courier, concurrency, visibilitySeconds, timers } = this.#options;
+    const { ledger, metrics, journeyPorts, courier, concurrency, visibilitySeconds, timers } = this.#options;
     return new Poller(
       {
         domain,
@@ -138,7 +143,7 @@ export class Fleet {
         ledger,
         journal: this.#journal(domain),
         metrics,
-        way: { ...way, courier: this.#circuit.watch(courier), worker: `worker-${domain}` },
+        ports: { ...journeyPorts, courier: this.#circuit.watch(courier), worker: `worker-${domain}` },
         concurrency,
         visibilitySeconds,
         budget: this.#budget,
@@ -151,8 +156,8 @@ export class Fleet {
   }
 
   #journal(domain: Domain): Journal {
-    const { logger, logAddresses, metrics, witness } = this.#options;
-    const journals = [logJournal(logger, domain, logAddresses), metrics.journal(domain), ...(witness ? [witness] : [])];
+    const { logger, logAddresses, metrics, observer } = this.#options;
+    const journals = [logJournal(logger, domain, logAddresses), metrics.journal(domain), ...(observer ? [observer] : [])];
     return {
       note: (event) => {
         this.#counts.get(domain)?.note(event);
@@ -161,31 +166,34 @@ export class Fleet {
     };
   }
 
-  /** Runs a loop and, should a bug end it, the next one after a while. */
-  #keep(member: Member): void {
+  /** Runs a poller. If a bug ends it, another one replaces it after a delay. */
+  #run(member: Member): void {
     const { poller } = member;
     const run = poller.run().catch((error: unknown) => {
-      this.#options.logger.fatal({ event: "poller-died", domain: member.domain, text: String(error) }, "poller died");
+      this.#options.logger.fatal(
+        { event: "poller-died", domain: member.domain, text: String(error) },
+        "the poller crashed because of a bug, and is restarted",
+      );
       if (member.poller === poller) this.#replaceLater(member);
     });
-    const kept = run.finally(() => this.#running.delete(kept));
-    this.#running.add(kept);
+    const running = run.finally(() => this.#running.delete(running));
+    this.#running.add(running);
   }
 
-  /** A loop that has not come round for too long hangs in a call that has no deadline. */
+  /** Replaces pollers whose loop has not run for too long: they hang in a call without a deadline. */
   #watch(): void {
     const now = this.#options.timers.now();
     for (const member of this.#members) {
       if ((now - member.poller.aliveAt) / 1000 <= this.maxAgeSeconds) continue;
-      this.#options.logger.fatal({ event: "poller-hangs", domain: member.domain }, "poller hangs");
+      this.#options.logger.fatal({ event: "poller-hangs", domain: member.domain }, "the poller hangs, and is replaced");
       member.poller.supersede();
       this.#replace(member);
     }
   }
 
   #replaceLater(member: Member): void {
-    const pauseMs = Math.min(1000 * 2 ** member.restarts, longestRestartMs);
-    const cancel = this.#options.timers.after(pauseMs, () => {
+    const restartDelayMs = Math.min(1000 * 2 ** member.restarts, longestRestartDelayMs);
+    const cancel = this.#options.timers.after(restartDelayMs, () => {
       this.#cancels.delete(cancel);
       this.#replace(member);
     });
@@ -196,10 +204,10 @@ export class Fleet {
     if (this.#stop.stopped) return;
     member.restarts++;
     member.poller = this.#poller(member.domain, member.queue);
-    this.#keep(member);
+    this.#run(member);
   }
 
-  async #askSizes(): Promise<void> {
+  async #updateSizes(): Promise<void> {
     const { metrics } = this.#options;
     await Promise.all(
       this.#members.map(async (member) => {
@@ -210,19 +218,19 @@ export class Fleet {
     );
   }
 
-  #sayStatus(): void {
+  #logStatus(): void {
     for (const { domain, inFlight, queue } of this.views()) {
       const count = this.#counts.get(domain)?.take();
       this.#options.logger.info({ event: "status", domain, ...count, inFlight, queue, bytesInFlight: this.#budget.held }, "status");
     }
   }
 
-  #every(ms: number, act: () => unknown): void {
+  #every(ms: number, run: () => unknown): void {
     let cancel = () => {};
     const again = () => {
       this.#cancels.delete(cancel);
       cancel = this.#options.timers.after(ms, () => {
-        act();
+        run();
         if (!this.#stop.stopped) again();
       });
       this.#cancels.add(cancel);

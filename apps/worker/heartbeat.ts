@@ -1,11 +1,12 @@
-// Heartbeat: keeps the entries of one poller, and the leases of their mails, alive while they are in work. One beat for
-// all of them, so that a queue can answer many extensions in one call. What is lost to another worker begins no act any more.
+// Heartbeat: extends the visibility timeout of the entries of one poller, and the leases of their mails, while they are in
+// work. All entries share one timer, so that a queue can batch the extensions. An entry or lease that is lost to another
+// worker stops its mail before the next effect.
 
 import { type Journal, type Lease, type Ledger, type MailQueue, type QueueEntry, type Stop, thrownEvent } from "@sesame/core";
-import type { Timers } from "@sesame/smtp";
+import type { Timers } from "./timers.ts";
 
-/** One entry in work. `stopped` is raised when it was lost, or when the worker shuts down. */
-export type Pulse = Stop & Readonly<{ onLease(lease: Lease): void; end(): Promise<void> }>;
+/** One entry in work. `stopped` is true when the entry or its lease is lost, or when the worker stops. */
+export type EntryInWork = Stop & Readonly<{ onLease(lease: Lease): void; end(): Promise<void> }>;
 
 export type HeartbeatOptions = Readonly<{
   queue: MailQueue;
@@ -15,38 +16,38 @@ export type HeartbeatOptions = Readonly<{
   timers: Timers;
 }>;
 
-type Beating = { entry: QueueEntry; lease: Lease | null; extendedAt: number; lost: boolean; running: Promise<void> | null };
+type Extended = { entry: QueueEntry; lease: Lease | null; extendedAt: number; lost: boolean; running: Promise<void> | null };
 
-/** All entries of a poller. */
+/** The entries in work of one poller. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
-  readonly #beating = new Set<Beating>();
+  readonly #entries = new Set<Extended>();
   #cancel: (() => void) | null = null;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
   }
 
-  /** Entries that are kept alive. */
+  /** The number of entries in work. */
   get size(): number {
-    return this.#beating.size;
+    return this.#entries.size;
   }
 
-  /** Keeps an entry alive until `end`, which waits for an extension that is under way: it must not undo what follows. */
-  start(entry: QueueEntry, stop: Stop): Pulse {
-    const one: Beating = { entry, lease: null, extendedAt: this.#options.timers.now(), lost: false, running: null };
-    this.#beating.add(one);
-    this.#beatLater();
+  /** Extends an entry until `end`. `end` waits for a running extension, which must not arrive after the ack or the return. */
+  start(entry: QueueEntry, stop: Stop): EntryInWork {
+    const one: Extended = { entry, lease: null, extendedAt: this.#options.timers.now(), lost: false, running: null };
+    this.#entries.add(one);
+    this.#checkLater();
     return {
       get stopped() {
         return one.lost || stop.stopped;
       },
       onLease: (lease) => {
-        one.lease = lease; // the mails of an entry come one after another, and the lease of one that is done is lost
+        one.lease = lease; // an entry may hold several mails, one after another: only the lease of the current one is extended
       },
       end: async () => {
-        this.#beating.delete(one);
-        if (this.#beating.size === 0) this.#stop();
+        this.#entries.delete(one);
+        if (this.#entries.size === 0) this.#stop();
         await one.running;
       },
     };
@@ -57,27 +58,27 @@ export class Heartbeat {
     this.#cancel = null;
   }
 
-  /** A twelfth of the visibility between beats, and an extension after a quarter: at the latest after a third. */
-  #beatLater(): void {
+  /** Checks every twelfth of the timeout and extends after a quarter, so at the latest after a third. */
+  #checkLater(): void {
     this.#cancel ??= this.#options.timers.after((this.#options.visibilitySeconds * 1000) / 12, () => {
       this.#cancel = null;
       const due = this.#options.timers.now() - (this.#options.visibilitySeconds * 1000) / 4;
-      for (const one of this.#beating) if (one.extendedAt <= due && one.running === null) this.#extend(one);
-      if (this.#beating.size > 0) this.#beatLater();
+      for (const one of this.#entries) if (one.extendedAt <= due && one.running === null) this.#extend(one);
+      if (this.#entries.size > 0) this.#checkLater();
     });
   }
 
-  #extend(one: Beating): void {
+  #extend(one: Extended): void {
     const { queue, ledger, journal, visibilitySeconds, timers } = this.#options;
     one.extendedAt = timers.now();
     const asked = [queue.extend(one.entry, visibilitySeconds), ...(one.lease ? [ledger.extend(one.lease, visibilitySeconds)] : [])];
-    // All of them, also where one fails early: none may come behind what the caller says of the entry next.
+    // Waits for all answers, even if one fails: no extension may arrive after the ack or the return.
     const answered = Promise.allSettled(asked).then((answers) => {
       for (const answer of answers) {
         if (answer.status === "fulfilled") one.lost ||= answer.value === "lost";
         else journal.note(thrownEvent(answer.reason, null));
       }
-      if (answers.some(({ status }) => status === "rejected")) one.extendedAt = Number.NEGATIVE_INFINITY; // the next beat tries again
+      if (answers.some(({ status }) => status === "rejected")) one.extendedAt = Number.NEGATIVE_INFINITY; // the next check tries again
     });
     one.running = answered.finally(() => {
       one.running = null;

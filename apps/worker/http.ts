@@ -1,5 +1,5 @@
-// HTTP: health and metrics over Hono. Liveness looks at the loops alone, so that trouble of a neighbour restarts nothing;
-// readiness also asks whether the queues answer and the mail server takes mail. No page holds an address or a secret.
+// HTTP: health and metrics pages. Liveness checks only the loops of the pollers: a failure of AWS or of the mail server must
+// not restart the worker. Readiness also checks the queues and the mail server. No page shows an address or a secret.
 
 import { err, ok, quote, type Result } from "@sesame/core";
 import { type Context, Hono } from "hono";
@@ -8,12 +8,12 @@ import type { Metrics } from "./metrics.ts";
 
 export type HealthView = Readonly<{
   version: string;
-  /** How old a loop or a poll may be before it counts as dead. */
+  /** A loop or poll that is older counts as hung. */
   maxAgeSeconds: number;
   domains(): readonly DomainView[];
-  /** True from the first signal to stop. */
+  /** True after the first stop signal. */
   stopping(): boolean;
-  /** Why the mail server takes no mail; `null` where it does. */
+  /** Why the mail server does not accept mail; `null` if it does. */
   mailServer(): string | null;
 }>;
 
@@ -30,7 +30,7 @@ export function healthApp(view: HealthView): Hono {
     return context.json({ status, version: view.version, mailServer: mailServer ?? "ok", domains }, status === "failing" ? 503 : 200);
   });
   app.get("/livez", (context) => answer(context, view.domains().every((domain) => isAlive(domain, view)) ? [] : ["a poller hangs"]));
-  app.get("/readyz", (context) => answer(context, troubles(view)));
+  app.get("/readyz", (context) => answer(context, problemsOf(view)));
   return app;
 }
 
@@ -38,7 +38,7 @@ function answer(context: Context, trouble: readonly string[]): Response {
   return context.json({ status: trouble.length === 0 ? "ok" : "failing", trouble }, trouble.length === 0 ? 200 : 503);
 }
 
-function troubles(view: HealthView): readonly string[] {
+function problemsOf(view: HealthView): readonly string[] {
   const mailServer = view.mailServer();
   return [
     ...(view.stopping() ? ["shutting down"] : []),
@@ -50,7 +50,7 @@ function troubles(view: HealthView): readonly string[] {
   ];
 }
 
-/** A loop that ended because it shall says nothing of the mails that are still in work. */
+/** A loop that ended because of a stop signal does not count as hung. */
 function isAlive({ loopAgeSeconds }: DomainView, { maxAgeSeconds, stopping }: HealthView): boolean {
   return stopping() || loopAgeSeconds <= maxAgeSeconds;
 }
@@ -66,19 +66,19 @@ export function metricsApp({ registry }: Metrics): Hono {
   return app;
 }
 
-/** A page that is served. */
+/** An HTTP server that runs. */
 export type Served = Readonly<{ port: number; stop(): Promise<void> }>;
 
 export type ServeOptions = Readonly<{
   hostname: string;
   port: number;
-  /** The variable that the port comes from, for the error. */
+  /** The variable with the port, for the error text. */
   variable: "HEALTH_PORT" | "METRICS_PORT";
-  /** How many ports above the first may be taken instead of a busy one. */
+  /** How many ports above the first may be tried if it is in use. */
   tries: number;
 }>;
 
-/** Serves an app. The error names the variable that must be another. */
+/** Serves an app. The error names the variable to change. */
 export function serve(app: Hono, { hostname, port, variable, tries }: ServeOptions): Result<Served> {
   const last = port === 0 ? 0 : Math.min(port + tries, 65_535);
   for (let next = port; next <= last; next++) {
@@ -91,11 +91,11 @@ export function serve(app: Hono, { hostname, port, variable, tries }: ServeOptio
     }
   }
   const ports = last === port ? String(port) : `${port} to ${last}`;
-  return err(`Cannot serve on ${hostname}: ${variable} must be free, is ${ports}, which another program has`);
+  return err(`Cannot listen on ${hostname} port ${ports}: another program uses it; set ${variable} to a free port`);
 }
 
 function refusal(code: string | undefined, { hostname, port, variable }: Omit<ServeOptions, "tries">, error: unknown): string {
-  if (code === "EACCES") return `Cannot serve on ${hostname}: this user must be allowed to take ${variable}, is ${port}`;
-  const said = code ?? String(error);
-  return `Cannot serve on port ${port}: HTTP_HOST must be an address of this machine, is ${quote(hostname)} (${said})`;
+  if (code === "EACCES") return `Cannot listen on ${hostname} port ${port}: this user may not use it; set ${variable} to a port above 1023`;
+  const reason = code ?? String(error);
+  return `Cannot listen on port ${port}: HTTP_HOST must be an address of this machine, is ${quote(hostname)} (${reason})`;
 }

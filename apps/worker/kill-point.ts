@@ -1,16 +1,16 @@
-// Kill point: for tests only. SESAME_KILL_POINT=<point>[:<signal>][:<nth>] makes `sesame run` send itself a signal (KILL,
-// where none is named, or TERM) at once when it reaches that point for the nth time. Unset, nothing is wrapped and nothing
-// asked. A point is reached when what it names has happened and before anybody but the port knows of it; MAIL, RCPT and
-// DATA when their answer was read.
+// Kill point: for tests only. SESAME_KILL_POINT=<point>[:<signal>][:<nth>] makes `sesame run` send itself a signal (KILL by
+// default, or TERM) when it reaches that point for the nth time. If the variable is not set, no port is wrapped. A point is
+// reached when its call has been done and before the caller knows of it; MAIL, RCPT and DATA when their answer was read.
 
 import { writeSync } from "node:fs";
 import { type Courier, err, type Journal, type Ledger, type MailQueue, type MailStore, ok, quote, type Result } from "@sesame/core";
+import { parseEffectKey } from "@sesame/core/plan";
 import type { Logger } from "pino";
 import type { ServicePorts } from "./service.ts";
 
-/** In the order of a mail's way. Those from `connect` to `answer-read` are an SMTP session's phases. */
+/** In the order of the journey. Those from `connect` to `answer-read` are phases of an SMTP session. */
 export const killPoints = [
-  "receive", // counted by entries
+  "receive", // counts entries
   "decode",
   "claim",
   "fetch",
@@ -21,7 +21,7 @@ export const killPoints = [
   "data",
   "dot-sent",
   "answer-read",
-  "recorded", // finals, and the mail is not closed yet
+  "recorded", // final verdicts; the mail is not closed yet
   "forward-sent",
   "reply-claimed",
   "reply-sent",
@@ -33,55 +33,52 @@ export type KillPoint = (typeof killPoints)[number];
 
 export type KillOrder = Readonly<{ point: KillPoint; signal: "SIGKILL" | "SIGTERM"; nth: number }>;
 
-/** Reads SESAME_KILL_POINT; `null` where it is not set. */
+/** Decodes SESAME_KILL_POINT; `null` if it is not set. */
 export function decodeKillOrder(text: string | undefined): Result<KillOrder | null> {
   if (text === undefined || text === "") return ok(null);
   const [, name, signal = "KILL", nth = "1"] = /^([a-z-]+)(?::(KILL|TERM))?(?::([1-9]\d{0,8}))?$/.exec(text) ?? [];
   const point = killPoints.find((each) => each === name);
   if (point !== undefined) return ok({ point, signal: signal === "TERM" ? "SIGTERM" : "SIGKILL", nth: Number(nth) });
   const form = `<point>[:KILL|TERM][:<nth>], and a point is one of ${killPoints.join(", ")}`;
-  return err(`Cannot use SESAME_KILL_POINT: must be ${form}, is ${quote(text)}`);
+  return err(`Cannot read SESAME_KILL_POINT: must be ${form}, is ${quote(text)}`);
 }
 
-/** Counts how often its point is reached, and strikes once. */
+/** Counts how often its point is reached, and sends the signal once. */
 export class KillTrap {
   readonly #order: KillOrder;
-  readonly #strike: (order: KillOrder) => void;
+  readonly #fire: (order: KillOrder) => void;
   #left: number;
 
-  constructor(order: KillOrder, strike: (order: KillOrder) => void) {
+  constructor(order: KillOrder, fire: (order: KillOrder) => void) {
     this.#order = order;
-    this.#strike = strike;
+    this.#fire = fire;
     this.#left = order.nth;
   }
 
-  /** Bound, so that it can be handed on as a function. */
+  /** An arrow function, so that it can be passed on without its object. */
   readonly reach = (point: KillPoint, times: number = 1): void => {
     if (point !== this.#order.point || this.#left <= 0) return;
     this.#left -= times;
-    if (this.#left <= 0) this.#strike(this.#order);
+    if (this.#left <= 0) this.#fire(this.#order);
   };
 }
 
-/** Says aloud that this process will end itself, and sees to it. */
+/** Logs that this process will send itself a signal, and sets the trap. */
 export function armTrap(order: KillOrder, logger: Logger): KillTrap {
-  logger.warn(
-    { event: "kill-point-armed", ...order },
-    "SESAME_KILL_POINT is set, which is for tests: this worker will send itself a signal",
-  );
+  logger.warn({ event: "kill-point-armed", ...order }, "SESAME_KILL_POINT is set, for tests only: this worker will send itself a signal");
   return new KillTrap(order, ({ point, signal }) => {
-    // Not by the logger, whose lines leave a little later: too late here.
+    // Not through the logger: it writes asynchronously, which would be too late here.
     writeSync(2, `${JSON.stringify({ level: "warn", event: "kill-point-reached", point, signal })}\n`);
     process.kill(process.pid, signal);
   });
 }
 
-/** The same ports, with a trap behind those of their calls that are points. */
+/** The same ports; those calls that are points report to the trap. */
 export function trapPorts(ports: ServicePorts, { reach }: KillTrap): ServicePorts {
   const ledger = trapLedger(ports.ledger, reach);
   const queues = new Map([...ports.queues].map(([domain, queue]) => [domain, trapQueue(queue, reach)]));
-  const way = { ...ports.way, ledger, store: trapStore(ports.way.store, reach) };
-  return { ...ports, queues, ledger, courier: trapCourier(ports.courier, reach), way, witness: trapJournal(reach) };
+  const journeyPorts = { ...ports.journeyPorts, ledger, store: trapStore(ports.journeyPorts.store, reach) };
+  return { ...ports, queues, ledger, courier: trapCourier(ports.courier, reach), journeyPorts, observer: trapJournal(reach) };
 }
 
 type Reach = KillTrap["reach"];
@@ -110,8 +107,8 @@ function trapStore(store: MailStore, reach: Reach): MailStore {
       reach("fetch");
       return opened;
     },
-    mark: async (mail, trail) => {
-      await store.mark(mail, trail);
+    mark: async (mail, record) => {
+      await store.mark(mail, record);
       reach("marked");
     },
     erase: (mail) => store.erase(mail),
@@ -145,9 +142,9 @@ function trapLedger(ledger: Ledger, reach: Reach): Ledger {
 
 function trapCourier(courier: Courier, reach: Reach): Courier {
   return {
-    send: async (route, consignment) => {
-      const verdicts = await courier.send(route, consignment);
-      const [kind] = consignment.recipients[0]?.key.split(" ") ?? [];
+    send: async (route, transaction) => {
+      const verdicts = await courier.send(route, transaction);
+      const kind = parseEffectKey(transaction.recipients[0]?.key ?? "")?.kind;
       if (kind === "forward") reach("forward-sent");
       if (kind === "reply") reach("reply-sent");
       return verdicts;
@@ -155,7 +152,7 @@ function trapCourier(courier: Courier, reach: Reach): Courier {
   };
 }
 
-/** Decoding and parsing ask no port. */
+/** Decoding and parsing call no port; the journal reports them. */
 function trapJournal(reach: Reach): Journal {
   return {
     note: (event) => {

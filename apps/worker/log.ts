@@ -1,12 +1,12 @@
-// Log: journal events as JSON lines on standard output, one closing line for each mail. No body text, no subject and no
-// secret is ever part of an event, so none can be part of a line.
+// Log: writes journal events as JSON lines to standard output. An event never holds body text, a subject or a secret, so a
+// line does not either. docs/logs.md lists every event.
 
-import type { Effect, EffectKey, Journal, JournalEvent, Plan, Verdict } from "@sesame/core";
-import { describeCourse } from "@sesame/core/plan";
+import type { Journal, JournalEvent, Plan, Verdict } from "@sesame/core";
 import pino, { type DestinationStream, type Logger, type LoggerOptions } from "pino";
-import type { Redact } from "./secrets.ts";
+import { closingFields, closingText } from "./closing-line.ts";
+import type { Redact } from "./redact.ts";
 
-/** A logger of the documented form: `time` in RFC 3339 UTC, `level` as a word. Each line passes `redact` last of all. */
+/** Makes the logger: `time` in RFC 3339 UTC, `level` as a word. Each finished line passes `redact`. */
 export function makeLogger(level: string, redact: Redact, to: DestinationStream = process.stdout): Logger {
   const options: LoggerOptions = {
     level,
@@ -18,12 +18,12 @@ export function makeLogger(level: string, redact: Redact, to: DestinationStream 
   return pino(options, to);
 }
 
-/** Data in JSON (RFC 8259 §7), but line ends to some of those who read a log. */
+/** Escapes characters that are data in JSON (RFC 8259 §7) but line ends for some log readers. */
 function oneLine(line: string): string {
   return line.replace(/[\u0085\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** Whether addresses stand in the log as they are, or as `a***@example.com`. */
+/** Whether the log shows addresses as they are, or as `a***@example.com`. */
 export type LogAddresses = "plain" | "masked";
 
 /** The journal that writes log lines. */
@@ -39,7 +39,7 @@ function maskedLogger(logger: Logger): Levels {
   return { debug: masked("debug"), info: masked("info"), warn: masked("warn"), error: masked("error") };
 }
 
-/** Keeps the first character of each local part; a mail server's answer may repeat addresses too. */
+/** Masks all but the first character of each local part, also in the answers of mail servers. */
 export function maskAddresses(text: string): string {
   return text.replace(/(?:"(?:[^"\\]|\\.)*"|[^\s"<>(),:;]+)@(?=[^\s@])/gu, (local) => `${[...local][0]}***@`);
 }
@@ -50,13 +50,13 @@ function maskAll(value: unknown): object {
 
 function write(logger: Levels, domain: string, event: JournalEvent): void {
   const { kind, ...fields } = event;
-  const line = { event: kind, domain, ...fields };
+  const line = { event: kind, domain, ...logFields(fields) };
   switch (event.kind) {
     case "mail":
-      logger[hasWarnings(event.plan) ? "warn" : "info"](closingLine(event, domain), summary(event));
+      logger[hasWarnings(event.plan) ? "warn" : "info"](closingFields(event, domain), closingText(event));
       break;
     case "deed":
-      writeDeed(logger, line, event.verdict);
+      writeEffect(logger, line, event.verdict);
       break;
     case "stage":
       logger.debug(line, kind);
@@ -69,7 +69,7 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
       logger.info(line, kind);
       break;
     case "unrecorded":
-      logger.error(line, "done and not recorded: may be delivered more than once");
+      logger.error(line, "done, but not recorded: may be delivered more than once");
       break;
     case "entry-undecodable":
     case "port-error":
@@ -78,7 +78,7 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
       logger.error(line, kind);
       break;
     case "taken-over":
-      logger.warn(line, "taken over from a worker that stopped: may be delivered more than once");
+      logger.warn(line, "taken over from a worker that crashed: may be delivered more than once");
       break;
     case "object-missing":
     case "fenced":
@@ -89,73 +89,22 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
   }
 }
 
-/** What was done is told by the closing line; what an administrator must know of at once is told here. */
-function writeDeed(logger: Levels, line: object, verdict: Verdict): void {
+/** The field `standIn` of an event is `notice` in the log. */
+function logFields(fields: object & { standIn?: unknown }): object {
+  const { standIn, ...others } = fields;
+  return standIn === undefined ? others : { ...others, notice: standIn };
+}
+
+/** The closing line repeats every verdict. Only verdicts that need attention at once are logged above debug. */
+function writeEffect(logger: Levels, line: object, verdict: Verdict): void {
   if (verdict.action !== "delayed") logger.debug(line, "deed");
-  else if (verdict.possibleDuplicate) logger.warn(line, "in doubt: may be delivered more than once");
-  else if (verdict.reason === "refused-us") logger.error(line, "refused because of our configuration: see docs/operations.md");
+  else if (verdict.possibleDuplicate) logger.warn(line, "no answer after the mail was sent: may be delivered more than once");
+  else if (verdict.reason === "refused-us")
+    logger.error(line, "the mail server or SES refuses us, not this mail: see refused-us in docs/operations.md");
   else logger.debug(line, "deed");
 }
 
-/** A rule that is off, or an odd mail, shall be heard. */
+/** An invalid rule or a malformed mail raises the level of the closing line. */
 function hasWarnings(plan: Plan): boolean {
   return plan.kind === "carry" && plan.courses.some((course) => course.kind !== "refuse" && course.warnings.length > 0);
-}
-
-type MailEvent = Extract<JournalEvent, { readonly kind: "mail" }>;
-
-function closingLine(event: MailEvent, domain: string): Record<string, unknown> {
-  const { mailId, sesId, from, receivedAt, receiveCount, plan, verdicts, settlement, seconds } = event;
-  return {
-    event: "mail",
-    domain,
-    mailId,
-    sesId,
-    from: from ?? "<>",
-    receivedAt: new Date(receivedAt).toISOString(),
-    receiveCount,
-    settlement,
-    seconds,
-    courses: coursesOf(plan, verdicts),
-  };
-}
-
-function coursesOf(plan: Plan, verdicts: ReadonlyMap<EffectKey, Verdict>): readonly Record<string, unknown>[] {
-  if (plan.kind === "discard") return [{ kind: "discard", reason: plan.reason }];
-  return plan.courses.map((course) => {
-    if (course.kind !== "serve") return course;
-    const effects = course.effects.map((effect) => ({
-      kind: effect.kind,
-      ...(effect.kind !== "deliver" && { to: effect.to, route: effect.route }),
-      ...(effect.kind === "forward" && effect.standIn !== null && { notice: effect.standIn }),
-      verdict: verdicts.get(effect.key) ?? null,
-    }));
-    return { kind: course.kind, recipient: course.recipient, effects, withheld: course.withheld, warnings: course.warnings };
-  });
-}
-
-/** The closing line in words: what was decided and why. */
-function summary({ plan, verdicts, settlement }: MailEvent): string {
-  const end = settlement.kind === "close" ? settlement.mark.status : `retry in ${settlement.afterSeconds} s: ${settlement.reason}`;
-  if (plan.kind === "discard") return `dropped: ${plan.reason}`;
-  const courses = plan.courses.map((course) => {
-    if (course.kind !== "serve") return `${course.recipient} ${describeCourse(course)}`;
-    const done = course.effects.map((effect) => `${deedOf(effect)} ${inWords(verdicts.get(effect.key))}`);
-    const withheld = course.withheld.map(({ kind, to, reason }) => `no ${kind}${to ? ` to ${to}` : ""} (${reason})`);
-    return `${course.recipient} ${[...done, ...withheld].join(", ")}`;
-  });
-  return `${end}: ${courses.join("; ")}`;
-}
-
-function deedOf(effect: Effect): string {
-  if (effect.kind === "deliver") return "delivery";
-  if (effect.kind === "forward" && effect.standIn !== null) return `notice to ${effect.to} that a forward is not made (${effect.standIn})`;
-  return `${effect.kind} to ${effect.to}`;
-}
-
-function inWords(verdict: Verdict | undefined): string {
-  if (!verdict) return "not begun";
-  if (verdict.action === "skipped" || verdict.action === "failed" || verdict.action === "delayed")
-    return `${verdict.action} (${verdict.reason})`;
-  return verdict.action;
 }

@@ -1,5 +1,5 @@
-// Mail objects: which buckets and keys a notice may name. A notice is a text that somebody put into a queue, so without
-// this list it could make the worker read any object that its credentials open.
+// Mail objects: which buckets and keys a notice may name. Anyone who can write to the queue can write a notice; without this
+// check a notice could make the worker read any object that its credentials can read.
 
 import type { Domain } from "@sesame/core";
 import picomatch from "picomatch";

@@ -1,15 +1,15 @@
-// Mail server: the SMTP or LMTP courier as the configuration describes it, and the question whether the server takes mail.
+// Mail server: makes the SMTP or LMTP courier from the configuration, and probes whether the server accepts mail.
 
 import { SmtpCourier, type SmtpOptions, type SmtpTarget } from "@sesame/smtp";
 import type { Config } from "./config.ts";
 
-/** The two ports of the mail server. */
+/** The two ports of the mail server: mailboxes and internal. */
 export function targetsOf(config: Config, host: string): Readonly<Record<"mailbox" | "internal", SmtpTarget>> {
   const { DELIVERY: protocol, SMTP_PORT: port = protocol === "lmtp" ? 24 : 25, INTERNAL_SMTP_PORT } = config;
   return { mailbox: { host, port, protocol }, internal: { host, port: INTERNAL_SMTP_PORT, protocol: "smtp" } };
 }
 
-/** Opens no connection yet. */
+/** Makes the courier. It opens connections later, when it needs them. */
 export function mailServerOf(config: Config, host: string, more: Pick<SmtpOptions, "onPhase"> = {}): SmtpCourier {
   const { SMTP_TLS: tls, SMTP_USER: user, SMTP_PASSWORD: password } = config;
   const credentials = user !== undefined && password !== undefined ? { user, password } : null;
@@ -17,7 +17,7 @@ export function mailServerOf(config: Config, host: string, more: Pick<SmtpOption
   return new SmtpCourier(targetsOf(config, host), { tls, credentials, poolSize: config.SMTP_POOL_SIZE, ...name, ...more });
 }
 
-/** `null` where a session to the port of the mailboxes can be opened; else what the server or the network said. */
+/** `null` if a session to the mailbox port can be opened; else the answer of the server, or the network error. */
 export async function probeMailServer(server: SmtpCourier): Promise<string | null> {
   const reached = await server.probe("mailbox");
   if (reached.kind === "reachable") return null;

@@ -1,7 +1,8 @@
-// The sesame command line: reads the arguments and hands over to a command.
+// The sesame command line: reads the arguments and runs a command.
 
 import { resolve } from "node:path";
-import type { EpochMs, RuleTable } from "@sesame/core";
+import type { EpochMs } from "@sesame/core";
+import type { RuleTable } from "@sesame/core/journey";
 import { Command, InvalidArgumentError } from "commander";
 import { onAws } from "./aws-tables.ts";
 import { checkAll } from "./commands/check.ts";
@@ -17,10 +18,10 @@ import { version } from "./version.ts";
 const defaultData = "sesame-data";
 const program = new Command("sesame").description("Brings the mail that Amazon SES receives to your own mail server").version(version);
 
-// `sesame check` says with 1 that there are warnings, so what is wrong with a command line is a 2 everywhere.
+// `sesame check` exits with 1 for warnings, so every command exits with 2 for an invalid command line.
 program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
-/** A reader who has seen enough, such as `head`, ends a command; the workers have an end of their own. */
+/** A closed pipe, as after `head`, ends a command. `run` and `local` stop in order instead (signals.ts). */
 program.hook("preAction", (_, command) => {
   if (["run", "local"].includes(command.name())) return;
   process.stdout.on("error", (error: { code?: string }) => {
@@ -30,19 +31,19 @@ program.hook("preAction", (_, command) => {
 
 function portNumber(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
-  throw new InvalidArgumentError("It must be a whole number from 0 to 65535.");
+  throw new InvalidArgumentError("Must be a whole number from 0 to 65535.");
 }
 
 program
   .command("run")
-  .description("the worker on AWS: SQS, S3, DynamoDB, SES and your mail server")
+  .description("run the worker on AWS: SQS, S3, DynamoDB, SES and your mail server")
   .action(async () => {
     process.exitCode = await runWorker();
   });
 
 program
   .command("check")
-  .description("look at everything that run needs, and say how to mend what is wrong")
+  .description("check everything that run needs, and print how to fix each problem")
   .option("--json", "print the findings as JSON")
   .action(async (options: { json?: boolean }) => {
     process.exitCode = await checkAll(options);
@@ -50,34 +51,34 @@ program
 
 program
   .command("local")
-  .description("the whole system in one process, no account needed")
-  .option("--data <folder>", "where everything is kept", defaultData)
-  .option("--port <port>", "SMTP port of the front door", portNumber, 2500)
+  .description("run the whole system in one process, without an AWS account")
+  .option("--data <folder>", "folder for mail, queue and tables", defaultData)
+  .option("--port <port>", "SMTP port for incoming mail", portNumber, 2500)
   .action(async (options: LocalOptions) => {
     process.exitCode = await runLocal(options);
   });
 
 program
   .command("send")
-  .description("hand a mail to the front door")
-  .argument("[file]", "raw mail, as a file; else one is made")
-  .option("--from <address>", "sender; <> for none")
-  .option("--to <address...>", "recipients; else those of To and Cc")
-  .option("--subject <text>")
-  .option("--text <text>")
-  .option("--host <host>", "where the front door is", "127.0.0.1")
-  .option("--port <port>", "its port", portNumber, 2500)
+  .description("send a mail to sesame local by SMTP")
+  .argument("[file]", "file with a raw mail; without it a test mail is made")
+  .option("--from <address>", "envelope sender; <> for the null reverse-path")
+  .option("--to <address...>", "recipients; default: those of the To and Cc fields")
+  .option("--subject <text>", "subject of the test mail")
+  .option("--text <text>", "text of the test mail")
+  .option("--host <host>", "host of sesame local", "127.0.0.1")
+  .option("--port <port>", "SMTP port of sesame local", portNumber, 2500)
   .action(async (file: string | undefined, options: SendOptions) => {
     process.exitCode = await send(file, options);
   });
 
 program
   .command("explain")
-  .description("print what would be done with a mail, and why; sends nothing")
-  .argument("[mail]", "raw mail, as a file")
-  .option("--facts <file>", "what is known of the mail, as JSON")
+  .description("print what Sesame would do with a mail, and why; sends nothing")
+  .argument("[mail]", "file with a raw mail")
+  .option("--facts <file>", "JSON file with the envelope and the users' rows")
   .option("--json", "print the plan as JSON")
-  .option("--batch", "read cases from standard input, one JSON line each")
+  .option("--batch", "read cases from standard input, one JSON object per line")
   .action(async (mail: string | undefined, options: { facts?: string; json?: boolean; batch?: boolean }) => {
     if (options.batch) process.exitCode = await explainBatch(process.stdin, process.stdout);
     else if (mail && options.facts)
@@ -87,18 +88,20 @@ program
         { json: options.json === true },
         { out: process.stdout, problems: process.stderr },
       );
-    else program.error("Cannot explain: a mail and --facts are needed, or --batch, is neither", { exitCode: 2 });
+    else program.error("Cannot explain: give a mail and --facts, or --batch", { exitCode: 2 });
   });
+
+const addressHelp = "an address, or *@domain for all addresses of a domain";
 
 type TableOptions = Readonly<{ data: string; aws?: boolean }>;
 
-/** The verbs that rules and blocklists share. */
+/** The subcommands that `rules` and `block` share. */
 function tableCommand(name: string, table: RuleTable, description: string): Command {
   const command = program.command(name).description(description);
-  onTables(command.command("list").description("all rows")).action((options: TableOptions) => edit(options, table, { kind: "list" }));
+  onTables(command.command("list").description("print all rows")).action((options: TableOptions) => edit(options, table, { kind: "list" }));
   for (const kind of ["show", "remove"] as const) {
-    onTables(command.command(kind).argument("<address>")).action((address: string, options: TableOptions) =>
-      edit(options, table, { kind, address }),
+    onTables(command.command(kind).description(`${kind} one row`).argument("<address>", addressHelp)).action(
+      (address: string, options: TableOptions) => edit(options, table, { kind, address }),
     );
   }
   return command;
@@ -106,8 +109,8 @@ function tableCommand(name: string, table: RuleTable, description: string): Comm
 
 function onTables(verb: Command): Command {
   return verb
-    .option("--data <folder>", "tables of sesame local, in this data folder", defaultData)
-    .option("--aws", "tables of sesame run, in DynamoDB (RULES_TABLE, BLOCKED_TABLE)");
+    .option("--data <folder>", "use the tables of sesame local in this data folder", defaultData)
+    .option("--aws", "use the tables of sesame run in DynamoDB (RULES_TABLE, BLOCKED_TABLE)");
 }
 
 async function edit({ data, aws }: TableOptions, table: RuleTable, verb: Verb): Promise<void> {
@@ -122,18 +125,21 @@ async function edit({ data, aws }: TableOptions, table: RuleTable, verb: Verb): 
   database.close();
 }
 
-const addressHelp = "an address, or *@domain";
-
-onTables(tableCommand("rules", "rules", "out-of-office replies and forwards").command("set").argument("<address>", addressHelp))
-  .option("--ooo <text>", "reply with this text")
+onTables(
+  tableCommand("rules", "rules", "show and edit auto-replies and forwards")
+    .command("set")
+    .description("set an auto-reply and forwards; options that are not given stay as they are")
+    .argument("<address>", addressHelp),
+)
+  .option("--ooo <text>", "send an auto-reply with this text")
   .option("--html", "the text is HTML")
-  .option("--ooo-subject <text>", 'subject of the reply; "" for "Auto: " and that of the mail')
-  .option("--start <instant>", 'first day, such as 2026-12-24, or instant, such as 2026-12-24T12:00+01:00; "" for none')
-  .option("--end <instant>", 'last day, or first instant no more; "" for none')
-  .option("--timezone <name>", "where the days of --start and --end are, such as Europe/Berlin; else UTC")
-  .option("--forward <address...>", "send each mail on to these, in the place of those before")
-  .option("--no-forward", "send no mail on")
-  .option("--off", "switch the reply off")
+  .option("--ooo-subject <text>", 'subject of the auto-reply; "" for "Auto: " and the subject of the mail')
+  .option("--start <instant>", 'first day (2026-12-24) or start time (2026-12-24T12:00+01:00); "" for no start')
+  .option("--end <instant>", 'last day (inclusive) or end time (exclusive); "" for no end')
+  .option("--timezone <name>", "time zone of the days of --start and --end, such as Europe/Berlin; default UTC")
+  .option("--forward <address...>", "forward each mail to these addresses; replaces the earlier ones")
+  .option("--no-forward", "forward no mail")
+  .option("--off", "switch the auto-reply off")
   .action((address: string, { forward, ...options }: TableOptions & RuleOptions & { forward?: readonly string[] | boolean }) =>
     edit(options, "rules", {
       kind: "set",
@@ -144,10 +150,11 @@ onTables(tableCommand("rules", "rules", "out-of-office replies and forwards").co
   );
 
 onTables(
-  tableCommand("block", "blocked", "patterns of senders that a recipient refuses")
+  tableCommand("block", "blocked", "show and edit the senders that a recipient blocks")
     .command("set")
+    .description("set the blocked patterns of a row")
     .argument("<address>", addressHelp)
-    .argument("<pattern...>", "fnmatch patterns, such as *@spam.test"),
+    .argument("<pattern...>", "fnmatch patterns, such as *@spam.test; they replace the earlier ones"),
 ).action((address: string, patterns: string[], options: TableOptions) =>
   edit(options, "blocked", { kind: "set", address, row: () => patternRow(patterns), notes: (_, row) => patternNotes(row) }),
 );

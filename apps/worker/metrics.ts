@@ -1,9 +1,9 @@
-// Metrics: journal events as Prometheus counters. Labels come from closed sets only; an address is never one.
+// Metrics: counts journal events for Prometheus. Label values come from closed sets; a label never holds an address.
 
 import type { Journal, JournalEvent, Plan } from "@sesame/core";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-/** The registry and what the pollers set themselves. */
+/** The registry, and the metrics that the pollers set themselves. */
 export type Metrics = Readonly<{
   registry: Registry;
   inFlight: Gauge;
@@ -12,13 +12,13 @@ export type Metrics = Readonly<{
   pollErrors: Counter;
   retries: Counter;
   journal(domain: string): Journal;
-  /** Begins what alerts look at with 0: the first event is an increase then, and a queue that never answers is seen. */
+  /** Sets the metrics used by alerts to 0, so that the first event is an increase and a queue that never answers is visible. */
   begin(domain: string): void;
-  /** Gauges that are read when they are scraped. */
+  /** Adds gauges whose values are read at each scrape. */
   watch(sources: Sources): void;
 }>;
 
-/** What is known elsewhere; each names what it is in the metric of that name. */
+/** Functions that read the values of the gauges with these names. */
 export type Sources = Readonly<{
   bytesInFlight?: () => number;
   circuitOpen?: () => boolean;
@@ -31,7 +31,7 @@ export function makeMetrics(version: string): Metrics {
   const { counter, gauge, scraped } = makersOf(registry);
   const series = makeSeries(registry);
   const pollErrors = counter("poll_errors_total", "Polls that failed", ["domain"]);
-  const lastPoll = gauge("last_poll_timestamp_seconds", "When a poll last answered", ["domain"]);
+  const lastPoll = gauge("last_poll_timestamp_seconds", "Time of the last successful poll", ["domain"]);
   gauge("build_info", "The running version", ["version"]).set({ version }, 1);
   return {
     registry,
@@ -50,9 +50,12 @@ export function makeMetrics(version: string): Metrics {
     },
     watch: ({ bytesInFlight, circuitOpen, smtpSessions }) => {
       if (bytesInFlight) scraped("bytes_in_flight", "Octets of mail in memory", [], (held) => held.set(bytesInFlight()));
-      if (circuitOpen) scraped("circuit_open", "Whether the mail server is away", [], (open) => open.set(circuitOpen() ? 1 : 0));
+      if (circuitOpen)
+        scraped("circuit_open", "1 while the mail server is unreachable and the pollers wait", [], (open) =>
+          open.set(circuitOpen() ? 1 : 0),
+        );
       if (smtpSessions)
-        scraped("smtp_sessions", "Sessions with the mail server", ["state"], (sessions) => {
+        scraped("smtp_sessions", "SMTP and LMTP sessions with the mail server", ["state"], (sessions) => {
           for (const [state, value] of Object.entries(smtpSessions())) sessions.set({ state }, value);
         });
     },
@@ -80,25 +83,25 @@ function makersOf(registry: Registry) {
 
 type Series = ReturnType<typeof makeSeries>;
 
-/** What the events of a journal are counted in. */
+/** The metrics that journal events are counted in. */
 function makeSeries(registry: Registry) {
   const { counter, histogram } = makersOf(registry);
   return {
-    mails: counter("mails_total", "Mails by their end", ["domain", "outcome"]),
-    bounces: counter("bounces_total", "SES bounces by what was shown", ["domain", "result"]),
-    replies: counter("autoreplies_total", "Automatic replies by result", ["domain", "result"]),
+    mails: counter("mails_total", "Mails by final status", ["domain", "outcome"]),
+    bounces: counter("bounces_total", "Bounces from SES by result", ["domain", "result"]),
+    replies: counter("autoreplies_total", "Auto-replies by result", ["domain", "result"]),
     forwards: counter("forwards_total", "Forwards by route and result", ["domain", "route", "result"]),
-    blocked: counter("blocked_total", "Recipients whose blocklist refused a mail", ["domain"]),
-    deliveries: counter("deliveries_total", "Deliveries by action", ["domain", "action"]),
-    duplicates: counter("possible_duplicates_total", "Acts whose end is in doubt", ["domain"]),
-    retries: counter("retries_total", "Mails given back to the queue", ["domain", "reason"]),
-    portErrors: counter("port_errors_total", "Calls of a port that failed", ["port", "operation"]),
-    defects: counter("mail_defects_total", "Recipients whose mail was odd, by what was odd", ["domain", "defect"]),
+    blocked: counter("blocked_total", "Mails blocked by a recipient's blocklist", ["domain"]),
+    deliveries: counter("deliveries_total", "Deliveries by result", ["domain", "action"]),
+    duplicates: counter("possible_duplicates_total", "Effects that may have happened more than once", ["domain"]),
+    retries: counter("retries_total", "Mails returned to the queue, by reason", ["domain", "reason"]),
+    portErrors: counter("port_errors_total", "Failed calls to AWS or to the disk", ["port", "operation"]),
+    defects: counter("mail_defects_total", "Recipients of mail with a malformed header, by defect", ["domain", "defect"]),
     ruleInvalid: counter("rule_invalid_total", "Invalid rules that were skipped", ["table"]),
-    done: counter("redelivered_done_total", "Entries of mails that were closed before", ["domain"]),
-    seconds: histogram("processing_seconds", "Time from the opened mail to its settlement", ["domain"]),
+    done: counter("redelivered_done_total", "Queue entries of mails that were already closed", ["domain"]),
+    seconds: histogram("processing_seconds", "Time from opening a mail to its settlement", ["domain"]),
     stages: histogram("stage_seconds", "Time in each stage", ["stage"]),
-    age: histogram("queue_age_seconds", "Age of a mail when its work ends", ["domain"]),
+    age: histogram("queue_age_seconds", "Age of a mail when it is closed", ["domain"]),
   };
 }
 
@@ -131,7 +134,7 @@ function count(series: Series, domain: string, event: JournalEvent): void {
       series.stages.observe({ stage: event.stage }, event.seconds);
       break;
     case "deed":
-      countDeed(series, domain, event);
+      countEffect(series, domain, event);
       break;
     case "mail":
       countMail(series, domain, event);
@@ -145,12 +148,12 @@ function count(series: Series, domain: string, event: JournalEvent): void {
   }
 }
 
-function countDeed(series: Series, domain: string, event: Extract<JournalEvent, { readonly kind: "deed" }>): void {
+function countEffect(series: Series, domain: string, event: Extract<JournalEvent, { readonly kind: "deed" }>): void {
   const { effect, route, verdict, standIn } = event;
   const result = verdict.action === "skipped" ? verdict.reason : verdict.action;
   if (effect === "deliver") series.deliveries.inc({ domain, action: verdict.action });
   if (effect === "reply") series.replies.inc({ domain, result });
-  // A target that got a notice did not get the forward.
+  // A target that got a stand-in did not get the forward.
   if (effect === "forward") series.forwards.inc({ domain, route, result: verdict.action === "relayed" ? (standIn ?? result) : result });
   if (verdict.action === "delayed" && verdict.possibleDuplicate) series.duplicates.inc({ domain });
 }

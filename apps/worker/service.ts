@@ -1,22 +1,21 @@
-// Service: what each command that carries mail has in common: logger, metrics, fleet, pages, and an end in good order. Which
-// ports it runs on is the command's choice.
+// Service: the long-running part that `sesame run` and `sesame local` share: fleet, metrics, health pages and an orderly
+// shutdown. The command brings the ports.
 
 import { err, ok, type Result } from "@sesame/core";
-import { wallTimers } from "@sesame/smtp";
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import { Fleet, type FleetOptions } from "./fleet.ts";
+import { collectGarbageOnGrowth } from "./garbage-collection.ts";
 import { healthApp, metricsApp, serve } from "./http.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
-import { within } from "./signals.ts";
-import { keepTidy } from "./tidy.ts";
+import { wallTimers, within } from "./timers.ts";
 import { version } from "./version.ts";
 
-/** The ports of a service, and how to let go of them. */
-export type ServicePorts = Pick<FleetOptions, "queues" | "ledger" | "courier" | "probe" | "way" | "stop" | "witness"> &
+/** The ports of a service, and how to close them. */
+export type ServicePorts = Pick<FleetOptions, "queues" | "ledger" | "courier" | "probe" | "journeyPorts" | "stop" | "observer"> &
   Readonly<{
     smtpSessions(): Readonly<{ idle: number; busy: number }>;
-    /** Ends what is still under way at once, so that its verdicts come in. */
+    /** Aborts running SMTP transactions and sends, so that their verdicts arrive at once. */
     abort(): Promise<void>;
     close(): Promise<void>;
   }>;
@@ -25,13 +24,13 @@ export type Service = Readonly<{
   healthPort: number;
   metricsPort: number;
   fleet: Fleet;
-  /** Ends within the grace. False: mails were still in work, and their leases will run out. */
+  /** Stops within the grace period. False: mails were still in work; their leases expire later. */
   end(graceSeconds: number): Promise<boolean>;
 }>;
 
 const abortSeconds = 5;
 
-/** Serves the pages and begins to poll. `portTries`: how far to look for free ports of the pages. */
+/** Serves the pages and starts polling. `portTries`: how many ports above the configured ones may be tried. */
 export async function openService(config: Config, ports: ServicePorts, logger: Logger, portTries: number): Promise<Result<Service>> {
   const metrics = makeMetrics(version);
   metrics.watch({ smtpSessions: ports.smtpSessions });
@@ -52,10 +51,14 @@ export async function openService(config: Config, ports: ServicePorts, logger: L
     return pages;
   }
   fleet.start();
-  const untidy = keepTidy({ timers: wallTimers, resident: () => process.memoryUsage.rss(), collect: () => Bun.gc(true) });
+  const stopCollecting = collectGarbageOnGrowth({
+    timers: wallTimers,
+    resident: () => process.memoryUsage.rss(),
+    collect: () => Bun.gc(true),
+  });
   const { healthPort, metricsPort, close } = pages.value;
   const end = async (graceSeconds: number) => {
-    untidy();
+    stopCollecting();
     const ended = await endFleet(fleet, ports, graceSeconds);
     await close();
     return ended;
@@ -71,7 +74,7 @@ async function servePages(config: Config, fleet: Fleet, metrics: Metrics, tries:
     maxAgeSeconds: fleet.maxAgeSeconds,
     domains: () => fleet.views(),
     stopping: () => fleet.stop.stopped,
-    mailServer: () => (fleet.circuit.state === "open" ? "the mail server takes no mail" : null),
+    mailServer: () => (fleet.circuit.state === "open" ? "the mail server does not accept mail" : null),
   };
   const at = { hostname: config.HTTP_HOST, tries };
   const health = serve(healthApp(view), { ...at, port: config.HEALTH_PORT, variable: "HEALTH_PORT" });
@@ -82,30 +85,30 @@ async function servePages(config: Config, fleet: Fleet, metrics: Metrics, tries:
   return err([health, numbers].flatMap((page) => (page.ok ? [] : [page.error])).join("\n"));
 }
 
-/** No step may wait for more than its time: a mail server that hangs would keep the process until it is killed. */
+/** Each step has a time limit: a mail server that hangs would keep the process running until it is killed. */
 async function endFleet(fleet: Fleet, ports: ServicePorts, graceSeconds: number): Promise<boolean> {
   const ending = fleet.end();
-  let ended = (await within(graceSeconds, ending)) !== "over";
+  let ended = (await within(graceSeconds, ending)) !== "timeout";
   if (!ended) {
-    const [over] = await Promise.all([within(abortSeconds, ending), within(abortSeconds, ports.abort())]);
-    ended = over !== "over";
+    const [result] = await Promise.all([within(abortSeconds, ending), within(abortSeconds, ports.abort())]);
+    ended = result !== "timeout";
   }
   if (ended) await within(abortSeconds, ports.close());
   return ended;
 }
 
-/** Ends a service in good order once it is told to, and says so. Gives the exit code: 1 where mails were still in work. */
-export async function endAt(
-  ending: Promise<string>,
+/** Stops a service at the signal and logs it. Returns the exit code: 1 if mails were still in work. */
+export async function stopOnSignal(
+  signalled: Promise<string>,
   { end }: Pick<Service, "end">,
   { SHUTDOWN_SECONDS: graceSeconds }: Config,
   logger: Logger,
 ): Promise<0 | 1> {
-  const signal = await ending;
-  logger.info({ event: "stopping", signal, graceSeconds }, `stopping within ${graceSeconds} s; a second signal ends it at once`);
-  const began = performance.now();
+  const signal = await signalled;
+  logger.info({ event: "stopping", signal, graceSeconds }, `stopping within ${graceSeconds} s; a second signal ends the process at once`);
+  const startedAt = performance.now();
   const ended = await end(graceSeconds);
-  const seconds = (performance.now() - began) / 1000;
+  const seconds = (performance.now() - startedAt) / 1000;
   if (ended) logger.info({ event: "stopped", seconds }, "stopped");
   else logger.error({ event: "stopped-in-work", seconds }, "stopped with mails in work: they may be delivered more than once");
   return ended ? 0 : 1;

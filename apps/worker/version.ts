@@ -1,4 +1,4 @@
-// The version of this build, for the command line, health and metrics.
+// Version: the version of this build, for the command line, health pages and metrics.
 
 import manifest from "./package.json" with { type: "json" };
 

@@ -1,16 +1,16 @@
-// AWS clock: the time that AWS has, so that the leases of several workers compare whatever their own clocks say. Local
-// time runs on the monotonic clock (a step of the system's clock moves no lease) and is put right by the `Date` field of
-// answers (RFC 9110 §6.6.1), which has a resolution of one second: less than two seconds of difference is none.
+// AWS clock: the time of AWS, so that the leases of several workers are comparable even if their system clocks differ. The
+// local time is monotonic (setting the system clock changes no lease) and is corrected by the `Date` field of answers
+// (RFC 9110 §6.6.1). That field has a resolution of one second, so a difference of less than two seconds is ignored.
 
 import { performance } from "node:perf_hooks";
-import { type Clock, type EpochMs } from "@sesame/core";
+import type { Clock, EpochMs } from "@sesame/core";
 import type { Middleware, SdkClient } from "./middleware.ts";
 
-/** Where local time comes from; fake ones in tests. */
+/** The local clocks. Tests use fake ones. */
 export type LocalTime = Readonly<{
-  /** The system's clock, in milliseconds since 1970. */
+  /** System clock, in milliseconds since 1970. */
   wall(): number;
-  /** Milliseconds that only go forward. */
+  /** Monotonic clock, in milliseconds. */
   monotonic(): number;
 }>;
 
@@ -18,10 +18,10 @@ const realTime: LocalTime = { wall: () => Date.now(), monotonic: () => performan
 const toleranceMs = 2000;
 const resolutionMs = 1000; // of the Date field
 
-/** Local time, put right by what AWS says. One for all clients of a process. */
+/** Local time, corrected by AWS. One object for all clients of a process. */
 export class AwsClock implements Clock {
   readonly #time: LocalTime;
-  /** What makes the monotonic clock the local time. */
+  /** Added to the monotonic clock it gives the local time, in milliseconds since 1970. */
   readonly #base: number;
   #offset = 0;
   #heard = false;
@@ -35,14 +35,14 @@ export class AwsClock implements Clock {
     return Math.round(this.#local() + this.#offset) as EpochMs;
   }
 
-  /** AWS's time less the system's, in milliseconds; 0 where they agree within two seconds, `null` before any answer. */
+  /** Time of AWS minus system time, in milliseconds; 0 if they differ by less than two seconds, `null` before any answer. */
   get skewMs(): number | null {
     if (!this.#heard) return null;
     const skew = Math.round(this.now() - this.#time.wall());
     return Math.abs(skew) < toleranceMs ? 0 : skew;
   }
 
-  /** Makes every answer to this client, also each of an error, tell the time. */
+  /** Reads the time from every answer to this client, including errors. */
   observe<C extends SdkClient>(client: C): C {
     const middleware: Middleware = (next) => async (args) => {
       const began = this.#time.monotonic();
@@ -55,8 +55,8 @@ export class AwsClock implements Clock {
   }
 
   /**
-   * Takes the `Date` field of an answer that came just now, `tookMs` after it was asked for. AWS wrote it some time in
-   * between, so it contradicts our time only where it is outside of that.
+   * Takes the `Date` field of an answer that has just arrived, `tookMs` milliseconds after the request. AWS wrote it at some
+   * time between the two, so the offset changes only if it lies outside of that interval.
    */
   hear(date: string | undefined, tookMs: number): void {
     const at = date === undefined ? Number.NaN : Date.parse(date);
@@ -68,7 +68,7 @@ export class AwsClock implements Clock {
     this.#offset = Math.abs(offset) < toleranceMs ? 0 : offset;
   }
 
-  /** Takes the time from an error that an answer of AWS was turned into. */
+  /** Takes the `Date` field from an error of the SDK. */
   hearError(error: unknown, tookMs: number): void {
     this.hear(dateOf(error), tookMs);
   }
@@ -78,7 +78,7 @@ export class AwsClock implements Clock {
   }
 }
 
-/** The `Date` field of an SDK answer. A stored answer (RFC 9111 §5.1) tells nothing of the time. */
+/** The `Date` field of an SDK answer. An answer from a cache (RFC 9111 §5.1) has no current time. */
 function dateOf(result: unknown): string | undefined {
   const { response, $response = response } = (result ?? {}) as Readonly<{ response?: unknown; $response?: unknown }>;
   const { headers = {} } = ($response ?? {}) as Readonly<{ headers?: Readonly<Record<string, string>> }>;

@@ -1,24 +1,21 @@
-// Batcher: collects what single callers ask within a few milliseconds and sends it in one request, since a request to
-// SQS for each entry costs ten times as much. Each caller hears of its own item only.
+// Batcher: collects items for a few milliseconds and sends them in one request, because one SQS request for each entry costs
+// ten times as much. Each caller gets the answer to its own item only.
 
-/** Runs `act` after some milliseconds; a fake one in tests. */
-export type After = (ms: number, act: () => void) => void;
+import { type After, realAfter } from "./timers.ts";
 
 export type BatcherOptions<Item, Answer> = Readonly<{
-  /** Items of one request. */
+  /** Largest number of items in one request. */
   limit: number;
-  /** How long the first item of a request waits for others. */
+  /** Milliseconds that the first item of a request waits for others. */
   gatherMs: number;
-  /** One answer for each item, in order. What it throws goes to all callers. */
+  /** Returns one answer for each item, in order. An error that it throws goes to all callers. */
   send: (items: readonly Item[]) => Promise<readonly Answer[]>;
   after?: After;
 }>;
 
 type Waiting<Item, Answer> = Readonly<{ item: Item; resolve: (answer: Answer) => void; reject: (error: unknown) => void }>;
 
-const realAfter: After = (ms, act) => void setTimeout(act, ms);
-
-/** Requests of one kind to one queue. */
+/** Batches requests of one kind to one queue. */
 export class Batcher<Item, Answer> {
   readonly #options: BatcherOptions<Item, Answer>;
   #waiting: Waiting<Item, Answer>[] = [];
@@ -27,7 +24,7 @@ export class Batcher<Item, Answer> {
     this.#options = options;
   }
 
-  /** Resolves when the request that takes the item is answered. */
+  /** Resolves when the request that contains the item is answered. */
   add(item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
@@ -38,7 +35,7 @@ export class Batcher<Item, Answer> {
 
   #flushLater(batch: readonly Waiting<Item, Answer>[]): void {
     (this.#options.after ?? realAfter)(this.#options.gatherMs, () => {
-      if (this.#waiting === batch) this.#flush(); // else it was full and has left
+      if (this.#waiting === batch) this.#flush(); // otherwise the batch was full and has been sent
     });
   }
 
@@ -54,7 +51,7 @@ export class Batcher<Item, Answer> {
       for (const [index, { resolve, reject }] of batch.entries()) {
         const answer = answers[index];
         if (answer === undefined)
-          reject(new Error("Cannot answer an item of a batch as each must have an answer: current value is undefined"));
+          reject(new Error("Cannot answer an item of a batch: the number of answers is smaller than the number of items"));
         else resolve(answer);
       }
     } catch (error) {

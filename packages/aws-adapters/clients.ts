@@ -1,6 +1,6 @@
-// Clients: the SDK's clients as this package wants them, all heard by one clock. Region, endpoint and credentials come
-// from where every AWS tool takes them. Reads and writes that may be repeated are tried three times within their
-// deadline; a send is tried once, since the SDK would repeat it after a connection that broke behind the request.
+// Clients: the SDK clients with the settings of this package and one clock. Region, endpoint and credentials come from the
+// usual AWS sources. Reads and repeatable writes are tried three times within their deadline. A send is tried once, because
+// the SDK would repeat it after a connection that broke after the request.
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
@@ -12,17 +12,17 @@ import { AwsClock } from "./aws-clock.ts";
 import { renewCredentials } from "./credentials.ts";
 
 export type AwsOptions = Readonly<{
-  /** Sesame's version, for the user agent: AWS's logs then tell who asked. */
+  /** Version of Sesame, for the user agent in AWS's logs. */
   version: string;
-  /** Queues that are polled; each holds one socket for its long poll. Default 1. */
+  /** Number of queues that are polled; each long poll holds one socket. Default 1. */
   queues?: number;
-  /** Mails in work at once, over all queues: so many sockets S3 and DynamoDB may have. Default 32. */
+  /** Number of mails in work at once, over all queues. S3 and DynamoDB may have as many sockets. Default 32. */
   mailsInWork?: number;
-  /** How often a call that may be repeated is tried within its deadline. Default 3. */
+  /** Number of attempts of a repeatable call within its deadline. Default 3. */
   attempts?: number;
-  /** Milliseconds for a connection, TLS not included. Default 5000. */
+  /** Milliseconds for a TCP connection, without TLS. Default 5000. */
   connectTimeoutMs?: number;
-  /** Where not the SDK's own: `AWS_REGION`, `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_S3` and so on. */
+  /** Overrides the SDK's own sources: `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3` and so on. */
   region?: string;
   endpoint?: string;
   credentials?: Readonly<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string }>;
@@ -32,29 +32,29 @@ export type AwsOptions = Readonly<{
 /** One client for each service. */
 export type AwsClients = Readonly<{
   sqs: SQSClient;
-  /** For long polls: tries once, since a second try would outlive the deadline, and has a socket for each queue. */
+  /** For long polls. Tries once, because a second attempt would exceed the deadline. Has one socket for each queue. */
   sqsPoll: SQSClient;
   s3: S3Client;
   dynamo: DynamoDBClient;
-  /** Tries once, each time on a connection of its own. */
+  /** Tries once, each time on a new connection. */
   ses: SESClient;
   sesv2: SESv2Client;
   clock: AwsClock;
-  /** Closes all connections. Nothing may be under way. */
+  /** Closes all connections. No call may be running. */
   close(): void;
 }>;
 
-// A kept connection that nobody uses ends: where file descriptors are few, the sessions with the mail server need them.
+// An idle connection is closed: if file descriptors are few, the SMTP sessions need them.
 const idleMs = 15_000;
-const spareSockets = 8; // for what no mail in work asks: batches, heartbeats, sizes, checks
+const spareSockets = 8; // for calls outside of a mail's journey: batches, heartbeats, queue sizes, checks
 
-/** Makes the clients. None of them connects, or asks for credentials, before its first call. */
+/** Makes the clients. No client connects or reads credentials before its first call. */
 export function awsClients(options: AwsOptions): AwsClients {
   const { queues = 1, mailsInWork = 32, attempts = 3, clock = new AwsClock() } = options;
-  // A queue's URL may name a host of its own, which an emulator cannot have.
+  // The URL of a queue may have a host name of its own, which an emulator does not have.
   const sqs = new SQSClient({ ...settings(options, queues + spareSockets, attempts), useQueueUrlAsEndpoint: false });
   const sqsPoll = new SQSClient({ ...settings(options, queues, 1), useQueueUrlAsEndpoint: false });
-  // An emulator has no host name for each bucket; the bucket may be in another region than the queue.
+  // An emulator has no host name for each bucket. The bucket may be in another region than the queue.
   const s3 = new S3Client({
     ...settings(options, mailsInWork + spareSockets, attempts),
     forcePathStyle: hasOwnEndpoint(options),
@@ -72,12 +72,12 @@ export function awsClients(options: AwsOptions): AwsClients {
 }
 
 /**
- * Settings that all clients share. `sockets` are kept for the next call; `null` keeps none, which a send needs: where a
- * kept connection has just ended nobody knows whether the mail left, and Deno repeats the request by itself.
+ * Settings of all clients. `sockets` connections are kept alive; `null` keeps none. A send needs `null`: if a kept connection
+ * closes at the same moment, it is unknown whether the mail left, and Deno repeats the request by itself.
  */
 function settings(options: AwsOptions, sockets: number | null, maxAttempts: number) {
   const { version, region, endpoint, credentials, connectTimeoutMs = 5000 } = options;
-  // With a limit node:http would keep connections whatever is said here.
+  // With a limit on sockets, node:http would keep connections alive in spite of `keepAlive: false`.
   const agent =
     sockets === null
       ? { keepAlive: false, maxSockets: Number.POSITIVE_INFINITY }
@@ -87,7 +87,7 @@ function settings(options: AwsOptions, sockets: number | null, maxAttempts: numb
     retryMode: "standard",
     customUserAgent: [["sesame", version]] as [string, string][],
     requestHandler: new NodeHttpHandler({ connectionTimeout: connectTimeoutMs, httpAgent: agent, httpsAgent: agent }),
-    // Handed on to the reader of ~/.aws: a rotated file is read anew, and not remembered for the life of the process.
+    // For the SDK's reader of ~/.aws: it reads a rotated file again instead of keeping the first content.
     ignoreCache: true,
     ...(region !== undefined && { region }),
     ...(endpoint !== undefined && { endpoint }),

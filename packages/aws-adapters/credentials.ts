@@ -1,10 +1,10 @@
-// Credentials: makes a client fetch them anew when AWS says that they are expired or unknown. The SDK does so by itself
-// only for credentials that bear a time of expiry; keys of a file that was rotated would be used until a restart.
+// Credentials: lets a client fetch its credentials again if AWS says that they are expired or unknown. The SDK does so only
+// for credentials with an expiry time; it would use the keys of a rotated file until a restart.
 
 import type { SdkClient } from "./middleware.ts";
 import { troubleOf } from "./trouble.ts";
 
-/** A call that was refused for its credentials is tried once more with fresh ones. Nothing was done then, so it may be. */
+/** Repeats a call once, with fresh credentials, if AWS refused the old ones. A refused call did nothing, so this is safe. */
 export function renewCredentials(client: SdkClient): void {
   client.middlewareStack.add(
     (next) => async (args) => {
@@ -24,13 +24,13 @@ function isStale(error: unknown): boolean {
   return kind === "expired-credentials" || /^(?:InvalidAccessKeyId|InvalidClientTokenId|UnrecognizedClientException)$/.test(code);
 }
 
-/** Whether there are other credentials now. */
+/** Fetches the credentials again. Returns whether they are different. */
 async function renewed({ config }: SdkClient): Promise<boolean> {
   try {
     const stale = await config.credentials({ forceRefresh: false });
     const fresh = await config.credentials({ forceRefresh: true });
     return fresh.accessKeyId !== stale.accessKeyId || fresh.sessionToken !== stale.sessionToken;
   } catch {
-    return false; // the refusal tells more
+    return false; // the caller throws the refusal, which says more
   }
 }

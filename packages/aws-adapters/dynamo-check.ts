@@ -1,4 +1,4 @@
-// Dynamo check: what the doctor wants to know of a table. It judges nothing.
+// Dynamo check: describes a table for `sesame check`. It does not judge what it finds.
 
 import { DescribeTableCommand, DescribeTimeToLiveCommand } from "@aws-sdk/client-dynamodb";
 import { ScanCommand } from "@aws-sdk/lib-dynamodb";
@@ -6,15 +6,15 @@ import { call } from "./call.ts";
 import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row } from "./dynamo-table.ts";
 import { troubleOf } from "./trouble.ts";
 
-/** A table as it is. Keys as `name type`, such as `email_address S`; a table of ours has one. */
+/** A table. `keys` holds name and type, such as `email_address S`; tables of Sesame have one key. */
 export type TableDescription =
   | { readonly kind: "missing" }
   | { readonly kind: "present"; readonly status: string; readonly keys: readonly string[]; readonly rows: number };
 
-/** The attribute by which rows are deleted in time; `null` where nothing is. */
+/** The attribute of Time to Live; `null` if it is off. */
 export type TimeToLive = Readonly<{ attribute: string | null }>;
 
-/** Throws where the table must not be described. */
+/** Describes a table. Throws if access is denied. */
 export function describeTable(name: string, options: DynamoOptions): Promise<TableDescription> {
   return check(options, "describeTable", async (signal) => {
     try {
@@ -29,7 +29,7 @@ export function describeTable(name: string, options: DynamoOptions): Promise<Tab
   });
 }
 
-/** Rows of the ledger and of the outbound table leave by `expires`. */
+/** Describes Time to Live. The ledger and the outbound table need it on `expires`. */
 export function describeTimeToLive(name: string, options: DynamoOptions): Promise<TimeToLive> {
   return check(options, "describeTimeToLive", async (signal) => {
     const answer = await options.client.send(new DescribeTimeToLiveCommand({ TableName: name }), { abortSignal: signal });
@@ -38,7 +38,7 @@ export function describeTimeToLive(name: string, options: DynamoOptions): Promis
   });
 }
 
-/** Keys of a users' table that no mail will ever find, since mail looks in lower case: the first `limit` of them. */
+/** The first `limit` keys of a users' table with upper-case letters. They never match, because keys are looked up in lower case. */
 export async function upperCaseKeys(name: string, options: DynamoOptions, limit: number = 20): Promise<readonly string[]> {
   const found: string[] = [];
   const documents = documentsOf(options.client);

@@ -1,19 +1,21 @@
-// Dynamo directory: Directory on the two users' tables. Rows are read as they stand; the core decodes them.
-// Reads are consistent: a rule that a user has just set acts on the next mail. A table that is missing when it is probed
-// switches its feature off; one that is missing later makes look() throw, which delays mail and never skips a rule.
+// Dynamo directory: Directory on the two users' tables. It returns rows as they are; the core decodes them.
+// Reads are consistent, so a new rule applies to the next mail. If a table is missing at probe(), its feature is off. If it
+// is missing later, look() throws: the mail is delayed, and no rule is skipped.
 
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { type Directory, type DirectoryRows, type Inquiry, PortError, type RuleTable } from "@sesame/core";
+import { type Directory, type DirectoryRows, type Inquiry, PortError } from "@sesame/core";
+import type { RuleTable } from "@sesame/core/journey";
 import { call } from "./call.ts";
-import { type Answers, type Question, readRows } from "./dynamo-batch.ts";
-import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row, realSleep, type TableState, tableDefaults } from "./dynamo-table.ts";
+import { readRows, type TableRead, type TableRows } from "./dynamo-batch.ts";
+import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row, type TableState, tableDefaults } from "./dynamo-table.ts";
+import { realSleep } from "./timers.ts";
 import { troubleOf } from "./trouble.ts";
 
 export type DynamoDirectoryOptions = DynamoOptions & Readonly<{ tables?: Readonly<Record<RuleTable, string>> }>;
 
 const keyName = "email_address";
 const patterns = "blocked_patterns";
-const someKey = "nobody@probe.invalid"; // RFC 2606 §2: never an address of anybody
+const probeKey = "nobody@probe.invalid"; // RFC 2606 §2: this domain never exists
 
 export class DynamoDirectory implements Directory {
   readonly #options: Required<DynamoDirectoryOptions>;
@@ -26,8 +28,8 @@ export class DynamoDirectory implements Directory {
   }
 
   /**
-   * Looks which tables exist, and from then on asks only those. For the start, and to be told aloud. Throws where that
-   * cannot be found out: a table that must not be read is not a missing one.
+   * Checks which tables exist. From then on only those are read. Called at the start; the worker logs the result. Throws if
+   * the answer is unclear: a table without read permission is not a missing one.
    */
   probe(): Promise<Readonly<Record<RuleTable, TableState>>> {
     return this.#call("probe", async (signal) => {
@@ -38,11 +40,11 @@ export class DynamoDirectory implements Directory {
   }
 
   async look(inquiry: Inquiry): Promise<DirectoryRows> {
-    const questions = this.#questions(inquiry);
-    if (questions.size === 0) return { rules: new Map(), blocked: new Map() };
+    const reads = this.#reads(inquiry);
+    if (reads.size === 0) return { rules: new Map(), blocked: new Map() };
     return this.#call("look", async (signal) => {
       try {
-        const answers = await readRows(questions, { documents: this.#documents, sleep: this.#options.sleep, signal });
+        const answers = await readRows(reads, { documents: this.#documents, sleep: this.#options.sleep, signal });
         return { rules: this.#rows("rules", inquiry.rules, answers), blocked: patternsOf(this.#rows("blocked", inquiry.blocked, answers)) };
       } catch (error) {
         throw troubleOf(error).kind === "not-found" ? await this.#missing(error, signal) : error;
@@ -50,20 +52,20 @@ export class DynamoDirectory implements Directory {
     });
   }
 
-  /** By table, since both may be one. Of a blocklist only the patterns are wanted. */
-  #questions(inquiry: Inquiry): ReadonlyMap<string, Question> {
+  /** One read for each table name, because both tables may be the same one. From a blocklist only the patterns are read. */
+  #reads(inquiry: Inquiry): ReadonlyMap<string, TableRead> {
     const { tables } = this.#options;
-    const questions = new Map<string, Question>();
+    const reads = new Map<string, TableRead>();
     for (const table of ["rules", "blocked"] as const) {
       if (this.#off.has(table) || inquiry[table].length === 0) continue;
-      const other = questions.get(tables[table]);
+      const other = reads.get(tables[table]);
       const only = table === "blocked" && other === undefined ? { attributes: [patterns] } : {};
-      questions.set(tables[table], { keyName, keys: [...(other?.keys ?? []), ...inquiry[table]], consistent: true, ...only });
+      reads.set(tables[table], { keyName, keys: [...(other?.keys ?? []), ...inquiry[table]], consistent: true, ...only });
     }
-    return questions;
+    return reads;
   }
 
-  #rows(table: RuleTable, keys: readonly string[], answers: Answers): ReadonlyMap<string, Row> {
+  #rows(table: RuleTable, keys: readonly string[], answers: TableRows): ReadonlyMap<string, Row> {
     const rows = answers.get(this.#options.tables[table]);
     if (this.#off.has(table) || rows === undefined) return new Map();
     return new Map(keys.flatMap((key) => (rows.has(key) ? [[key, rows.get(key) ?? {}] as const] : [])));
@@ -74,11 +76,11 @@ export class DynamoDirectory implements Directory {
     return { rules, blocked };
   }
 
-  /** A batch fails as a whole when one of its tables is missing, so each is asked alone. */
+  /** Reads one table alone, because a batch fails as a whole if one of its tables is missing. */
   async #state(table: RuleTable, signal: AbortSignal): Promise<TableState> {
-    const question = { keyName, keys: [someKey], consistent: false, attributes: [] };
+    const read = { keyName, keys: [probeKey], consistent: false, attributes: [] };
     try {
-      await readRows(new Map([[this.#options.tables[table], question]]), {
+      await readRows(new Map([[this.#options.tables[table], read]]), {
         documents: this.#documents,
         sleep: this.#options.sleep,
         signal,
@@ -90,13 +92,13 @@ export class DynamoDirectory implements Directory {
     }
   }
 
-  /** The error that names the table, which DynamoDB's own does not. */
+  /** An error that names the missing table. DynamoDB's own error does not. */
   async #missing(error: unknown, signal: AbortSignal): Promise<PortError> {
     const states = await this.#states(signal);
     const names = (["rules", "blocked"] as const)
       .filter((table) => states[table] === "missing")
       .map((table) => this.#options.tables[table]);
-    const text = `Cannot look as the table ${JSON.stringify(names.join(", "))} must exist: current value is ${troubleOf(error).code}`;
+    const text = `Cannot look: the table ${JSON.stringify(names.join(", "))} does not exist: ${troubleOf(error).code}. Create it`;
     return new PortError("Directory", "look", text, error);
   }
 

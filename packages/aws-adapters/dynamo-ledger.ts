@@ -1,12 +1,13 @@
-// Dynamo ledger: Ledger in one table of DynamoDB: leases and finals in a row for each mail (dynamo-lease.ts), replies in a
-// row for each recipient and sender (dynamo-reply-memory.ts), the loop key in a row of its own. Every method is one
-// conditional write or one read; a second call is made only after a write that was refused.
+// Dynamo ledger: Ledger in one DynamoDB table. It has a row for each mail with lease and finals (dynamo-lease.ts), a row for
+// each recipient and sender with the auto-reply (dynamo-reply-memory.ts), and one row with the loop key. Every method is one
+// conditional write or one read; a second call follows only a write that was refused.
 
 import { randomBytes } from "node:crypto";
 import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import { type AddressKey, type Claim, type EffectKey, type Final, type Lease, type Ledger, type MailId, type ReplyMemory, type ReplyRow } from "@sesame/core";
+import type { AddressKey, Claim, EffectKey, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
+import type { ReplyRow } from "@sesame/core/journey";
 import { call } from "./call.ts";
-import { DynamoLeases, type Then } from "./dynamo-lease.ts";
+import { type AfterRecord, DynamoLeases } from "./dynamo-lease.ts";
 import { DynamoReplyMemory } from "./dynamo-reply-memory.ts";
 import {
   type ClaimWatch,
@@ -14,27 +15,27 @@ import {
   documentsOf,
   dynamoDeadlineMs,
   readRow,
-  realSleep,
   type TableState,
   tableDefaults,
 } from "./dynamo-table.ts";
+import { realSleep } from "./timers.ts";
 import { GarbledError, nothingDone, troubleOf } from "./trouble.ts";
 
 export type DynamoLedgerOptions = DynamoOptions &
   Readonly<{
-    /** Who claims; unlike the name of any other worker that ever was, for the lease of a namesake is taken for one of its own. */
+    /** Name of this worker. It must never be used again: a worker takes the lease of a namesake for its own. */
     owner: string;
     table?: string;
-    /** Days that a mail is remembered after its last change. Default 35. */
+    /** Days that a row is kept after its last change. Default 35. */
     rememberDays?: number;
-    /** The secret of the loop mark where it is configured; else the table holds it. */
+    /** Secret of the loop mark, if it is configured; otherwise it is in the table. */
     loopKey?: Uint8Array;
   }>;
 
-const loopKeyId = "loop-key"; // no mail's id: those name a bucket and a key
+const loopKeyId = "loop-key"; // cannot be the id of a mail, which contains a bucket and a key
 const leastKey = 16; // octets
 
-/** One worker's ledger. */
+/** The ledger of one worker. */
 export class DynamoLedger implements Ledger {
   readonly #options: Required<Omit<DynamoLedgerOptions, "loopKey">>;
   readonly #documents: DynamoDBDocumentClient;
@@ -50,7 +51,7 @@ export class DynamoLedger implements Ledger {
     this.#loopKey = loopKey === undefined ? null : Promise.resolve(loopKey);
   }
 
-  /** Looks whether the table exists, with a read that the work itself needs. Without it nothing can be claimed. */
+  /** Checks whether the table exists, by a read that normal operation needs too. Without the table no mail can be claimed. */
   probe(): Promise<TableState> {
     return this.#call("probe", async (signal) => {
       try {
@@ -71,7 +72,7 @@ export class DynamoLedger implements Ledger {
     return this.#call("extend", (signal) => this.#leases.extend(lease, leaseSeconds, signal));
   }
 
-  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: Then): Promise<"recorded" | "fenced"> {
+  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: AfterRecord): Promise<"recorded" | "fenced"> {
     return this.#call("record", (signal) => this.#leases.record(lease, finals, then, signal));
   }
 
@@ -87,13 +88,13 @@ export class DynamoLedger implements Ledger {
     return this.#call("releaseReply", (signal) => this.#replies.release(row, signal));
   }
 
-  /** Made by whoever asks first, in a write that gives everybody the same; then kept in this process. */
+  /** The first worker makes the key, by a write that returns the same key to all. Then it is kept in this process. */
   async loopKey(): Promise<Uint8Array> {
     this.#loopKey ??= this.#call("loopKey", (signal) => this.#sharedKey(signal));
     try {
       return await this.#loopKey;
     } catch (error) {
-      this.#loopKey = null; // the next mail asks again
+      this.#loopKey = null; // the next mail tries again
       throw error;
     }
   }
@@ -110,12 +111,12 @@ export class DynamoLedger implements Ledger {
     const { Attributes } = await this.#documents.send(command, { abortSignal: signal });
     const secret: unknown = Attributes?.["secret"];
     if (secret instanceof Uint8Array && secret.length >= leastKey) return secret;
-    throw new GarbledError(`the row ${loopKeyId} holds no key of ${leastKey} octets or more`);
+    throw new GarbledError(`the row ${loopKeyId} must hold a key of at least ${leastKey} octets`);
   }
 
   /**
-   * Where only the answer was lost the claim is taken back: a lease would run out with nobody behind it, and count as a
-   * crash; and a reply would never be sent, since somebody seems to have done it.
+   * Undoes a claim whose answer was lost. Otherwise the lease would expire without a holder and count as a crash, and an
+   * auto-reply would never be sent, because it looks as if another worker sends it.
    */
   async #claim<T>(operation: string, run: (watch: ClaimWatch, signal: AbortSignal) => Promise<T>): Promise<T> {
     const watch: ClaimWatch = { undo: null, inDoubt: false };

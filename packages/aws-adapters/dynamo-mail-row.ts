@@ -1,16 +1,16 @@
-// Dynamo mail row: a mail's row of the ledger table, decoded, and finals in the form in which they are kept.
-// Finals stand in a list in the order of their recording, and of two for one effect the first counts: so any number of
-// them, whatever their keys are made of, is added by one short expression, and one that is recorded twice changes nothing.
+// Dynamo mail row: decodes the row of a mail in the ledger table, and encodes finals for it.
+// Finals are a list in the order of recording. If there are two for one effect, the first counts. So any number of finals
+// is added by one short expression, and recording a final twice has no effect.
 
-import { type EffectKey, type Final } from "@sesame/core";
+import type { EffectKey, Final } from "@sesame/core";
 import { z } from "zod";
 import type { Row } from "./dynamo-table.ts";
 import { GarbledError } from "./trouble.ts";
 
-/** What the ledger knows of a mail. `owner` is `null` while nobody holds it. */
+/** A decoded row. `owner` is `null` if no worker holds the mail. */
 export type MailRow = Readonly<{
   owner: string | null;
-  /** Who gave it back or closed it last. */
+  /** The owner that released or closed it last. */
   lastOwner: string | null;
   until: number;
   crashes: number;
@@ -18,10 +18,10 @@ export type MailRow = Readonly<{
   finals: ReadonlyMap<EffectKey, Final>;
 }>;
 
-/** A final as a map of the list. */
+/** A final as an element of the list. */
 export type StoredFinal = Readonly<{ key: string; action: string }> & Readonly<Record<string, string>>;
 
-/** Characters of a detail that are kept. Details are for people; a row holds 400 KB for all recipients of a mail. */
+/** Characters of a detail that are kept. A row holds 400 KB for all recipients of a mail. */
 const detailLimit = 200;
 
 const text = z.string();
@@ -39,18 +39,18 @@ const mailRow = z.object({
   finals: z.array(storedFinal).default([]),
 });
 
-/** Decodes a row; `null` stays `null`. A row that is not ours throws: to read it as empty would repeat what was done. */
+/** Decodes a row; `null` stays `null`. Throws if the row is invalid: to read it as empty would repeat deliveries. */
 export function decodeMailRow(row: Row | null): MailRow | null {
   if (row === null) return null;
   const parsed = mailRow.safeParse(row);
-  if (!parsed.success) throw new GarbledError(`a row of the ledger cannot be read: ${parsed.error.issues[0]?.path.join(".")}`);
+  if (!parsed.success) throw new GarbledError(`a row of the ledger is invalid: ${parsed.error.issues[0]?.path.join(".")}`);
   const { owner = null, lastOwner = null, until, crashes, closed, finals } = parsed.data;
   const first = new Map<EffectKey, Final>();
   for (const { key, ...final } of finals) if (!first.has(key as EffectKey)) first.set(key as EffectKey, final as Final);
   return { owner, lastOwner, until, crashes, closed, finals: first };
 }
 
-/** The list to append. `keep: "words"` leaves the details out, for a row that is full. */
+/** The list to append. `keep: "words"` omits the details, for a row that is full. */
 export function encodeFinals(finals: ReadonlyMap<EffectKey, Final>, keep: "details" | "words" = "details"): readonly StoredFinal[] {
   return [...finals].map(([key, final]) => {
     if (final.action === "skipped") return { key, ...final };
@@ -59,7 +59,7 @@ export function encodeFinals(finals: ReadonlyMap<EffectKey, Final>, keep: "detai
   });
 }
 
-/** Half a character, which a text may come with or be cut to, would make DynamoDB refuse the whole write. */
+/** Replaces unpaired surrogates, in the text or made by the cut: DynamoDB would refuse the whole write. */
 function cut(detail: string): string {
   return detail.slice(0, detailLimit).replace(/\p{Surrogate}/gu, "\ufffd");
 }

@@ -1,34 +1,34 @@
-// Dynamo outbound: Outbound on the table of mails that were sent through SES. A row is completed, never emptied: what
-// stands, stands, so that a send and its bounce may be noted in any order, and twice. Rows may also come from other
-// programs; a list of recipients that they keep as a set stays one. A table that is missing when it is probed is not used.
+// Dynamo outbound: Outbound on the table of mails that were sent through SES. Attributes are added and never removed, so a
+// send and its bounce may be recorded in any order, and twice. Other programs may write rows too; recipients that they store
+// as a set stay a set. A table that is missing at probe() is not used.
 
 import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import { type Outbound, type OutboundRow } from "@sesame/core";
+import type { Outbound, OutboundRow } from "@sesame/core";
 import { call } from "./call.ts";
 import { readRows } from "./dynamo-batch.ts";
 import {
+  conditionalWrite,
   type DynamoOptions,
   documentsOf,
   dynamoDeadlineMs,
   type Row,
   type RowKey,
-  realSleep,
   type TableState,
   tableDefaults,
-  writeIf,
 } from "./dynamo-table.ts";
+import { realSleep } from "./timers.ts";
 import { troubleOf } from "./trouble.ts";
 
 export type DynamoOutboundOptions = DynamoOptions &
   Readonly<{
     table?: string;
-    /** Days that a row is kept, from its first writing. Default 35: a bounce comes within days. */
+    /** Days that a row is kept after its first write. Default 35: a bounce comes within days. */
     rememberDays?: number;
   }>;
 
 const keyName = "MessageId";
 const dayMs = 86_400_000;
-const maxContention = 5; // workers that note the recipients of one mail at once
+const maxAttempts = 5; // while other workers add recipients to the same row
 
 export class DynamoOutbound implements Outbound {
   readonly #options: Required<DynamoOutboundOptions>;
@@ -40,7 +40,7 @@ export class DynamoOutbound implements Outbound {
     this.#documents = documentsOf(options.client);
   }
 
-  /** Looks whether the table exists. Where it does not, find() knows nothing and note() writes nothing, until it is probed anew. */
+  /** Checks whether the table exists. If not, find() returns `null` and note() writes nothing until the next probe(). */
   probe(): Promise<TableState> {
     return this.#call("probe", async (signal) => {
       try {
@@ -67,12 +67,12 @@ export class DynamoOutbound implements Outbound {
     if (this.#off) return;
     await this.#call("note", async (signal) => {
       let known = (await this.#complete(row, signal))["bouncedRecipients"];
-      for (let turn = 0; turn < maxContention; turn++) {
+      for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const all = [...new Set([...listOf(known), ...row.bouncedRecipients])];
         if (all.length === listOf(known).length) return;
         known = await this.#extend(row.MessageId, known, known instanceof Set ? new Set(all) : all, signal);
       }
-      throw new Error(`the recipients of ${row.MessageId} changed ${maxContention} times meanwhile`);
+      throw new Error(`the recipients of ${row.MessageId} changed during each of ${maxAttempts} attempts`);
     });
   }
 
@@ -86,7 +86,7 @@ export class DynamoOutbound implements Outbound {
     return answers.get(table) ?? new Map();
   }
 
-  /** Writes what the row does not say yet, and gives the whole. */
+  /** Writes the attributes that the row does not have yet, and returns the whole row. */
   async #complete({ MessageId, bouncedRecipients, ...others }: OutboundRow, signal: AbortSignal): Promise<Row> {
     const expires = Math.ceil((this.#options.clock.now() + this.#options.rememberDays * dayMs) / 1000);
     const some = bouncedRecipients.length > 0 ? { bouncedRecipients: [...new Set(bouncedRecipients)] } : {};
@@ -102,7 +102,7 @@ export class DynamoOutbound implements Outbound {
     return Attributes ?? {};
   }
 
-  /** Adds recipients, unless somebody else just did; gives what stands there now. */
+  /** Adds recipients unless another writer did so meanwhile. Returns the current recipients. */
   async #extend(MessageId: string, known: unknown, all: readonly unknown[] | ReadonlySet<unknown>, signal: AbortSignal): Promise<unknown> {
     const [key, documents] = [this.#at(MessageId), this.#documents];
     const { condition, values } = unchanged(known);
@@ -115,7 +115,7 @@ export class DynamoOutbound implements Outbound {
       ReturnValues: "ALL_NEW",
       ReturnValuesOnConditionCheckFailure: "ALL_OLD",
     });
-    const written = await writeIf({ documents, key, signal }, () => documents.send(command, { abortSignal: signal }));
+    const written = await conditionalWrite({ documents, key, signal }, () => documents.send(command, { abortSignal: signal }));
     return written.row?.["bouncedRecipients"];
   }
 
@@ -129,14 +129,14 @@ export class DynamoOutbound implements Outbound {
   }
 }
 
-/** That the recipients are still those known: a list only ever grows, so one of the same size is the same. */
+/** Condition that the recipients have not changed. The list only grows, so the same size means the same list. */
 function unchanged(known: unknown): Readonly<{ condition: string; values: Row }> {
   if (known === undefined) return { condition: "attribute_not_exists(#r)", values: {} };
   if (typeof known === "string") return { condition: "#r = :known", values: { ":known": known } };
   return { condition: "size(#r) = :size", values: { ":size": listOf(known).length } };
 }
 
-/** Recipients in whatever form another program left them. */
+/** Recipients in any form that another program stored. */
 function listOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   if (value instanceof Set) return [...value];

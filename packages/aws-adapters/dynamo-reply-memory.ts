@@ -1,20 +1,22 @@
-// Dynamo reply memory: the half of the ledger that remembers who had an automatic reply, in rows of the same table. A row
-// is claimed before the reply is sent and never taken over, so that at most one goes out (RFC 3834 §2, RFC 5230 §4.2).
-// Time to Live deletes late, so every expiry is compared here as well.
+// Dynamo reply memory: the auto-replies in the ledger table, one row for each recipient and sender. A row is claimed before
+// the reply is sent and never taken over, so at most one reply is sent (RFC 3834 §2, RFC 5230 §4.2).
+// Time to Live deletes late, so the expiry is compared here too.
 
 import { randomUUID } from "node:crypto";
 import { DeleteCommand, type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
-import { type AddressKey, type Clock, type EpochMs, type MailId, type ReplyMemory, type ReplyRow } from "@sesame/core";
+import type { AddressKey, Clock, EpochMs, MailId, ReplyMemory } from "@sesame/core";
+import type { ReplyRow } from "@sesame/core/journey";
 import { z } from "zod";
 import { readRows } from "./dynamo-batch.ts";
-import { type ClaimWatch, isRefused, type Row, type RowKey, watchAttempts, writeIf } from "./dynamo-table.ts";
+import { type ClaimWatch, conditionalWrite, isConditionFailure, type Row, type RowKey, watchAttempts } from "./dynamo-table.ts";
+import type { Sleep } from "./timers.ts";
 import { GarbledError } from "./trouble.ts";
 
 export type ReplyMemoryOptions = Readonly<{
   documents: DynamoDBDocumentClient;
   table: string;
   clock: Clock;
-  sleep: (ms: number) => Promise<void>;
+  sleep: Sleep;
 }>;
 
 const daySeconds = 86_400;
@@ -27,12 +29,12 @@ export class DynamoReplyMemory {
     this.#options = options;
   }
 
-  /** A hint for planning; claim() decides. So it may be a moment old, which is half the price. */
+  /** For planning only; claim() decides. So an eventually consistent read is enough, at half the price. */
   async recall(recipients: readonly AddressKey[], sender: AddressKey, signal: AbortSignal): Promise<ReadonlyMap<AddressKey, ReplyMemory>> {
     const { table, documents, sleep, clock } = this.#options;
     const ids = new Map(recipients.map((recipient) => [idOf(recipient, sender), recipient]));
-    const questions = new Map([[table, { keyName: "id", keys: [...ids.keys()], consistent: false }]]);
-    const rows = (await readRows(questions, { documents, signal, sleep })).get(table) ?? new Map<string, Row>();
+    const reads = new Map([[table, { keyName: "id", keys: [...ids.keys()], consistent: false }]]);
+    const rows = (await readRows(reads, { documents, signal, sleep })).get(table) ?? new Map<string, Row>();
     const known = [...ids].flatMap(([id, recipient]) => (rows.has(id) ? [[recipient, decode(rows.get(id))] as const] : []));
     const live = known.filter(([, row]) => row.until > clock.now());
     return new Map(
@@ -40,18 +42,20 @@ export class DynamoReplyMemory {
     );
   }
 
-  /** This very mail comes first: whatever its text is now, an earlier attempt may have sent the reply. */
+  /** The same mail is checked first: an earlier attempt may have sent the reply, even if its text was another one. */
   async claim(row: ReplyRow, watch: ClaimWatch, signal: AbortSignal): Promise<"claimed" | "in-doubt" | "answered"> {
     const { documents } = this.#options;
     const claim = randomUUID();
     const command = new UpdateCommand(this.#claiming(row, claim));
     watchAttempts(command, watch);
     watch.undo = (signal) => this.#deleteWhere(row, "claim", claim, signal);
-    const written = await writeIf({ documents, key: this.#at(row), signal }, () => documents.send(command, { abortSignal: signal }));
+    const written = await conditionalWrite({ documents, key: this.#at(row), signal }, () =>
+      documents.send(command, { abortSignal: signal }),
+    );
     if (written.kind === "written") return "claimed";
-    if (written.row === null) return this.claim(row, watch, signal); // it went meanwhile
+    if (written.row === null) return this.claim(row, watch, signal); // the row was deleted meanwhile
     const earlier = decode(written.row);
-    // A write whose answer was lost is repeated by the SDK, and then refused: by its own effect.
+    // If the answer to a write is lost, the SDK repeats the write, and the write then fails its own condition.
     if (earlier.claim === claim) return "claimed";
     return earlier.mail === row.mailId ? "in-doubt" : "answered";
   }
@@ -60,7 +64,7 @@ export class DynamoReplyMemory {
     return this.#deleteWhere(row, "mail", row.mailId, signal);
   }
 
-  /** Nothing happens where the row is gone or belongs to another mail or claim. */
+  /** Deletes the row only if it belongs to this mail or claim. */
   async #deleteWhere(row: ReplyRow, attribute: "mail" | "claim", value: string, signal: AbortSignal): Promise<void> {
     const command = new DeleteCommand({
       ...this.#at(row),
@@ -71,7 +75,7 @@ export class DynamoReplyMemory {
     try {
       await this.#options.documents.send(command, { abortSignal: signal });
     } catch (error) {
-      if (!isRefused(error)) throw error;
+      if (!isConditionFailure(error)) throw error;
     }
   }
 
@@ -106,15 +110,15 @@ export class DynamoReplyMemory {
   }
 }
 
-/** Escaped, since a local part may hold the very character that divides the two. */
+/** Escapes both parts, because a local part may contain the separator. */
 function idOf(recipient: AddressKey, sender: AddressKey): string {
   const part = (key: AddressKey) => key.replace(/[%#]/g, encodeURIComponent);
   return `reply#${part(recipient)}#${part(sender)}`;
 }
 
-/** A row that is not ours throws: to read it as empty could send a second reply. */
+/** Throws if the row is invalid: to read it as empty could send a second reply. */
 function decode(row: Row | undefined): z.infer<typeof rowShape> {
   const parsed = rowShape.safeParse(row);
-  if (!parsed.success) throw new GarbledError(`a row of the reply memory cannot be read: ${parsed.error.issues[0]?.path.join(".")}`);
+  if (!parsed.success) throw new GarbledError(`a row of the reply memory is invalid: ${parsed.error.issues[0]?.path.join(".")}`);
   return parsed.data;
 }

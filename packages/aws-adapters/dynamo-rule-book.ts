@@ -1,20 +1,12 @@
-// Dynamo rule book: RuleBook on the two users' tables, for the command line and the page. A row is shown as plain data
-// without its key: a set as a list, which the worker reads alike and which is what a changed row is written with.
-// The worker sees a change with the next mail.
+// Dynamo rule book: RuleBook on the two users' tables, for the command line and the web page. A row is shown as plain data
+// without its key. A set is shown as a list and written back as a list; the worker accepts both.
+// A change applies to the next mail.
 
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
-import { type RuleBook, type RuleTable } from "@sesame/core";
+import type { RuleBook, RuleTable } from "@sesame/core/journey";
 import { call } from "./call.ts";
-import {
-  type DynamoOptions,
-  documentsOf,
-  dynamoDeadlineMs,
-  type Row,
-  type RowKey,
-  readRow,
-  realSleep,
-  tableDefaults,
-} from "./dynamo-table.ts";
+import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row, type RowKey, readRow, tableDefaults } from "./dynamo-table.ts";
+import { realSleep } from "./timers.ts";
 
 export type DynamoRuleBookOptions = DynamoOptions & Readonly<{ tables?: Readonly<Record<RuleTable, string>> }>;
 
@@ -29,7 +21,7 @@ export class DynamoRuleBook implements RuleBook {
     this.#documents = documentsOf(options.client);
   }
 
-  /** Reads page by page, each under a deadline of its own: a table may be long. */
+  /** Reads page by page, each with its own deadline, because a table may be long. */
   async list(table: RuleTable): Promise<readonly Readonly<{ key: string; row: unknown }>[]> {
     const rows: Row[] = [];
     let from: Row | undefined;

@@ -1,32 +1,32 @@
-// Dynamo table: what the adapters on DynamoDB share. The document client, whose numbers never throw; a conditional write
-// that tells what stood in its way; the names of the tables and the common options.
+// Dynamo table: the shared part of the DynamoDB adapters: the document client, conditional writes, table names, options.
 // Amazon DynamoDB Developer Guide, "Condition expressions"; API Reference, "ReturnValuesOnConditionCheckFailure".
 
 import { type AttributeValue, ConditionalCheckFailedException, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, GetCommand, type UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { AwsClock } from "./aws-clock.ts";
+import type { Sleep } from "./timers.ts";
 import { GarbledError, nothingDone } from "./trouble.ts";
 
-/** What every adapter on DynamoDB is made with. */
+/** Options of every DynamoDB adapter. */
 export type DynamoOptions = Readonly<{
   client: DynamoDBClient;
   clock: AwsClock;
   /** Milliseconds for one call of a port, with all its attempts. Default 5000. */
   deadlineMs?: number;
-  /** Waits some milliseconds between attempts; a fake one in tests. */
-  sleep?: (ms: number) => Promise<void>;
+  /** Waits `ms` milliseconds between attempts. Tests use a fake one. */
+  sleep?: Sleep;
 }>;
 
-/** A row as it comes back: lists are arrays, sets are `Set`, binary values `Uint8Array`. */
+/** A row as the document client returns it: lists are arrays, sets are `Set`, binary values are `Uint8Array`. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Names the one row that a write or read is about. */
+/** Table and key of one row. */
 export type RowKey = Readonly<{ TableName: string; Key: Record<string, string> }>;
 
-/** Whether a table that a feature needs was there when it was probed. */
+/** Whether a table existed when it was probed. */
 export type TableState = "present" | "missing";
 
-/** The tables' names where nothing else is configured. */
+/** Default names of the tables. */
 export const tableDefaults: Readonly<{ rules: string; blocked: string; outbound: string; ledger: string }> = {
   rules: "email-rules",
   blocked: "email-blocked-senders",
@@ -36,11 +36,9 @@ export const tableDefaults: Readonly<{ rules: string; blocked: string; outbound:
 
 export const dynamoDeadlineMs: number = 5000;
 
-export const realSleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /**
- * The document client over `client`, with its middleware. A number that JavaScript cannot hold exactly is read as the
- * nearest one: the SDK would throw for some, and one odd row of a user would then delay every mail that it is read for.
+ * The document client over `client`, with its middleware. A number that JavaScript cannot represent exactly is read as the
+ * nearest one. The SDK would throw, and one such row of a user would delay every mail that reads it.
  */
 export function documentsOf(client: DynamoDBClient): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(client, {
@@ -49,21 +47,24 @@ export function documentsOf(client: DynamoDBClient): DynamoDBDocumentClient {
   });
 }
 
-/** What a conditional write met: the row as it asked to see it, or the row that did not fulfil the condition (`null`: none). */
-export type Written = { readonly kind: "written"; readonly row: Row } | { readonly kind: "refused"; readonly row: Row | null };
+/** Result of a conditional write: the row as requested, or the row that did not meet the condition (`null`: there is none). */
+export type WriteResult = { readonly kind: "written"; readonly row: Row } | { readonly kind: "refused"; readonly row: Row | null };
 
-type Writing = Readonly<{ documents: DynamoDBDocumentClient; key: RowKey; signal: AbortSignal }>;
+type RowAccess = Readonly<{ documents: DynamoDBDocumentClient; key: RowKey; signal: AbortSignal }>;
 
 /**
- * One conditional write of one row, which must ask for what it wrote, and for the old row on refusal. An empty answer, which
- * anything between here and AWS may give, is then no word that it was done. An endpoint that does not give the old row, as
- * emulators do not, is asked for it: then a refusal costs a read.
+ * Runs one conditional write. `send` must request the written attributes, and the old row on a failed condition. An answer
+ * without attributes is an error, because a proxy may answer with an empty body although nothing was written. Emulators do
+ * not return the old row; then it is read.
  */
-export async function writeIf(writing: Writing, send: () => Promise<Readonly<{ Attributes?: Row | undefined }>>): Promise<Written> {
-  const { documents, key, signal } = writing;
+export async function conditionalWrite(
+  access: RowAccess,
+  send: () => Promise<Readonly<{ Attributes?: Row | undefined }>>,
+): Promise<WriteResult> {
+  const { documents, key, signal } = access;
   try {
     const { Attributes } = await send();
-    if (Attributes === undefined) throw new GarbledError("a write was answered without the row that it asked for");
+    if (Attributes === undefined) throw new GarbledError("the answer to a write lacks the requested row");
     return { kind: "written", row: Attributes };
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
@@ -71,15 +72,15 @@ export async function writeIf(writing: Writing, send: () => Promise<Readonly<{ A
   }
 }
 
-/** What is known of a claim while it is under way, for the case that it throws. */
+/** State of a running claim, needed if it throws. */
 export type ClaimWatch = {
-  /** Takes back what the claim may have written; `null`: nothing that could simply be taken back. */
+  /** Undoes what the claim may have written; `null`: nothing to undo. */
   undo: ((signal: AbortSignal) => Promise<void>) | null;
-  /** An attempt broke off, and may have been done: the SDK tells of the last one only. */
+  /** An attempt failed and may have been executed. The SDK reports only the last attempt. */
   inDoubt: boolean;
 };
 
-/** Notes what each attempt of a command comes to. */
+/** Records in `watch` how each attempt of a command ends. */
 export function watchAttempts({ middlewareStack }: UpdateCommand, watch: ClaimWatch): void {
   middlewareStack.add(
     (next) => async (args) => {
@@ -94,18 +95,18 @@ export function watchAttempts({ middlewareStack }: UpdateCommand, watch: ClaimWa
   );
 }
 
-/** Whether a condition of ours did not hold. */
-export function isRefused(error: unknown): boolean {
+/** Whether the error is a failed condition. */
+export function isConditionFailure(error: unknown): boolean {
   return error instanceof ConditionalCheckFailedException;
 }
 
-/** One row as it is after every write that was answered, or `null`. */
+/** One row by a consistent read, or `null`. */
 export async function readRow(documents: DynamoDBDocumentClient, key: RowKey, signal: AbortSignal): Promise<Row | null> {
   const { Item } = await documents.send(new GetCommand({ ...key, ConsistentRead: true }), { abortSignal: signal });
   return Item ?? null;
 }
 
-/** The row within an error, which the document client leaves in DynamoDB's own form. Our rows hold no other types. */
+/** Converts the row of an error, which the document client leaves in DynamoDB's own form. Rows of Sesame hold no other types. */
 function nativeRow(item: Readonly<Record<string, AttributeValue>>): Row {
   return Object.fromEntries(Object.entries(item).map(([name, value]) => [name, native(value)]));
 }

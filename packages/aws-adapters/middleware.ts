@@ -1,7 +1,7 @@
-// Middleware: what this package needs of an SDK client to stand in the way of its calls. Each client has types of its own
-// for that, which differ in nothing that matters here.
+// Middleware: one type for the middleware of all SDK clients. Each client has its own types, which do not differ in what
+// this package uses.
 
-/** The rest of a call: takes the SDK's arguments, which are only handed on, and gives an answer or throws. */
+/** The next step of a call. Its arguments are passed on unchanged. */
 type Next = (args: never) => Promise<unknown>;
 
 export type Middleware = (next: Next) => Next;
@@ -11,9 +11,9 @@ type Place<Step extends string> = Readonly<{ step: Step; priority: "low" | "high
 /** Any client of the SDK. */
 export type SdkClient = Readonly<{
   middlewareStack: {
-    /** Outermost: around all attempts of a call. */
+    /** Outermost step: around all attempts of a call. */
     add(middleware: Middleware, place: Place<"initialize">): void;
-    /** Innermost: one attempt and its answer, before that is read. */
+    /** Innermost step: one attempt and its raw answer. */
     add(middleware: Middleware, place: Place<"deserialize">): void;
   };
   config: Readonly<{

@@ -15,4 +15,4 @@ export { DynamoRuleBook, type DynamoRuleBookOptions } from "./dynamo-rule-book.t
 export { type DynamoOptions, tableDefaults, type TableState } from "./dynamo-table.ts";
 export { describeSesAccount, describeSesIdentity, type SesAccount, type SesCheckOptions, type SesIdentity } from "./ses-check.ts";
 export { SesCourier, type SesCourierOptions } from "./ses-courier.ts";
-export type { SendTimers } from "./ses-rate.ts";
+export type { SendTimers } from "./timers.ts";

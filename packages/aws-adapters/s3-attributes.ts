@@ -1,6 +1,6 @@
-// S3 attributes: what stands beside an object, as `StoredMail.attributes` carries it from the reading to the mark. A copy
-// onto itself is the only way to change metadata, and it forgets every header that is not sent again (S3 User Guide,
-// "Working with object metadata"). Access-control lists cannot be kept so; buckets have them switched off by default.
+// S3 attributes: headers and metadata of an object, as `StoredMail.attributes` holds them from open() to mark(). S3 changes
+// metadata only by copying the object onto itself, and a copy loses every header that is not sent again (S3 User Guide,
+// "Working with object metadata"). Access-control lists cannot be kept; new buckets have them switched off.
 
 import type { CopyObjectCommandInput, GetObjectCommandOutput, HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 
@@ -20,13 +20,13 @@ const copied = [
   "ContentEncoding",
   "ContentLanguage",
   "WebsiteRedirectLocation",
-  "StorageClass", // absent means STANDARD, which is what a copy gets that does not say
+  "StorageClass", // absent means STANDARD, which is also the default of a copy
   "ServerSideEncryption",
   "SSEKMSKeyId",
 ] as const;
 const metadataPrefix = "metadata:";
 
-/** The attributes of an answer to GetObject or HeadObject. */
+/** The attributes in an answer to GetObject or HeadObject. */
 export function attributesOf(answer: Answer): Attributes {
   const fields = [...copied, "ETag" as const].map((name) => [name, answer[name]] as const);
   const metadata = Object.entries(answer.Metadata ?? {}).map(([name, value]) => [metadataPrefix + name, value] as const);
@@ -35,13 +35,13 @@ export function attributesOf(answer: Answer): Attributes {
   return Object.fromEntries([...fields, expires, bucketKey, ...metadata].filter(([, value]) => value !== undefined)) as Attributes;
 }
 
-/** User metadata among attributes. */
+/** The user metadata in attributes. */
 export function metadataOf(attributes: Attributes): Attributes {
   const own = Object.entries(attributes).filter(([name]) => name.startsWith(metadataPrefix));
   return Object.fromEntries(own.map(([name, value]) => [name.slice(metadataPrefix.length), value]));
 }
 
-/** What a copy must say so that nothing but the metadata changes. */
+/** The input of a copy that changes only the metadata. */
 export function copyInput(attributes: Attributes): Partial<CopyObjectCommandInput> {
   const { ETag, Expires, BucketKeyEnabled } = attributes;
   const expires = Expires === undefined ? Number.NaN : Date.parse(Expires);
@@ -54,8 +54,8 @@ export function copyInput(attributes: Attributes): Partial<CopyObjectCommandInpu
 }
 
 /**
- * The metadata that tells that SES encrypted the object before it stored it ("Encrypt message" in the receipt rule), or
- * `undefined`. Its octets are no mail then, and only the S3 encryption client of Java or Ruby can read them (SES Developer
+ * The metadata key which shows that SES encrypted the object ("Encrypt message" in the receipt rule), or `undefined`. Such
+ * an object is not a readable mail; only the S3 encryption client of Java or Ruby can decrypt it (SES Developer
  * Guide, "Deliver to S3 bucket action").
  */
 export function clientEncryption(metadata: Attributes | undefined): string | undefined {

@@ -1,6 +1,6 @@
-// S3 check: what the doctor wants to know of a bucket, tried with an object of its own that is gone afterwards, because a
-// copy of somebody's mail would change it. It judges nothing.
-// S3 API Reference: "GetObject" (404 is said to those only who may list), "CopyObject".
+// S3 check: tests the permissions on a bucket for `sesame check`. It uses an object of its own and deletes it, because a
+// copy of a stored mail would change the mail's metadata. It does not judge what it finds.
+// S3 API Reference: "GetObject" (404 only with the permission to list), "CopyObject".
 
 import { randomUUID } from "node:crypto";
 import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
@@ -10,11 +10,11 @@ import { troubleOf } from "./trouble.ts";
 
 export type S3CheckOptions = Readonly<{ s3: S3Client; clock: AwsClock; deadlineMs?: number }>;
 
-/** Each `null` where it works, else what S3 said. */
+/** Each field is `null` if the operation works, otherwise the error text. */
 export type BucketDescription = Readonly<{
-  /** Whether an object that is not there is told from one that must not be read. */
-  missingIsSaid: string | null;
-  /** Whether an object can be written; only the doctor does that, to try the rest. */
+  /** Whether S3 reports a missing object as missing, and not as forbidden. */
+  missingReported: string | null;
+  /** Whether an object can be written. Only `sesame check` needs this. */
   writable: string | null;
   copyable: string | null;
   erasable: string | null;
@@ -23,10 +23,10 @@ export type BucketDescription = Readonly<{
 export async function describeBucket(bucket: string, options: S3CheckOptions): Promise<BucketDescription> {
   const { s3 } = options;
   const object = { Bucket: bucket, Key: `sesame-check/${randomUUID()}` };
-  const missingIsSaid = await attempt(options, "describeMissing", (abortSignal) => askForMissing(s3, object, abortSignal));
+  const missingReported = await attempt(options, "describeMissing", (abortSignal) => askForMissing(s3, object, abortSignal));
   const put = new PutObjectCommand({ ...object, Body: new TextEncoder().encode("sesame check\r\n") });
   const writable = await attempt(options, "describeWritable", (abortSignal) => s3.send(put, { abortSignal }));
-  if (writable !== null) return { missingIsSaid, writable, copyable: writable, erasable: writable };
+  if (writable !== null) return { missingReported, writable, copyable: writable, erasable: writable };
   const copy = new CopyObjectCommand({
     ...object,
     CopySource: `${bucket}/${object.Key}`,
@@ -35,7 +35,7 @@ export async function describeBucket(bucket: string, options: S3CheckOptions): P
   });
   const copyable = await attempt(options, "describeCopyable", (abortSignal) => s3.send(copy, { abortSignal }));
   const erasable = await attempt(options, "describeErasable", (abortSignal) => s3.send(new DeleteObjectCommand(object), { abortSignal }));
-  return { missingIsSaid, writable, copyable, erasable };
+  return { missingReported, writable, copyable, erasable };
 }
 
 async function attempt(

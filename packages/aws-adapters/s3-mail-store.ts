@@ -1,6 +1,6 @@
-// S3 mail store: MailStore on objects as SES stores them. A mail is read in one GetObject; a large one goes on to be read
-// while it is delivered. "missing" is said only where S3 says NoSuchKey, which it does only to those who may list the
-// bucket. The audit trail is written by copying the object onto itself.
+// S3 mail store: MailStore on the objects that SES stores. One GetObject reads a mail; the rest of a large mail is read while
+// it is delivered. open() returns "missing" only for NoSuchKey, which S3 returns only with the permission to list the
+// bucket. The audit mark is written by copying the object onto itself.
 // S3 API Reference: "GetObject", "HeadObject", "CopyObject", "DeleteObject".
 
 import type { Readable } from "node:stream";
@@ -13,6 +13,7 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { headLimit, type MailStore, type ObjectLocation, PortError, quote, type StoredMail } from "@sesame/core";
+import type { AuditRecord } from "@sesame/core/journey";
 import type { AwsClock } from "./aws-clock.ts";
 import { call } from "./call.ts";
 import { attributesOf, clientEncryption, copyInput, metadataOf } from "./s3-attributes.ts";
@@ -24,15 +25,15 @@ import { GarbledError, troubleOf } from "./trouble.ts";
 export type S3MailStoreOptions = Readonly<{
   s3: S3Client;
   clock: AwsClock;
-  /** Milliseconds for a call, and for a head to be there. Default 30 000. */
+  /** Milliseconds for a call, and for reading the head. Default 30 000. */
   callMs?: number;
   /** Milliseconds to wait for one piece of the rest. Default 30 000. */
   stallMs?: number;
-  /** Milliseconds of all waiting for the rest: 41 MiB then come at 140 KiB/s at least. Default 300 000. */
+  /** Milliseconds of all waits for the rest: 41 MiB need at least 140 KiB/s. Default 300 000. */
   restMs?: number;
-  /** Milliseconds that the answer to `open` is kept for the first `rest`; 0: not at all. Default 10 000. */
+  /** Milliseconds that the answer to `open` stays open for the first `rest`; 0 closes it at once. Default 10 000. */
   holdMs?: number;
-  /** Octets of the largest mail. SES takes 40 MB (SES Developer Guide, "Service quotas"). Default 41 MiB. */
+  /** Octets of the largest mail. SES accepts 40 MB (SES Developer Guide, "Service quotas"). Default 41 MiB. */
   maxOctets?: number;
 }>;
 
@@ -57,15 +58,15 @@ export class S3MailStore implements MailStore {
     }
   }
 
-  async mark(mail: StoredMail, trail: Readonly<Record<string, string>>): Promise<void> {
+  async mark(mail: StoredMail, record: AuditRecord): Promise<void> {
     try {
-      await this.#copy(mail, mail.attributes, trail);
+      await this.#copy(mail, mail.attributes, record);
     } catch (error) {
       const { kind } = troubleOf(error);
-      // The way in which S3 counts is its own affair: a trail that is too long after all is made much shorter, once.
-      if (kind === "metadata-too-large") return this.#copy(mail, mail.attributes, trail, metadataLimit / 2);
+      // S3 may count metadata in another way. If it is still too large, the record is shortened to half, once.
+      if (kind === "metadata-too-large") return this.#copy(mail, mail.attributes, record, metadataLimit / 2);
       if (kind !== "conflict") throw error;
-      await this.#copy(mail, await this.#attributes(mail.location), trail);
+      await this.#copy(mail, await this.#attributes(mail.location), record);
     }
   }
 
@@ -130,15 +131,15 @@ export class S3MailStore implements MailStore {
     throw new GarbledError(`the answer to a request for the octets from ${at} of ${size} has "${answer.ContentRange}"`);
   }
 
-  /** How many octets there are, where they are a mail that can be read. */
+  /** Size of the mail in octets. Throws if the object is encrypted or too large. */
   #sizeOf(location: ObjectLocation, { ContentLength, Metadata }: GetObjectCommandOutput): number {
     const { maxOctets } = this.#settings;
     const encryption = clientEncryption(Metadata);
     if (encryption !== undefined) {
-      throw cannotOpen(location, 'SES must not encrypt it (the receipt rule has "Encrypt message" on)', `metadata ${encryption}`);
+      throw cannotOpen(location, `SES encrypted it (metadata ${encryption}). Switch off "Message encryption" in the receipt rule`);
     }
-    if (ContentLength === undefined) throw new GarbledError("the answer says no length");
-    if (ContentLength > maxOctets) throw cannotOpen(location, `a mail has at most ${maxOctets} octets`, String(ContentLength));
+    if (ContentLength === undefined) throw new GarbledError("the answer has no length");
+    if (ContentLength > maxOctets) throw cannotOpen(location, `a mail must have at most ${maxOctets} octets, has ${ContentLength}`);
     return ContentLength;
   }
 
@@ -150,12 +151,7 @@ export class S3MailStore implements MailStore {
     return attributesOf(answer);
   }
 
-  async #copy(
-    { location }: StoredMail,
-    attributes: StoredMail["attributes"],
-    trail: Readonly<Record<string, string>>,
-    limit?: number,
-  ): Promise<void> {
+  async #copy({ location }: StoredMail, attributes: StoredMail["attributes"], record: AuditRecord, limit?: number): Promise<void> {
     const { bucket, key } = location;
     const command = new CopyObjectCommand({
       ...copyInput(attributes),
@@ -163,11 +159,11 @@ export class S3MailStore implements MailStore {
       Key: key,
       CopySource: `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`,
       MetadataDirective: "REPLACE",
-      Metadata: fitMetadata(metadataOf(attributes), trail, limit),
+      Metadata: fitMetadata(metadataOf(attributes), record, limit),
     });
     await this.#call("mark", location, async (abortSignal) => {
       const { CopyObjectResult } = await this.#settings.s3.send(command, { abortSignal });
-      // S3 answers 200 before it has copied; what is no result was no copy.
+      // S3 answers 200 before it copies; without a result in the body the copy failed.
       if (CopyObjectResult?.ETag === undefined) throw new GarbledError("the answer has no result of the copy");
     });
   }
@@ -180,15 +176,15 @@ export class S3MailStore implements MailStore {
 
 function bodyOf({ Body, ContentLength }: GetObjectCommandOutput): S3Body {
   if (Body === undefined) throw new GarbledError("the answer has no body");
-  return new S3Body(Body as Readable, ContentLength ?? Number.POSITIVE_INFINITY); // with node:http below it is one
+  return new S3Body(Body as Readable, ContentLength ?? Number.POSITIVE_INFINITY); // the handler on node:http returns a Readable
 }
 
 function aboutOf({ bucket, key }: ObjectLocation): string {
   return quote(`${bucket}/${key}`);
 }
 
-function cannotOpen(location: ObjectLocation, rule: string, found: string): PortError {
-  return new PortError("MailStore", "open", `Cannot open (${aboutOf(location)}) as ${rule}: current value is ${found}`);
+function cannotOpen(location: ObjectLocation, reason: string): PortError {
+  return new PortError("MailStore", "open", `Cannot open (${aboutOf(location)}): ${reason}`);
 }
 
 async function whole(head: Uint8Array, size: number, rest: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

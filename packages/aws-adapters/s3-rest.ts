@@ -1,37 +1,37 @@
-// S3 rest: the octets of a mail behind its head. They come from the answer that brought the head while that is still
-// there, else from an answer of their own, which asks for the very same object (If-Match) from where it is needed. An
-// answer that stalls or breaks off is given up, and the reading goes on in another: a mail is cut by none of this.
+// S3 rest: the octets of a mail behind its head. They come from the answer that brought the head if it is still open,
+// otherwise from a new request for the same version of the object (If-Match) from the next octet on. An answer that stalls
+// or breaks off is closed, and a new request continues; the mail is never cut.
 
 import { performance } from "node:perf_hooks";
-import { setTimeout } from "node:timers";
 import { asPortError } from "./call.ts";
 import type { S3Body } from "./s3-body.ts";
+import { afterUnlessExit } from "./timers.ts";
 import { type TroubleKind, troubleOf } from "./trouble.ts";
 
 export type RestOptions = Readonly<{
   /** Milliseconds to wait for one piece. */
   stallMs: number;
-  /** Milliseconds of all waiting for pieces; the time that the reader takes does not count. */
+  /** Milliseconds of all waits for pieces. The time that the reader needs does not count. */
   restMs: number;
 }>;
 
-/** Where the octets come from. */
+/** Access to the octets. */
 export type RestSource = Readonly<{
-  /** The object, for the text of an error. */
+  /** The object, for error texts. */
   about: string;
-  /** The first octet that is asked for, and the one where the mail ends. */
+  /** The first octet to read, and the size of the mail. */
   from: number;
   size: number;
-  /** The answer that brought the head, once. */
+  /** The answer that brought the head; it can be taken once. */
   take(): S3Body | null;
-  /** An answer that begins at octet `at`. */
+  /** A new answer that begins at octet `at`. */
   reopen(at: number): Promise<S3Body>;
 }>;
 
 const maxReopens = 2;
-const passing: ReadonlySet<TroubleKind> = new Set(["deadline", "unreachable", "unavailable", "throttled", "garbled"]);
+const retryable: ReadonlySet<TroubleKind> = new Set(["deadline", "unreachable", "unavailable", "throttled", "garbled"]);
 
-/** All octets from `from` on, or an error. */
+/** Yields all octets from `from` on, or throws. */
 export async function* restOf(source: RestSource, options: RestOptions): AsyncGenerator<Uint8Array> {
   if (source.from >= source.size) return;
   const reader = new Reader(source, options);
@@ -82,23 +82,23 @@ class Reader {
     try {
       return await body.next(Math.min(stallMs, restMs - this.#waitedMs));
     } finally {
-      this.#waitedMs += Math.ceil(performance.now() - began); // a timer may be early by less than a millisecond
+      this.#waitedMs += Math.ceil(performance.now() - began); // a timer may fire up to a millisecond early
     }
   }
 
   #mayReopen(error: unknown): boolean {
     if (this.#waitedMs >= this.#options.restMs) return false;
-    return this.#reopens++ < maxReopens && passing.has(troubleOf(error).kind);
+    return this.#reopens++ < maxReopens && retryable.has(troubleOf(error).kind);
   }
 }
 
-/** Keeps an answer open for the one who may soon read on, and drops it when nobody does. */
+/** Keeps an answer open for a later read, and closes it after `holdMs` milliseconds. */
 export class HeldBody {
   #body: S3Body | null;
 
   constructor(body: S3Body, holdMs: number) {
     this.#body = body;
-    if (holdMs > 0) setTimeout(() => this.take()?.drop(), holdMs).unref();
+    if (holdMs > 0) afterUnlessExit(holdMs, () => this.take()?.drop());
     else this.take()?.drop();
   }
 

@@ -1,4 +1,4 @@
-// SES check: what the doctor wants to know of the account and of a domain's identity. It judges nothing.
+// SES check: describes the SES account and an identity for `sesame check`. It does not judge what it finds.
 
 import { GetAccountCommand, GetEmailIdentityCommand, type SESv2Client } from "@aws-sdk/client-sesv2";
 import type { AwsClock } from "./aws-clock.ts";
@@ -8,20 +8,20 @@ import { troubleOf } from "./trouble.ts";
 export type SesCheckOptions = Readonly<{
   sesv2: SESv2Client;
   clock: AwsClock;
-  /** Default 5000. */
+  /** Milliseconds. Default 5000. */
   deadlineMs?: number;
 }>;
 
 export type SesAccount = Readonly<{
-  /** In the sandbox SES sends to verified recipients only. */
+  /** In the sandbox SES sends only to verified recipients. */
   sandbox: boolean;
   sendingEnabled: boolean;
   /** `HEALTHY`, `PROBATION` or `SHUTDOWN`. */
   enforcement: string;
-  /** Mails in 24 hours; -1 is no limit. */
+  /** Mails in 24 hours; -1: no limit. */
   dailyQuota: number;
   sentToday: number;
-  /** Recipients in a second. */
+  /** Recipients per second. */
   maxRate: number;
 }>;
 
@@ -30,11 +30,11 @@ export type SesIdentity =
   | {
       readonly kind: "present";
       readonly verified: boolean;
-      /** Whether SES signs for it: `SUCCESS` where it does. */
+      /** Status of DKIM signing: `SUCCESS` if SES signs. */
       readonly dkim: string;
-      /** Whether SES mails bounces to the sender; without it no bounce is rewritten. */
+      /** Whether SES sends bounces by mail. Otherwise no bounce is rewritten. */
       readonly bouncesByMail: boolean;
-      /** State of a custom MAIL FROM domain; `null` where there is none. */
+      /** Status of a custom MAIL FROM domain; `null` if there is none. */
       readonly mailFrom: string | null;
     };
 

@@ -1,50 +1,62 @@
-// SES courier: takes mail to Amazon SES, a request for each recipient, no faster than the account may. Only what SES
-// throttled is tried again here, a few times; everything else goes back to the queue. After "not today" and "not this
-// account" SES is left alone for some minutes. A mail is in memory whole while it is sent, and of the large ones only one.
-// A stop ends every wait; a request that is under way is let answer.
+// SES courier: sends mail through Amazon SES, one request for each recipient, not faster than the account's sending rate.
+// Only a throttled send is retried here, a few times; everything else goes back to the queue. If the daily quota is used up
+// or the account may not send, SES is not called for some minutes. A mail is in memory during its send; large mails are
+// sent one at a time. A stop ends every wait; a running request may finish.
 // SES Developer Guide, "Errors related to the sending quotas for your Amazon SES account".
 
 import { GetSendQuotaCommand } from "@aws-sdk/client-ses";
-import { type Address, asciiAddress, type MailTransaction, type Content, type Courier, type EffectKey, PortError, type Route, type Stop, type Verdict } from "@sesame/core";
+import {
+  type Address,
+  type Content,
+  type Courier,
+  type EffectKey,
+  type MailTransaction,
+  PortError,
+  type Route,
+  type Stop,
+  type Verdict,
+} from "@sesame/core";
+import { asciiAddress } from "@sesame/core/mail";
 import { call } from "./call.ts";
-import { SendRate, type SendTimers, untilStopped, wallTimers } from "./ses-rate.ts";
-import { type Letter, type SesClients, sendOnce } from "./ses-send.ts";
+import { SendRate, untilStopped } from "./ses-rate.ts";
+import { type SesClients, type SesMail, sendOnce } from "./ses-send.ts";
 import {
   addressUnsupported,
+  contentUnreadable,
   largestMail,
+  rateWaitTooLong,
   reversePathUnsupported,
-  type SendEnd,
-  sourceBroke,
+  type SendResult,
   stopped,
   tooBig,
-  turnTooFar,
   verdictOf,
 } from "./ses-verdict.ts";
+import { type SendTimers, wallTimers } from "./timers.ts";
 
 export type SesCourierOptions = SesClients &
   Readonly<{
-    /** Recipients in a second; else what the account may. */
+    /** Recipients per second. Default: the sending rate of the account. */
     maxRate?: number;
-    /** Milliseconds for one request. Default 30 s, and 10 min for a mail of more than 10 MB, which SES takes slowly. */
+    /** Milliseconds for one request. Default 30 s, and 10 min for a mail of more than 10 MB, which SES accepts slowly. */
     deadlineMs?: number;
     largeDeadlineMs?: number;
     timers?: SendTimers;
-    /** Raised when the worker ends. Without it every wait lasts as long as it may. */
+    /** Raised when the worker stops. Without it no wait ends early. */
     stop?: Stop;
   }>;
 
-const throttlePauses: readonly number[] = [1000, 2000, 4000]; // ms before each further try
+const throttleDelaysMs: readonly number[] = [1000, 2000, 4000]; // before each further attempt
 const quotaDeadlineMs = 2000;
-const lookMs = 250; // between looks for a stop
-const restMs = { "quota-used-up": 600_000, "sending-off": 300_000 } as const; // AWS advises up to ten minutes
+const stopCheckMs = 250; // interval of the checks for a stop
+const suspensionMs = { "quota-used-up": 600_000, "sending-off": 300_000 } as const; // AWS advises up to ten minutes
 
 export class SesCourier implements Courier {
   readonly #options: Required<Omit<SesCourierOptions, "maxRate" | "stop">>;
   readonly #stop: Stop | null;
   readonly #rate: SendRate;
   readonly #abort = new AbortController();
-  /** SES is not asked before that, and this is what it said. */
-  #rest: Readonly<{ until: number; end: Refusal }> | null = null;
+  /** SES is not called until then; `result` is its last answer. */
+  #suspension: Readonly<{ until: number; result: Refusal }> | null = null;
   #large: Promise<unknown> = Promise.resolve();
 
   constructor({ maxRate, stop, timers: given = wallTimers, ...options }: SesCourierOptions) {
@@ -54,23 +66,23 @@ export class SesCourier implements Courier {
     this.#rate = new SendRate({ ...(maxRate !== undefined && { perSecond: maxRate }), timers, readRate: () => this.#accountRate() });
   }
 
-  /** A verdict for each recipient; `detail` of a relayed one is SES's id. Throws for other routes than "ses" only. */
-  async send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  /** Returns a verdict for each recipient; `detail` of a relayed one is the SES id. Throws `PortError` only for another route. */
+  async send(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     if (route !== "ses") {
-      const text = `Cannot send through SES as the route must be "ses": current value is ${JSON.stringify(route)}`;
+      const text = `Cannot send through SES: the route must be "ses", is ${JSON.stringify(route)}`;
       throw new PortError("Courier", "send", text);
     }
     const verdicts = new Map<EffectKey, Verdict>();
-    for (const { address, key } of consignment.recipients) verdicts.set(key, await this.#carry(consignment, address));
+    for (const { address, key } of transaction.recipients) verdicts.set(key, await this.#sendTo(transaction, address));
     return verdicts;
   }
 
-  /** Ends all requests at once. For a worker whose grace is over: what they did is in doubt then, and is recorded so. */
+  /** Ends all requests at once, when the shutdown time is over. Their verdicts are in doubt. */
   abort(): void {
     this.#abort.abort();
   }
 
-  #carry({ from, content }: MailTransaction, address: Address): Verdict | Promise<Verdict> {
+  #sendTo({ from, content }: MailTransaction, address: Address): Verdict | Promise<Verdict> {
     const [source, to] = [from === null ? null : asciiAddress(from), asciiAddress(address)];
     if (source === null) return reversePathUnsupported(from);
     if (to === null) return addressUnsupported(address);
@@ -79,51 +91,51 @@ export class SesCourier implements Courier {
     return content.size > largestMail.v1 ? this.#oneAtATime(dispatch) : dispatch();
   }
 
-  /** The octets are collected when the turn has come, so that those who wait hold none. */
+  /** Reads the content only when the send may begin, so that waiting mails hold no memory. */
   async #dispatch(from: string, to: string, content: Content): Promise<Verdict> {
     let octets: Uint8Array | undefined;
     for (let attempt = 0; ; attempt++) {
-      const turnedAway = await this.#turn();
-      if (turnedAway !== null) return turnedAway;
+      const refusal = await this.#waitForRate();
+      if (refusal !== null) return refusal;
       try {
         octets ??= await octetsOf(content);
       } catch (error) {
-        return sourceBroke(error instanceof Error ? error.message : String(error));
+        return contentUnreadable(error instanceof Error ? error.message : String(error));
       }
-      const end = await this.#request({ from, to, octets });
-      const pause = throttlePauses[attempt];
-      if (end.kind === "sent" || end.trouble.kind !== "throttled" || pause === undefined) return verdictOf(end);
+      const result = await this.#request({ from, to, octets });
+      const delayMs = throttleDelaysMs[attempt];
+      if (result.kind === "sent" || result.trouble.kind !== "throttled" || delayMs === undefined) return verdictOf(result);
       this.#rate.drain();
-      await this.#options.timers.sleep(pause * (0.5 + Math.random() / 2));
+      await this.#options.timers.sleep(delayMs * (0.5 + Math.random() / 2));
     }
   }
 
-  async #request(letter: Letter): Promise<SendEnd> {
+  async #request(mail: SesMail): Promise<SendResult> {
     const { deadlineMs, largeDeadlineMs } = this.#options;
     const clients = { ...this.#options, abort: this.#abort.signal };
-    const small = letter.octets.length <= largestMail.v1 ? await sendOnce(letter, "v1", deadlineMs, clients) : null;
-    // What v1 finds too large, however it counts, may fit into v2.
+    const small = mail.octets.length <= largestMail.v1 ? await sendOnce(mail, "v1", deadlineMs, clients) : null;
+    // A mail that v1 finds too large may fit into v2.
     const isDone = small !== null && (small.kind === "sent" || small.trouble.kind !== "mail-too-large");
-    const end = isDone ? small : await sendOnce(letter, "v2", largeDeadlineMs, clients);
-    if (end.kind === "trouble" && (end.trouble.kind === "quota-used-up" || end.trouble.kind === "sending-off"))
-      this.#rest = { until: this.#options.timers.now() + restMs[end.trouble.kind], end };
-    return end;
+    const result = isDone ? small : await sendOnce(mail, "v2", largeDeadlineMs, clients);
+    if (result.kind === "trouble" && (result.trouble.kind === "quota-used-up" || result.trouble.kind === "sending-off"))
+      this.#suspension = { until: this.#options.timers.now() + suspensionMs[result.trouble.kind], result };
+    return result;
   }
 
-  /** Waits until SES may be asked. A verdict: it may not for now. */
-  async #turn(): Promise<Verdict | null> {
-    const early = this.#stopped() ?? this.#resting();
+  /** Waits for the sending rate. Returns a verdict if SES must not be called now. */
+  async #waitForRate(): Promise<Verdict | null> {
+    const early = this.#stopped() ?? this.#suspended();
     if (early !== null) return early;
-    return (await this.#rate.take()) ? (this.#stopped() ?? this.#resting()) : turnTooFar();
+    return (await this.#rate.take()) ? (this.#stopped() ?? this.#suspended()) : rateWaitTooLong();
   }
 
   #stopped(): Verdict | null {
     return this.#stop?.stopped || this.#abort.signal.aborted ? stopped() : null;
   }
 
-  #resting(): Verdict | null {
-    const seconds = this.#rest === null ? 0 : Math.ceil((this.#rest.until - this.#options.timers.now()) / 1000);
-    return this.#rest === null || seconds <= 0 ? null : verdictOf(said(this.#rest.end, seconds));
+  #suspended(): Verdict | null {
+    const seconds = this.#suspension === null ? 0 : Math.ceil((this.#suspension.until - this.#options.timers.now()) / 1000);
+    return this.#suspension === null || seconds <= 0 ? null : verdictOf(repeatedRefusal(this.#suspension.result, seconds));
   }
 
   async #oneAtATime(work: () => Promise<Verdict>): Promise<Verdict> {
@@ -133,10 +145,10 @@ export class SesCourier implements Courier {
       return work();
     });
     this.#large = turn.catch(() => {});
-    // Whoever stops waiting here begins nothing when his turn comes: a stop stays raised.
+    // A caller that stops waiting here does not begin later, because a stop is never lowered.
     while (this.#stop !== null && !hasBegun) {
       if (this.#stop.stopped) return stopped();
-      await Promise.race([turn, this.#options.timers.sleep(lookMs)]);
+      await Promise.race([turn, this.#options.timers.sleep(stopCheckMs)]);
     }
     return turn;
   }
@@ -149,15 +161,15 @@ export class SesCourier implements Courier {
   }
 }
 
-type Refusal = Extract<SendEnd, { readonly kind: "trouble" }>;
+type Refusal = Extract<SendResult, { readonly kind: "trouble" }>;
 
-/** What SES said to an earlier mail, which holds for this one too. */
-function said({ trouble }: Refusal, seconds: number): SendEnd {
-  const text = `${trouble.text} (to an earlier mail; SES is asked again in ${seconds} s)`;
+/** The refusal of an earlier mail, which holds for this mail too. */
+function repeatedRefusal({ trouble }: Refusal, seconds: number): SendResult {
+  const text = `${trouble.text}. SES said this about an earlier mail; it is called again in ${seconds} s`;
   return { kind: "trouble", trouble: { ...trouble, text }, certain: true };
 }
 
-/** The whole mail in one piece, which is what SES's API takes. */
+/** The whole mail as one array, as SES's API needs it. */
 async function octetsOf({ pieces, rest, size }: Content): Promise<Uint8Array> {
   const whole = new Uint8Array(size);
   let at = 0;

@@ -1,23 +1,13 @@
-// SES rate: how fast this process may send, as a bucket that fills with the rate and from which every recipient takes one.
-// What SES throttles it drops, so it is better not to ask (SES Developer Guide, "Managing your Amazon SES sending
-// limits"). The rate is the configured one, or what the account has, read when the first mail leaves and once an hour.
+// SES rate: limits the sending rate of this process by a token bucket; each recipient takes one token. SES throttles
+// faster sends (SES Developer Guide, "Managing your Amazon SES sending
+// limits"). The rate is configured, or read from the account at the first mail and then once an hour.
 
-import { performance } from "node:perf_hooks";
-import { type Stop } from "@sesame/core";
-import { realSleep } from "./dynamo-table.ts";
-
-/** Time as sending knows it; a fake one in tests. */
-export type SendTimers = Readonly<{
-  /** Milliseconds that only go forward. */
-  now(): number;
-  sleep(ms: number): Promise<void>;
-}>;
-
-export const wallTimers: SendTimers = { now: () => performance.now(), sleep: realSleep };
+import type { Stop } from "@sesame/core";
+import type { SendTimers } from "./timers.ts";
 
 const sliceMs = 250;
 
-/** The same timers, whose sleep a stop ends: it looks four times in a second. */
+/** Timers whose sleep ends early at a stop, which is checked four times a second. */
 export function untilStopped(timers: SendTimers, stop: Stop): SendTimers {
   const sleep = async (ms: number) => {
     const until = timers.now() + ms;
@@ -27,17 +17,17 @@ export function untilStopped(timers: SendTimers, stop: Stop): SendTimers {
 }
 
 export type SendRateOptions = Readonly<{
-  /** Recipients in a second where that is configured. */
+  /** Recipients per second, if configured. */
   perSecond?: number;
-  /** Asks the account. May fail: then the last answer stays good. */
+  /** Reads the rate of the account. If it throws, the last rate stays. */
   readRate(): Promise<number>;
   timers: SendTimers;
-  /** Who would have to wait longer is turned away. Default 10 s: a worker that shall end does not wait in vain. */
+  /** Longest wait in milliseconds; a longer one is refused. Default 10 s, so that a worker can stop in time. */
   longestWaitMs?: number;
 }>;
 
-/** Until the account was asked with success. New accounts outside of the sandbox have more. */
-const unknownRate = 10;
+/** Used until the rate of the account is read. Accounts outside of the sandbox have a higher rate. */
+const defaultRate = 10;
 const [goodForMs, retryAfterMs] = [3_600_000, 300_000];
 
 export class SendRate {
@@ -52,26 +42,26 @@ export class SendRate {
   constructor({ perSecond, ...options }: SendRateOptions) {
     this.#options = { longestWaitMs: 10_000, ...options };
     this.#isConfigured = perSecond !== undefined;
-    this.#perSecond = perSecond ?? unknownRate;
+    this.#perSecond = perSecond ?? defaultRate;
   }
 
-  /** Waits for the turn of one recipient. False: it would take too long, and nothing was taken. */
+  /** Waits until one recipient may be sent. False: the wait would be too long, and no token was taken. */
   async take(): Promise<boolean> {
-    await this.#learn();
+    await this.#refreshRate();
     const tokens = this.#fill();
     const waitMs = Math.max(0, ((1 - tokens) / this.#perSecond) * 1000);
     if (waitMs > this.#options.longestWaitMs) return false;
-    this.#tokens = tokens - 1; // below nothing: those who come later wait for it
+    this.#tokens = tokens - 1; // may be negative: later callers wait longer
     if (waitMs > 0) await this.#options.timers.sleep(waitMs);
     return true;
   }
 
-  /** SES says that all workers together are too fast: nothing is saved up any more. */
+  /** SES throttles all workers together: drops the saved tokens. */
   drain(): void {
     this.#tokens = Math.min(this.#fill(), 0);
   }
 
-  /** A second's worth may be saved up; the bucket is full at first. */
+  /** Adds tokens up to one second of the rate. The bucket is full at the start. */
   #fill(): number {
     const now = this.#options.timers.now();
     const most = Math.max(1, this.#perSecond);
@@ -82,29 +72,29 @@ export class SendRate {
     return filled;
   }
 
-  /** The first mail waits for the answer, later ones do not. */
-  async #learn(): Promise<void> {
+  /** The first mail waits for the rate; later ones use the old rate meanwhile. */
+  async #refreshRate(): Promise<void> {
     const { timers } = this.#options;
     if (this.#isConfigured || timers.now() < this.#askAgainAt) return;
     const isFirst = this.#askAgainAt === 0;
-    this.#asking ??= this.#ask().finally(() => {
+    this.#asking ??= this.#readAccountRate().finally(() => {
       this.#asking = null;
     });
     if (isFirst) await this.#asking;
   }
 
-  async #ask(): Promise<void> {
+  async #readAccountRate(): Promise<void> {
     const { timers, readRate } = this.#options;
     let goodMs = retryAfterMs;
     try {
       const rate = await readRate();
       if (rate > 0) {
-        this.#fill(); // what was saved up at the old rate
+        this.#fill(); // adds the tokens at the old rate
         this.#perSecond = rate;
         goodMs = goodForMs;
       }
     } catch {
-      // The right to ask may be missing: the rate stays, and SES throttles where it must.
+      // The permission may be missing: the rate stays, and SES throttles if it is too high.
     }
     this.#askAgainAt = timers.now() + goodMs;
   }

@@ -1,27 +1,27 @@
-// SES send: one request to SES for one recipient, tried once. Small mails go through v1, whose requests are lighter; large
-// ones through v2, which takes 40 MB. In v2 a FromEmailAddress would replace the From field, and with it the name of the
-// author; so the field stands for itself, and the reverse-path is where feedback goes.
+// SES send: one request to SES for one recipient, tried once. Small mails use API v1, whose requests are lighter; large mails
+// use v2, which accepts 40 MB. In v2 FromEmailAddress would replace the From field and so the author's name. So it is not
+// set, and the reverse-path is the address for feedback.
 // SES API Reference, "SendRawEmail"; SES API v2 Reference, "SendEmail".
 
 import { type SESClient, SendRawEmailCommand } from "@aws-sdk/client-ses";
 import { type SESv2Client, SendEmailCommand } from "@aws-sdk/client-sesv2";
 import type { AwsClock } from "./aws-clock.ts";
 import { call } from "./call.ts";
-import type { SendEnd } from "./ses-verdict.ts";
+import type { SendResult } from "./ses-verdict.ts";
 import { GarbledError, nothingDone, troubleOfSend } from "./trouble.ts";
 
-/** One mail to one recipient. Addresses are ASCII. */
-export type Letter = Readonly<{ from: string; to: string; octets: Uint8Array }>;
+/** One mail to one recipient. The addresses are ASCII. */
+export type SesMail = Readonly<{ from: string; to: string; octets: Uint8Array }>;
 
 export type SesClients = Readonly<{ ses: SESClient; sesv2: SESv2Client; clock: AwsClock }>;
-type Sending = SesClients & Readonly<{ /** Ends the request before its deadline. */ abort: AbortSignal }>;
+type SendClients = SesClients & Readonly<{ /** Ends the request before its deadline. */ abort: AbortSignal }>;
 
 type Api = "v1" | "v2";
 
 /** Sends through one of the two APIs. Never throws. */
-export async function sendOnce(letter: Letter, api: Api, deadlineMs: number, clients: Sending): Promise<SendEnd> {
-  const watch: Watch = { handedOver: false };
-  // Not AbortSignal.any: under Bun it keeps a piece of memory for each send as long as the courier lives.
+export async function sendOnce(mail: SesMail, api: Api, deadlineMs: number, clients: SendClients): Promise<SendResult> {
+  const watch: HandOverWatch = { handedOver: false };
+  // Not AbortSignal.any: under Bun each call leaks memory until the courier ends.
   const both = new AbortController();
   const end = () => both.abort();
   if (clients.abort.aborted) end();
@@ -31,7 +31,7 @@ export async function sendOnce(letter: Letter, api: Api, deadlineMs: number, cli
     const send = api === "v1" ? viaV1 : viaV2;
     const answer = await call(what, (deadline) => {
       deadline.addEventListener("abort", end);
-      return send(letter, clients, both.signal, watch);
+      return send(mail, clients, both.signal, watch);
     });
     return { kind: "sent", sesId: bareId(answer.MessageId) };
   } catch (error) {
@@ -43,16 +43,16 @@ export async function sendOnce(letter: Letter, api: Api, deadlineMs: number, cli
 
 type Answer = Readonly<{ MessageId?: string | undefined }>;
 
-/** Whether a request was ever handed over to the network: not before it is signed, for which there must be credentials. */
-type Watch = { handedOver: boolean };
+/** Whether the request was handed over to the network. It is not before it is signed, which needs credentials. */
+type HandOverWatch = { handedOver: boolean };
 
-function viaV1({ from, to, octets }: Letter, { ses }: SesClients, abortSignal: AbortSignal, watch: Watch): Promise<Answer> {
+function viaV1({ from, to, octets }: SesMail, { ses }: SesClients, abortSignal: AbortSignal, watch: HandOverWatch): Promise<Answer> {
   const command = new SendRawEmailCommand({ Source: from, Destinations: [to], RawMessage: { Data: octets } });
   command.middlewareStack.add((next) => (args) => next(handOver(args, watch)), innermost);
   return ses.send(command, { abortSignal });
 }
 
-function viaV2({ from, to, octets }: Letter, { sesv2 }: SesClients, abortSignal: AbortSignal, watch: Watch): Promise<Answer> {
+function viaV2({ from, to, octets }: SesMail, { sesv2 }: SesClients, abortSignal: AbortSignal, watch: HandOverWatch): Promise<Answer> {
   const command = new SendEmailCommand({
     Destination: { ToAddresses: [to] },
     FeedbackForwardingEmailAddress: from,
@@ -64,14 +64,14 @@ function viaV2({ from, to, octets }: Letter, { sesv2 }: SesClients, abortSignal:
 
 const innermost = { step: "deserialize", priority: "low", name: "sesameHandOver" } as const;
 
-function handOver<T>(args: T, watch: Watch): T {
+function handOver<T>(args: T, watch: HandOverWatch): T {
   watch.handedOver = true;
   return args;
 }
 
-/** Without the brackets and the domain that some endpoints add: the form in which bounces name it. */
+/** The id as bounces contain it: without the angle brackets and the domain that some endpoints add. */
 function bareId(id: string | undefined): string {
   const bare = (id ?? "").trim().replace(/^<|>$/g, "").replace(/@.*$/s, "");
-  if (bare === "") throw new GarbledError("SES answered a send without an id");
+  if (bare === "") throw new GarbledError("the answer of SES has no message id");
   return bare;
 }

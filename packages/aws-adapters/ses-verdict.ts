@@ -1,22 +1,22 @@
-// SES verdict: what the end of one send means for its effect. Ours delays, theirs fails: `failed` is only SES's definite
-// refusal of that one mail; an identity that is not verified, a paused account or a missing right is our configuration.
-// Where it is not certain that SES did not take the mail, the verdict is in doubt, so that no reply is sent twice.
+// SES verdict: turns the result of one send into a verdict. `failed` is only SES's definite refusal of this mail. A sender
+// that is not verified, a paused account or a missing permission is a configuration error of ours and delays the mail.
+// If SES may have accepted the mail, the verdict is in doubt, so that no auto-reply is sent twice.
 // SES Developer Guide, "Amazon SES email sending errors", "API Error Codes Returned by Amazon SES"; RFC 3463; RFC 1047.
 
 import { delayed, type Verdict } from "@sesame/core";
 import type { Trouble } from "./trouble.ts";
 
-/** How one request to SES ended. `certain`: SES surely did not take the mail. */
-export type SendEnd =
+/** The result of one request to SES. `certain`: SES did certainly not accept the mail. */
+export type SendResult =
   | { readonly kind: "sent"; readonly sesId: string }
   | { readonly kind: "trouble"; readonly trouble: Trouble; readonly certain: boolean };
 
-/** The largest mails that the two APIs take, in octets (SES Developer Guide, "Service quotas in Amazon SES"). */
+/** Largest mails of the two APIs, in octets (SES Developer Guide, "Service quotas in Amazon SES"). */
 export const largestMail: Readonly<{ v1: number; v2: number }> = { v1: 10 * 1024 * 1024, v2: 40 * 1024 * 1024 };
 
-export function verdictOf(end: SendEnd): Verdict {
-  if (end.kind === "sent") return { action: "relayed", detail: end.sesId };
-  const { trouble, certain } = end;
+export function verdictOf(result: SendResult): Verdict {
+  if (result.kind === "sent") return { action: "relayed", detail: result.sesId };
+  const { trouble, certain } = result;
   const { kind, text } = trouble;
   switch (kind) {
     case "mail-refused":
@@ -56,38 +56,38 @@ export function verdictOf(end: SendEnd): Verdict {
 }
 
 function inDoubt(reason: "in-doubt" | "try-later", text: string): Verdict {
-  return delayed(reason, "mail", `${text}; may be sent more than once`, { status: "4.4.2", possibleDuplicate: true });
+  return delayed(reason, "mail", `${text}; the mail may be sent more than once`, { status: "4.4.2", possibleDuplicate: true });
 }
 
-/** The mail is larger than SES takes, by its quota. */
+/** The verdict of a mail that is larger than SES's quota. */
 export function tooBig(size: number): Verdict {
-  const detail = `the mail has ${size} octets and SES takes ${largestMail.v2}`;
+  const detail = `the mail has ${size} octets and SES accepts ${largestMail.v2}`;
   return { action: "failed", status: "5.3.4", reason: "too-big", scope: "mail", detail };
 }
 
-/** A target that SES cannot name: it takes 7-bit addresses only (SES API Reference, "SendRawEmail"). */
+/** The verdict of a recipient with an address that is not ASCII: SES accepts 7-bit addresses only (SES API Reference, "SendRawEmail"). */
 export function addressUnsupported(address: string): Verdict {
-  const detail = `SES takes ASCII addresses only: current value is ${JSON.stringify(address)}`;
+  const detail = `SES accepts only ASCII addresses, not ${JSON.stringify(address)}`;
   return { action: "failed", status: "5.6.7", reason: "address-unsupported", scope: "recipient", detail };
 }
 
-/** SES refuses the null reverse-path and cannot name an 8-bit one; to send another in its place would misdirect bounces. */
+/** SES refuses the null reverse-path and one that is not ASCII. Another reverse-path would send bounces to the wrong address. */
 export function reversePathUnsupported(path: string | null): Verdict {
-  const detail = `SES takes no mail from ${path === null ? "the null reverse-path" : JSON.stringify(path)}`;
+  const detail = `SES accepts no mail from ${path === null ? "the null reverse-path" : JSON.stringify(path)}`;
   return delayed("refused-us", "mail", detail, { status: "4.1.7" });
 }
 
-/** The mail could not be read whole from where it is stored; SES was not asked. */
-export function sourceBroke(detail: string): Verdict {
+/** The verdict if the content could not be read from its store. SES was not called. */
+export function contentUnreadable(detail: string): Verdict {
   return delayed("port-error", "mail", detail, { status: "4.3.0" });
 }
 
-/** The worker ends; SES was not asked. */
+/** The verdict if the worker stops. SES was not called. */
 export function stopped(): Verdict {
   return delayed("stopped", "mail", "not begun", { status: "4.3.2" });
 }
 
-/** More mails wait than may leave in a while, so this one waits in the queue; SES was not asked. */
-export function turnTooFar(): Verdict {
-  return delayed("throttled", "mail", "more mails wait for SES than the account may send in a while", { status: "4.4.5" });
+/** The verdict if the wait for the sending rate is too long. The mail waits in the queue; SES was not called. */
+export function rateWaitTooLong(): Verdict {
+  return delayed("throttled", "mail", "too many mails wait for the SES sending rate", { status: "4.4.5" });
 }

@@ -1,5 +1,5 @@
-// SQS description: what decides how a queue treats mail that fails, for `sesame check`. A dead-letter queue that keeps
-// entries no longer than the queue itself loses them early, since a moved entry keeps its age (SQS Developer Guide,
+// SQS description: describes a queue and its dead-letter queue for `sesame check`. A moved entry keeps its age, so a
+// dead-letter queue must keep entries longer than the queue (SQS Developer Guide,
 // "Using dead-letter queues in Amazon SQS").
 
 import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from "@aws-sdk/client-sqs";
@@ -8,22 +8,22 @@ import { troubleOf } from "./trouble.ts";
 export type QueueDescription = Readonly<{
   url: string;
   arn: string;
-  /** Default visibility; a receive says its own. */
+  /** Default visibility timeout of the queue; the worker sets its own at each receive. */
   visibilitySeconds: number;
   retentionSeconds: number;
-  /** `null`: entries that always fail are retried until their retention ends, and then they are gone. */
+  /** `null`: an entry that always fails is retried until its retention ends, and is then lost. */
   deadLetter: DeadLetter | null;
 }>;
 
 export type DeadLetter = Readonly<{
   arn: string;
-  /** An entry moves when it was received so often. */
+  /** Number of receives after which an entry is moved. */
   maxReceiveCount: number;
-  /** What the dead-letter queue itself says; or why it could not be asked. */
+  /** The settings of the dead-letter queue, or the error text if they cannot be read. */
   queue: Readonly<{ retentionSeconds: number; entries: number }> | Readonly<{ trouble: string }>;
 }>;
 
-/** Asks for a queue and its dead-letter queue. */
+/** Describes a queue and its dead-letter queue. */
 export async function describeQueue(sqs: SQSClient, url: string, abortSignal: AbortSignal): Promise<QueueDescription> {
   const attributes = await attributesOf(sqs, url, abortSignal);
   return {
@@ -50,7 +50,7 @@ async function ask(arn: string, sqs: SQSClient, abortSignal: AbortSignal): Promi
     const attributes = await attributesOf(sqs, QueueUrl, abortSignal);
     return { retentionSeconds: Number(attributes["MessageRetentionPeriod"]), entries: Number(attributes["ApproximateNumberOfMessages"]) };
   } catch (error) {
-    return { trouble: troubleOf(error).text }; // the right to look at it is not needed for work
+    return { trouble: troubleOf(error).text }; // normal operation does not need this permission
   }
 }
 

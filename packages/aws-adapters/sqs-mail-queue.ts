@@ -1,5 +1,5 @@
-// SQS mail queue: MailQueue on an SQS standard queue. A long poll is never ended from outside before its deadline, since a
-// dead poll may still take an entry. Acknowledgements and changes of visibility travel together, up to ten in a request.
+// SQS mail queue: MailQueue on an SQS standard queue. A long poll is never aborted before its deadline, because an aborted
+// poll may still receive an entry. Acknowledgements and visibility changes are batched, up to ten in a request.
 // SQS API Reference: "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueAttributes".
 
 import {
@@ -11,34 +11,36 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
-import { type EpochMs, type MailQueue, type PortError, type QueueEntry, type QueueSize, quote, type Stop } from "@sesame/core";
+import { type EpochMs, type MailQueue, type PortError, type QueueEntry, quote, type Stop } from "@sesame/core";
+import type { QueueSize } from "@sesame/core/journey";
 import type { AwsClock } from "./aws-clock.ts";
-import { type After, Batcher } from "./batcher.ts";
-import { call, portErrorOf, type What } from "./call.ts";
-import { type BatchAnswer, type Outcome, untilAnswered } from "./sqs-batch.ts";
+import { Batcher } from "./batcher.ts";
+import { type CallOptions, call, portErrorOf } from "./call.ts";
+import { type BatchAnswer, type ItemOutcome, sendWithRetry } from "./sqs-batch.ts";
 import { describeQueue, type QueueDescription } from "./sqs-description.ts";
+import { type After, realSleep, type Sleep } from "./timers.ts";
 import { GarbledError, type Trouble, troubleOf } from "./trouble.ts";
 
 export type SqsMailQueueOptions = Readonly<{
-  /** For all but the long poll. */
+  /** For all calls but the long poll. */
   sqs: SQSClient;
-  /** For the long poll: tries once, and has sockets of its own, so that no acknowledgement waits behind a poll. */
+  /** For the long poll: tries once, with its own sockets, so that no acknowledgement waits for a poll. */
   sqsPoll: SQSClient;
   clock: AwsClock;
-  /** The queue's name; its URL is asked for when it is needed. */
+  /** Name of the queue. Its URL is read on demand. */
   name: string;
-  /** How long a received entry stays out of sight. Default 120. */
+  /** Visibility timeout of a received entry, in seconds. Default 120. */
   visibilitySeconds?: number;
-  /** How long a receive waits for the first entry, at most 20. Default 20. */
+  /** Seconds that a receive waits for the first entry, at most 20. Default 20. */
   waitSeconds?: number;
-  /** Milliseconds for an answer, on top of the wait where there is one. Default 10 000. */
+  /** Milliseconds for an answer, in addition to the wait of a long poll. Default 10 000. */
   callMs?: number;
-  /** Milliseconds that an acknowledgement waits for others to travel with. Default 50. */
+  /** Milliseconds that an acknowledgement waits for others in the same request. Default 50. */
   gatherMs?: number;
-  /** How often an acknowledgement that fails for now is sent. Default 3. */
+  /** Number of attempts for an acknowledgement that fails for now. Default 3. */
   attempts?: number;
   after?: After;
-  sleep?: (ms: number) => Promise<void>;
+  sleep?: Sleep;
 }>;
 
 type Operation = "receive" | "extend" | "ack" | "retryLater" | "size" | "describe";
@@ -47,13 +49,12 @@ type Change = Readonly<{ receiptHandle: string; seconds: number }>;
 const batchLimit = 10;
 const maxVisibilitySeconds = 43_200;
 const sizes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"] as const;
-const realSleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** One queue of SQS. */
+/** One SQS queue. */
 export class SqsMailQueue implements MailQueue {
   readonly #options: Required<Omit<SqsMailQueueOptions, "after">>;
-  readonly #acks: Batcher<string, Outcome>;
-  readonly #changes: Batcher<Change, Outcome>;
+  readonly #acks: Batcher<string, ItemOutcome>;
+  readonly #changes: Batcher<Change, ItemOutcome>;
   #url: Promise<string> | null = null;
 
   constructor({ after, ...given }: SqsMailQueueOptions) {
@@ -62,8 +63,8 @@ export class SqsMailQueue implements MailQueue {
     const shared = { limit: batchLimit, gatherMs: options.gatherMs, ...(after && { after }) };
     const deleteAll = (items: ReadonlyMap<string, string>) => this.#deleteAll(items);
     const changeAll = (items: ReadonlyMap<string, Change>) => this.#changeAll(items);
-    this.#acks = new Batcher({ ...shared, send: (receipts) => untilAnswered(receipts, deleteAll, options) });
-    this.#changes = new Batcher({ ...shared, send: (changes) => untilAnswered(changes, changeAll, options) });
+    this.#acks = new Batcher({ ...shared, send: (receipts) => sendWithRetry(receipts, deleteAll, options) });
+    this.#changes = new Batcher({ ...shared, send: (changes) => sendWithRetry(changes, changeAll, options) });
   }
 
   async receive(limit: number, stop: Stop): Promise<readonly QueueEntry[]> {
@@ -101,7 +102,7 @@ export class SqsMailQueue implements MailQueue {
     const { sqs, callMs } = this.#options;
     const { Attributes = {} } = await this.#ask("size", callMs, async (QueueUrl, abortSignal) => {
       const answer = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...sizes] }), { abortSignal });
-      // What says nothing must not pass for an empty queue.
+      // An answer without attributes must not be read as an empty queue.
       if (answer.Attributes === undefined) throw new GarbledError("the answer has no attributes");
       return answer;
     });
@@ -109,7 +110,7 @@ export class SqsMailQueue implements MailQueue {
     return { visible, inFlight, delayed };
   }
 
-  /** What an operator should know of the queue and its dead-letter queue. */
+  /** Describes the queue and its dead-letter queue. */
   describe(): Promise<QueueDescription> {
     const { sqs, callMs } = this.#options;
     return this.#ask("describe", callMs, (url, signal) => describeQueue(sqs, url, signal));
@@ -135,18 +136,18 @@ export class SqsMailQueue implements MailQueue {
     );
   }
 
-  /** One call that names the queue. A queue that was deleted may be made anew, so its URL is forgotten then. */
+  /** One call with the URL of the queue. If the queue does not exist, the URL is read again: it may be created anew. */
   async #ask<T>(operation: Operation, deadlineMs: number, run: (url: string, signal: AbortSignal) => Promise<T>): Promise<T> {
     const url = await this.#queueUrl(operation);
     try {
-      return await call(this.#what(operation, deadlineMs), (signal) => run(url, signal));
+      return await call(this.#callOptions(operation, deadlineMs), (signal) => run(url, signal));
     } catch (error) {
       if (troubleOf(error).kind === "not-found") this.#url = null;
       throw error;
     }
   }
 
-  /** The URL is asked for once by all who need it at the same time, and again as long as that fails; then each fails by its own name. */
+  /** Concurrent callers share one request for the URL. After a failure the next caller asks again. Errors name the caller's operation. */
   async #queueUrl(operation: Operation): Promise<string> {
     this.#url ??= this.#askUrl(operation).catch((error: unknown) => {
       this.#url = null;
@@ -155,32 +156,32 @@ export class SqsMailQueue implements MailQueue {
     try {
       return await this.#url;
     } catch (error) {
-      throw portErrorOf(this.#what(operation, 0), troubleOf(error), error);
+      throw portErrorOf(this.#callOptions(operation, 0), troubleOf(error), error);
     }
   }
 
   #askUrl(operation: Operation): Promise<string> {
     const { sqs, name, callMs } = this.#options;
-    return call(this.#what(operation, callMs), async (abortSignal) => {
+    return call(this.#callOptions(operation, callMs), async (abortSignal) => {
       const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }), { abortSignal });
       if (QueueUrl) return QueueUrl;
       throw new GarbledError("the answer has no URL");
     });
   }
 
-  /** A receipt that rules no more is no error: the entry is somebody else's, or gone. */
-  #throwFirst(operation: Operation, outcomes: readonly Outcome[]): void {
+  /** Throws the first error. A stale receipt handle is no error: another receive has the entry, or it is deleted. */
+  #throwFirst(operation: Operation, outcomes: readonly ItemOutcome[]): void {
     const trouble = outcomes.map((outcome) => outcome.trouble).find((each) => each !== null && each.kind !== "receipt-lost");
     if (trouble) throw this.#error(operation, trouble);
   }
 
-  #what(operation: Operation, deadlineMs: number): What {
+  #callOptions(operation: Operation, deadlineMs: number): CallOptions {
     const { name, clock } = this.#options;
     return { port: "MailQueue", operation, about: `queue ${quote(name)}`, deadlineMs, clock };
   }
 
   #error(operation: Operation, trouble: Trouble): PortError {
-    return portErrorOf(this.#what(operation, 0), trouble);
+    return portErrorOf(this.#callOptions(operation, 0), trouble);
   }
 }
 

@@ -1,48 +1,48 @@
-// Trouble: the one place where what the SDK throws is sorted, and where it gets a text for the log. It goes by the error's
-// code, then by the HTTP status, then by the system's code. A 403 is never "not found": without s3:ListBucket a missing
-// key is answered so, but so is a wrong policy (S3 API Reference, "GetObject"). An answer that cannot be read is no answer.
-// To teach it a code: add it to `kindsByCode`; a kind needs its rule in `rules` and its place in `transient` if it passes.
+// Trouble: classifies every error of the SDK and makes its text for the log. It looks at the error's code, then at the HTTP
+// status, then at the system's code. A 403 is never "not found": without s3:ListBucket S3 answers 403 for a missing key, but
+// also for a wrong policy (S3 API Reference, "GetObject"). An answer that cannot be read counts as no answer.
+// To add a code: put it into `kindsByCode`. A new kind needs an entry in `causes`, and in `transient` if a retry can help.
 
 import { PortError } from "@sesame/core";
 
-/** What went wrong, as far as it changes what to do. */
+/** The kinds of errors that are handled differently. */
 export type TroubleKind =
-  | "not-found" // the queue, table, bucket or object is not there: `code` says which
-  | "denied" // a policy, a key or a signature
+  | "not-found" // queue, table, bucket or object; `code` says which
+  | "denied" // by a policy, a key or a signature
   | "expired-credentials"
   | "no-credentials"
-  | "misconfigured" // the SDK cannot even ask: no region, a bad endpoint
+  | "misconfigured" // the SDK cannot send a request: no region, or an invalid endpoint
   | "throttled"
-  | "conflict" // a condition of ours did not hold, or somebody else writes just now
-  | "receipt-lost" // the entry belongs to another receive, or to nobody
-  | "archived" // the object is in a storage class that cannot be read
+  | "conflict" // a condition failed, or another writer is active
+  | "receipt-lost" // another receive has the entry, or it is visible or deleted
+  | "archived" // the storage class of the object does not allow reading
   | "metadata-too-large"
-  | "refused" // any other 4xx: the same request will be refused again
-  | "unavailable" // AWS's own failure
-  | "unreachable" // no connection, or it broke
-  | "untrusted" // the certificate
-  | "garbled" // an answer that is cut, or no answer of AWS
-  | "damaged" // octets that do not have the checksum that AWS gave
+  | "refused" // any other 4xx; the same request would be refused again
+  | "unavailable" // an internal error of AWS
+  | "unreachable" // no connection, or the connection broke
+  | "untrusted" // the certificate is not trusted
+  | "garbled" // the answer is cut, or not from AWS
+  | "damaged" // wrong checksum
   | "deadline"
   | "clock-skew"
-  | "quota-used-up" // SES: as many mails left as may on one day
-  | "sending-off" // SES: the account, or its sending, is paused or suspended
-  | "unverified" // SES: an identity that it must know first
-  | "mail-refused" // SES: this very mail
-  | "mail-too-large" // SES: this very mail
+  | "quota-used-up" // SES: the daily sending quota
+  | "sending-off" // SES: the account or its sending is paused or suspended
+  | "unverified" // SES: an identity is not verified
+  | "mail-refused" // SES: this mail only
+  | "mail-too-large" // SES: this mail only
   | "unknown";
 
 export type Trouble = Readonly<{
   kind: TroubleKind;
-  /** AWS's code, or the system's: `NoSuchKey`, `ECONNREFUSED`. */
+  /** Code of AWS or of the system: `NoSuchKey`, `ECONNREFUSED`. */
   code: string;
-  /** For the log: the rule that was broken, and what was found. One line, no secret. */
+  /** For the log: the cause, code and message, and what to do. One line, without secrets. */
   text: string;
-  /** Whether the same call may succeed soon, with nobody mending anything. */
+  /** Whether the same call may succeed soon without a repair. */
   retry: boolean;
 }>;
 
-/** Thrown where a call outlived its deadline. */
+/** A call did not end before its deadline. */
 export class DeadlineError extends Error {
   constructor(deadlineMs: number) {
     super(`no whole answer within ${deadlineMs} ms`);
@@ -50,7 +50,7 @@ export class DeadlineError extends Error {
   }
 }
 
-/** Thrown where an answer is not what AWS promises: shorter than it said, or without a part that it always has. */
+/** An answer breaks the API of AWS: it is shorter than announced, or a required part is missing. */
 export class GarbledError extends Error {
   constructor(text: string) {
     super(text);
@@ -58,35 +58,36 @@ export class GarbledError extends Error {
   }
 }
 
-const rules: Readonly<Record<TroubleKind, string>> = {
-  "not-found": "what it asks for must exist",
-  denied: "AWS must allow it (IAM policy, bucket, queue or key policy)",
-  "expired-credentials": "the credentials must not have expired",
-  "no-credentials": "there must be credentials (environment, profile, container or instance role)",
-  misconfigured: "the AWS settings must be complete",
-  throttled: "AWS must have room for it",
-  conflict: "nobody else must have changed it meanwhile",
-  "receipt-lost": "the entry must still be ours",
-  archived: "the object must be in a storage class that can be read at once (a lifecycle rule may have moved it)",
-  "metadata-too-large": "object metadata must be smaller than 2 KB",
-  refused: "AWS must accept the request",
-  unavailable: "AWS must be in working order",
-  unreachable: "AWS must be reachable",
-  untrusted: "AWS's certificate must be valid here",
-  garbled: "the answer must be whole and readable",
-  damaged: "the octets must have the checksum that AWS gave them",
-  deadline: "the answer must come in time",
-  "clock-skew": "this machine's clock must be right",
-  "quota-used-up": "SES must have room for it today",
-  "sending-off": "the SES account must be allowed to send",
-  unverified: "SES must have verified the sender's identity, and while the account is in the sandbox the recipient's too",
-  "mail-refused": "SES must accept the mail",
-  "mail-too-large": "SES must take mails of its size",
-  unknown: "it must not fail",
+/** Why a call failed and, if the operator can repair it, how. */
+const causes: Readonly<Record<TroubleKind, readonly [cause: string, repair?: string]>> = {
+  "not-found": ["the queue, table, bucket or object does not exist", "Check its name and AWS_REGION, or create it"],
+  denied: ["AWS denied access", "Check the IAM policy and the policy of the bucket, queue or key"],
+  "expired-credentials": ["the AWS credentials have expired", "Renew them"],
+  "no-credentials": ["there are no AWS credentials", "Set environment variables, a profile, or a container or instance role"],
+  misconfigured: ["the AWS settings are incomplete", "Set AWS_REGION"],
+  throttled: ["AWS throttled the request"],
+  conflict: ["another writer changed it meanwhile"],
+  "receipt-lost": ["the receipt handle is no longer valid"],
+  archived: ["the object is in a storage class that cannot be read at once", "Restore it, and check the lifecycle rules"],
+  "metadata-too-large": ["the object metadata is larger than 2 KB"],
+  refused: ["AWS refused the request"],
+  unavailable: ["AWS has an internal error"],
+  unreachable: ["AWS is not reachable", "Check the network, DNS and AWS_ENDPOINT_URL"],
+  untrusted: ["the certificate of AWS is not trusted", "Check the CA certificates, the clock and any TLS proxy"],
+  garbled: ["the answer of AWS is incomplete or unreadable"],
+  damaged: ["the octets do not match the checksum of AWS"],
+  deadline: ["the answer of AWS did not come in time"],
+  "clock-skew": ["the clock of this machine is wrong", "Set up time synchronisation"],
+  "quota-used-up": ["the daily SES sending quota is used up", "Request a higher quota, or wait"],
+  "sending-off": ["the SES account may not send", "Look at the reputation dashboard of SES"],
+  unverified: ["SES has not verified the sender's identity", "Verify it in this region; in the SES sandbox, verify the recipient too"],
+  "mail-refused": ["SES refused the mail"],
+  "mail-too-large": ["the mail is larger than SES accepts"],
+  unknown: ["the call failed"],
 };
 
 const transient: ReadonlySet<TroubleKind> = new Set([
-  "expired-credentials", // they are fetched anew
+  "expired-credentials", // the next call fetches them again
   "throttled",
   "conflict",
   "unavailable",
@@ -96,7 +97,7 @@ const transient: ReadonlySet<TroubleKind> = new Set([
   "deadline",
 ]);
 
-// Codes stand without the `Exception` and `Fault` that some protocols add, and without what stands before a dot.
+// Codes without the suffix `Exception` or `Fault` that some protocols add, and without a prefix that ends in a dot.
 const kindsByCode: ReadonlyMap<string, TroubleKind> = new Map(
   Object.entries({
     "not-found": "NoSuchKey NotFound NoSuchBucket NoSuchVersion QueueDoesNotExist NonExistentQueue QueueDeletedRecently ResourceNotFound",
@@ -122,25 +123,25 @@ const kindsByCode: ReadonlyMap<string, TroubleKind> = new Map(
   } satisfies Partial<Record<TroubleKind, string>>).flatMap(([kind, codes]) => codes.split(" ").map((code) => [code, kind as TroubleKind])),
 );
 
-/** Sorts whatever a call to AWS threw. */
+/** Classifies an error of a call to AWS. */
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof PortError && error.cause !== undefined) return troubleOf(error.cause);
-  const seen = readError(error);
-  return make(kindOf(seen), seen);
+  const fields = errorFields(error);
+  return troubleFrom(kindOf(fields), fields);
 }
 
 /**
- * Sorts what a send through SES threw. Whether SES refused the mail, the account or the sender it tells in words, where its
- * codes leave it open (SES Developer Guide, "Amazon SES email sending errors").
+ * Classifies an error of a send through SES. If the code does not say whether SES refused the mail, the account or the sender,
+ * the message does (SES Developer Guide, "Amazon SES email sending errors").
  */
 export function troubleOfSend(error: unknown): Trouble {
   if (error instanceof PortError && error.cause !== undefined) return troubleOfSend(error.cause);
-  const seen = readError(error);
-  const kind = kindOf(seen);
-  const said = `${bare(seen.codes[0] ?? "")} ${seen.message}`; // what follows a colon may be quoted from the mail
+  const fields = errorFields(error);
+  const kind = kindOf(fields);
+  const said = `${bareCode(fields.codes[0] ?? "")} ${fields.message}`; // the part after a colon may quote the mail
   const isRefusal = kind === "refused" || kind === "throttled";
   const told = isRefusal ? sendRefusals.find(([, words]) => words.test(said))?.[0] : undefined;
-  return make(told ?? (seen.status === 413 ? "mail-too-large" : kind), seen);
+  return troubleFrom(told ?? (fields.status === 413 ? "mail-too-large" : kind), fields);
 }
 
 const sendRefusals: readonly (readonly [TroubleKind, RegExp])[] = [
@@ -152,47 +153,50 @@ const sendRefusals: readonly (readonly [TroubleKind, RegExp])[] = [
 ];
 
 /**
- * Whether it is certain that AWS did nothing: it never had the whole request, or it turned it away. A 5xx is not certain
- * but for its own 503 (RFC 9110 §15.6.4): SES may have sent the mail (SES Developer Guide, "API Error Codes Returned by Amazon SES").
+ * Whether AWS certainly did nothing: it never had the whole request, or it refused the request. A 5xx is not certain,
+ * except a 503 with a code of AWS (RFC 9110 §15.6.4): SES may have sent the mail (SES Developer Guide, "API Error Codes Returned by Amazon SES").
  */
 export function nothingDone(error: unknown): boolean {
   if (error instanceof PortError && error.cause !== undefined) return nothingDone(error.cause);
-  const seen = readError(error);
-  const { status, codes, message } = seen;
-  if (status !== undefined) return (status >= 400 && status < 500) || (status === 503 && codes.some((code) => kindsByCode.has(bare(code))));
-  return unasked.has(kindOf(seen)) || codes.some((code) => unconnected.has(code)) || /^connect |not establish a connection/.test(message);
+  const fields = errorFields(error);
+  const { status, codes, message } = fields;
+  if (status !== undefined)
+    return (status >= 400 && status < 500) || (status === 503 && codes.some((code) => kindsByCode.has(bareCode(code))));
+  return (
+    neverSent.has(kindOf(fields)) || codes.some((code) => notConnected.has(code)) || /^connect |not establish a connection/.test(message)
+  );
 }
 
-const unasked: ReadonlySet<TroubleKind> = new Set(["no-credentials", "misconfigured", "untrusted"]);
-const unconnected: ReadonlySet<string> = new Set(
+const neverSent: ReadonlySet<TroubleKind> = new Set(["no-credentials", "misconfigured", "untrusted"]);
+const notConnected: ReadonlySet<string> = new Set(
   "ECONNREFUSED ENOTFOUND EAI_AGAIN EAI_FAIL ConnectionRefused FailedToOpenSocket".split(" "),
 );
 
-/** Sorts one `Failed` entry of an answer to a batch, which comes with HTTP 200 (SQS API Reference, "BatchResultErrorEntry"). */
+/** Classifies one `Failed` entry in the answer to a batch, which has HTTP status 200 (SQS API Reference, "BatchResultErrorEntry"). */
 export function troubleOfEntry(
   entry: Readonly<{ Code?: string | undefined; Message?: string | undefined; SenderFault?: boolean | undefined }>,
 ): Trouble {
   const status = entry.SenderFault === false ? 500 : 400;
-  const seen: Seen = { codes: [entry.Code ?? "no code"], status, message: entry.Message ?? "", requestId: undefined };
-  return make(kindOf(seen), { ...seen, status: undefined });
+  const fields: ErrorFields = { codes: [entry.Code ?? "no code"], status, message: entry.Message ?? "", requestId: undefined };
+  return troubleFrom(kindOf(fields), { ...fields, status: undefined });
 }
 
-type Seen = Readonly<{
-  /** The most telling one first. */
+type ErrorFields = Readonly<{
+  /** The most specific code first. */
   codes: readonly string[];
   status: number | undefined;
   message: string;
   requestId: string | undefined;
 }>;
 
-function readError(error: unknown): Seen {
+function errorFields(error: unknown): ErrorFields {
   if (typeof error !== "object" || error === null)
     return { codes: ["unknown"], status: undefined, message: String(error), requestId: undefined };
   const { name, code, Code, message, cause, errors, $metadata } = error as Readonly<Record<string, unknown>>;
   const { httpStatusCode, requestId } = ($metadata ?? {}) as Readonly<Record<string, unknown>>;
-  const deeper = cause ?? (Array.isArray(errors) ? errors[0] : undefined); // happy eyeballs throw one error for all addresses
-  const within = deeper !== undefined && deeper !== error ? readError(deeper) : undefined;
-  // The system's code first: the SDK calls a connection that was reset a TimeoutError.
+  const deeper = cause ?? (Array.isArray(errors) ? errors[0] : undefined); // a connection to several addresses throws one error for all of them
+  const within = deeper !== undefined && deeper !== error ? errorFields(deeper) : undefined;
+  // The system's code first: the SDK names a connection reset TimeoutError.
   const system = typeof code === "string" && /^[A-Z0-9_]+$/.test(code) ? code : undefined;
   const own = [system, name, Code, code].filter(
     (value) => typeof value === "string" && value !== "" && !/^(?:Aggregate)?Error$/.test(value),
@@ -205,31 +209,31 @@ function readError(error: unknown): Seen {
   };
 }
 
-function kindOf({ codes, status, message }: Seen): TroubleKind {
+function kindOf({ codes, status, message }: ErrorFields): TroubleKind {
   if (/signature expired|not yet current/i.test(message)) return "clock-skew";
-  // The SDK could not read the answer; a proxy's page of 5xx is still a 5xx.
+  // The SDK could not read the answer. A 5xx with a page of a proxy is still a 5xx.
   if (/deserialization error/i.test(message)) return status !== undefined && status >= 500 ? "unavailable" : "garbled";
   if (/^checksum mismatch|invalid md5 checksum/i.test(message)) return "damaged";
   if (/region is missing/i.test(message)) return "misconfigured";
   if (receiptLost(codes, message)) return "receipt-lost";
-  if (codes.some((code) => /^KMS\.(?!Throttling)/.test(code))) return "denied"; // the key, whatever its state
+  if (codes.some((code) => /^KMS\.(?!Throttling)/.test(code))) return "denied"; // the key, in whatever state
   const known = codes
-    .map(bare)
+    .map(bareCode)
     .map((code) => kindsByCode.get(code))
     .find((kind) => kind !== undefined);
   return known ?? kindOfStatus(status) ?? (codes.some((code) => /^ERR_(?:SSL|TLS)_|CERT/.test(code)) ? "untrusted" : "unknown");
 }
 
-/** SQS says so too in the words of a wrong parameter: an old receipt, or one at the end of its twelve hours. */
+/** SQS also reports a stale receipt handle, or one at its limit of twelve hours, as an invalid parameter. */
 function receiptLost(codes: readonly string[], message: string): boolean {
   return (
-    codes.some((code) => bare(code).startsWith("InvalidParameterValue")) &&
+    codes.some((code) => bareCode(code).startsWith("InvalidParameterValue")) &&
     /receipt ?handle|not available for visibility|beyond the limit/i.test(message)
   );
 }
 
-/** `com.amazonaws.sqs#QueueDoesNotExistException` and `AWS.SimpleQueueService.NonExistentQueue` without their trimmings. */
-function bare(code: string): string {
+/** `com.amazonaws.sqs#QueueDoesNotExistException` and `AWS.SimpleQueueService.NonExistentQueue` without prefix and suffix. */
+function bareCode(code: string): string {
   const last = code.replace(/^.*[#.:]/, "");
   return kindsByCode.has(last) ? last : last.replace(/(?:Exception|Fault)$/, "");
 }
@@ -244,17 +248,19 @@ function kindOfStatus(status: number | undefined): TroubleKind | undefined {
   return status >= 500 ? "unavailable" : "refused";
 }
 
-function make(kind: TroubleKind, { codes, status, message, requestId }: Seen): Trouble {
+function troubleFrom(kind: TroubleKind, { codes, status, message, requestId }: ErrorFields): Trouble {
   const code = codes[0] ?? "unknown";
   const more = [status && `HTTP ${status}`, requestId && `request ${requestId}`].filter(Boolean).join(", ");
-  const found = [more === "" ? code : `${code} (${more})`, firstLine(message)].filter(Boolean).join(": ");
-  return { kind, code, text: `${rules[kind]}: current value is ${found}`, retry: transient.has(kind) };
+  const [cause, repair] = causes[kind];
+  const label = more === "" ? codes[0] : `${code} (${more})`;
+  const found = [cause, label, firstLine(message)].filter(Boolean).join(": ");
+  return { kind, code, text: repair === undefined ? found : `${found.replace(/\.$/, "")}. ${repair}`, retry: transient.has(kind) };
 }
 
-// No name has so many letters in a row, but a session token does, and so does a receipt handle.
+// A session token or a receipt handle: no name has so many characters without a space.
 const opaque = /[A-Za-z0-9+/=_%-]{100,}/g;
 
-/** A refused signature quotes the whole request below its first line, the session token included. */
+/** The first line only: for a wrong signature AWS quotes the whole request below it, with the session token. */
 function firstLine(message: string): string {
   const line = message.split(/[\r\n]/, 1)[0] ?? "";
   const text = line

@@ -10,7 +10,7 @@
  */
 
 // Results of decoders, octets, time.
-export { base64, concat, fromBase64 } from "./octets.ts";
+export { concat, fromBase64 } from "./octets.ts";
 export { err, ok, quote, type Result } from "./result.ts";
 export { type EpochMs, instant } from "./time.ts";
 
@@ -20,15 +20,12 @@ export { type MailId, mailId, type Notice, type ObjectLocation } from "./ses/not
 export { noVerdicts, type SesVerdicts } from "./ses/ses-verdicts.ts";
 
 // Parse: addresses, header and body.
-export { addressKey, asciiAddress, domainOf, parseAddress, parseDomain, parseReversePath, tableKeys } from "./mail/address.ts";
+export { addressKey, domainOf, parseAddress, parseDomain, parseReversePath } from "./mail/address.ts";
 export type { Address, AddressKey, Domain, ReversePath } from "./mail/address.ts";
-export { safeText } from "./mail/header-write.ts";
-export { type Mail, mailboxesOf, openMail, subjectOf } from "./mail/mail.ts";
-export { readDsn } from "./mail/dsn.ts";
+export { type Mail, openMail } from "./mail/mail.ts";
 
 // Look up: what the header raises.
-export { type Bounce, isSesBounce, originalIds } from "./ses/bounce.ts";
-export { decodeOutbound, type OutboundRow } from "./ses/outbound-row.ts";
+export type { OutboundRow } from "./ses/outbound-row.ts";
 
 // Plan: users' rows, and the first decision.
 export { compileBlocklist, findBlock, type Blocklist } from "./rules/blocklist.ts";
@@ -38,20 +35,18 @@ export { sendersOf } from "./rules/sender.ts";
 export { defaultPolicy, type Facts, type Policy, type ReplyMemory } from "./plan/facts.ts";
 export { plan } from "./plan/plan.ts";
 export { parseRecipients, type Recipient } from "./plan/recipient.ts";
-export { keyOf, parseEffectKey, type Course, type Effect, type EffectKey, type Plan, type Route, type Serve } from "./plan/types.ts";
+export type { Course, Effect, EffectKey, Plan, Route } from "./plan/types.ts";
 
 // Execute: ports, content and verdicts.
 export type { Content } from "./compose/content.ts";
-export { delayed, type DelayReason, type Final, isFinal, type Scope, type Verdict } from "./plan/verdict.ts";
-export { parseSmtpReply, type SmtpPhase, type SmtpReply, verdictOfReply } from "./journey/smtp-reply.ts";
+export { delayed, type Final, isFinal, type Verdict } from "./plan/verdict.ts";
 export { PortError, thrownEvent } from "./journey/port-error.ts";
 export { headLimit, type Claim, type Clock, type Courier, type Directory, type Journal, type JourneyPorts } from "./journey/ports.ts";
-export type { Lease, Ledger, MailQueue, MailStore, MailTransaction, Outbound, QueueEntry, QueueSize } from "./journey/ports.ts";
-export type { ReplyRow, RuleBook, RuleTable, Stop, StoredMail } from "./journey/ports.ts";
+export type { Lease, Ledger, MailQueue, MailStore, MailTransaction, Outbound, QueueEntry } from "./journey/ports.ts";
+export type { Stop, StoredMail } from "./journey/ports.ts";
 
 // Settle and close: the second decision, and the whole way.
 export { settle, type Settlement } from "./journey/settle.ts";
-export { backOff } from "./journey/retry-delay.ts";
 export type { JournalEvent } from "./journey/events.ts";
 export type { EntryOutcome } from "./journey/outcome.ts";
 export { handleEntry } from "./journey/entry.ts";

@@ -1,13 +1,14 @@
-// Bytes: the few helpers with which the core reads octets without turning a mail into a string.
+// Octets: helpers that read and build octets. The core works on octets, so that a mail is never converted to a string and back.
+// Nothing here does I/O.
 
 const encoder = new TextEncoder();
 
-/** UTF-8 octets of a text. */
+/** Returns the UTF-8 octets of a text. A lone surrogate becomes U+FFFD. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** One array from many, copied once. */
+/** Joins arrays into one new array. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -18,17 +19,17 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** One character for each octet, so that nothing is lost and positions agree. */
+/** Returns one character for each octet (ISO 8859-1), so that no octet is lost and positions stay equal. */
 export function latin1(octets: Uint8Array): string {
   let text = "";
-  // Slices, because an argument list has a limit.
+  // In slices: the number of arguments of a call is limited.
   for (let at = 0; at < octets.length; at += 8192) text += String.fromCharCode(...octets.subarray(at, at + 8192));
   return text;
 }
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Text of octets that should be UTF-8; where they are not, each octet is read as Latin-1 (RFC 6532 allows only UTF-8). */
+/** Decodes UTF-8 (RFC 6532 §3.2). Where the octets are not valid UTF-8, reads each octet as Latin-1. */
 export function textOf(octets: Uint8Array): string {
   try {
     return strict.decode(octets);
@@ -37,7 +38,12 @@ export function textOf(octets: Uint8Array): string {
   }
 }
 
-/** Lower-case hexadecimal. */
+/** One octet as two upper-case hexadecimal digits, as quoted-printable, `Q` and percent encoding write it. */
+export function upperHex(octet: number): string {
+  return octet.toString(16).toUpperCase().padStart(2, "0");
+}
+
+/** Octets as lower-case hexadecimal digits. */
 export function hex(octets: Uint8Array): string {
   return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("");
 }
@@ -46,7 +52,7 @@ const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 const base64Values = new Int8Array(128).fill(-1);
 for (let i = 0; i < 64; i++) base64Values[base64Alphabet.charCodeAt(i)] = i;
 
-/** Base64 of octets (RFC 4648 §4), on one line. The core has no `btoa`: it is no part of the language. */
+/** Encodes octets as Base64 on one line (RFC 4648 §4). `btoa` is not part of ECMAScript, so the core cannot use it. */
 export function base64(octets: Uint8Array): string {
   let text = "";
   for (let at = 0; at < octets.length; at += 3) {
@@ -59,7 +65,7 @@ export function base64(octets: Uint8Array): string {
   return text;
 }
 
-/** Octets of a Base64 text, white space ignored (RFC 4648 §4, RFC 2045 §6.8); `null` where it is none. */
+/** Decodes Base64 and ignores white space (RFC 4648 §4, RFC 2045 §6.8). Returns `null` for text that is not Base64. */
 export function fromBase64(text: string): Uint8Array | null {
   const dense = text.replace(/\s+/g, "").replace(/={1,2}$/, "");
   if (dense.length % 4 === 1) return null;

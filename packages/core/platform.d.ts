@@ -1,5 +1,5 @@
-// All that the core may use of a platform: the two codecs that every JavaScript runtime has. Nothing else is declared,
-// so a clock, a socket, a file or an environment variable does not compile here.
+// All that the core may use of a platform: the two text codecs that every JavaScript runtime has. Nothing else is declared, so
+// code that uses a clock, a socket, a file or an environment variable does not compile in this package.
 declare class TextDecoder {
   constructor(label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean });
   readonly encoding: string;

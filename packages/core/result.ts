@@ -1,15 +1,15 @@
-// Result: the value of a decoder, or why there is none. Used at the decoding edges (notice, address, rule, configuration);
-// what mail does to us has unions of its own, and bugs are thrown.
+// Result: a decoded value, or the reason why decoding failed. Decoders of notices, addresses, rules and configuration return it.
+// Outcomes of a delivery have their own unions (see plan/verdict.ts), and a bug is thrown.
 
-/** A decoded value, or the error text in the house form "Cannot <do what>: must be <rule>, is <value>". */
+/** A decoded value, or an error text of the form "Cannot <do what>: must be <rule>, is <value>". */
 export type Result<T, E = string> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 
-/** Wraps a value that was decoded. */
+/** Makes a successful result. */
 export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
   return { ok: true, value };
 }
 
-/** Wraps the reason why nothing was decoded. */
+/** Makes a failed result. */
 export function err<E>(error: E): { readonly ok: false; readonly error: E } {
   return { ok: false, error };
 }
@@ -17,8 +17,8 @@ export function err<E>(error: E): { readonly ok: false; readonly error: E } {
 const [maxQuoted, maxDepth] = [120, 8];
 
 /**
- * Quotes a value for an error text: JSON form, cut after 120 characters so that hostile input cannot fill a log. No more
- * of it is looked at: a value that is nested some ten thousand deep would take a JSON writer's stack, and seconds.
+ * Quotes a value for an error text: in JSON form, cut after 120 characters, so that hostile input cannot fill a log. It stops
+ * reading at that length and at 8 levels: `JSON.stringify` of a deeply nested value would overflow the stack or take seconds.
  */
 export function quote(value: unknown): string {
   const text = jsonOf(value, 0);

@@ -1,4 +1,4 @@
-// Time: the instant as the core knows it, a number that its caller brings. The core reads no clock.
+// Time: an instant as a number that the caller passes in. The core reads no clock.
 
 declare const epochMs: unique symbol;
 
@@ -6,8 +6,8 @@ declare const epochMs: unique symbol;
 export type EpochMs = number & { readonly [epochMs]: true };
 
 /**
- * An instant from milliseconds since 1970, or from an ISO 8601 text with offset such as `2026-01-05T12:00:00Z`.
- * Throws a RangeError where the value is no instant of the calendar.
+ * Makes an instant from milliseconds since 1970, or from ISO 8601 text with an offset such as `2026-01-05T12:00:00Z`. Throws a
+ * RangeError for a value that is not a valid date.
  */
 export function instant(at: number | string): EpochMs {
   const ms = typeof at === "number" ? at : Date.parse(at);
@@ -15,8 +15,8 @@ export function instant(at: number | string): EpochMs {
   return ms as EpochMs;
 }
 
-/** Milliseconds of an hour. */
+/** Milliseconds in an hour. */
 export const hourMs = 3_600_000;
 
-/** Milliseconds of a day without a change of the clocks. */
+/** Milliseconds in a day of 24 hours. A local day can be shorter or longer when the clock changes. */
 export const dayMs = 86_400_000;

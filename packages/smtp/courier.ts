@@ -1,15 +1,24 @@
-// Courier: takes mail to the mail server, by SMTP or LMTP, and brings back a verdict for each recipient. The routes
-// "mailbox" and "internal" have a target each; equal targets share one pool.
-// It sends nothing to Amazon SES, and it never tries a mail twice once MAIL was accepted: the queue does that.
+// Courier: sends mail to the mail server by SMTP or LMTP and returns a verdict for each recipient. The routes "mailbox" and
+// "internal" have one target each; equal targets share one pool.
+// It does not send to Amazon SES. It does not retry a mail after MAIL was accepted: the queue does that.
 
-import { type Address, addressKey, type MailTransaction, type Courier, type EffectKey, PortError, type Route, type Verdict } from "@sesame/core";
-import { type Timers, wallTimers } from "./deadline.ts";
+import {
+  type Address,
+  addressKey,
+  type Courier,
+  type EffectKey,
+  type MailTransaction,
+  PortError,
+  type Route,
+  type Verdict,
+} from "@sesame/core";
 import type { Exchange } from "./exchange.ts";
-import { openSession } from "./opening.ts";
+import { openSession } from "./open-session.ts";
 import { checkTarget, type SmtpOptions, type SmtpTarget, smtpOptions } from "./options.ts";
-import { type Path, pathOf, reversePathOf } from "./path.ts";
 import { type Acquired, type Opened, type PoolGauge, SessionPool } from "./pool.ts";
 import type { Capabilities, Envelope, SmtpSession } from "./session.ts";
+import { type Path, pathOf, reversePathOf } from "./smtp-path.ts";
+import { type Timers, wallTimers } from "./timers.ts";
 import {
   addressUnsupported,
   needsSmtpUtf8,
@@ -21,76 +30,76 @@ import {
   verdictsOf,
 } from "./trouble.ts";
 
-/** Where the two routes of this courier lead. */
+/** The servers of the two SMTP routes. */
 export type SmtpTargets = Readonly<{ mailbox: SmtpTarget; internal: SmtpTarget }>;
 
-/** Whether a server could take mail now. */
+/** Whether a server is ready to accept mail now. */
 export type Reachability =
   | { readonly kind: "reachable"; readonly capabilities: Capabilities }
   | { readonly kind: "unreachable"; readonly verdict: Verdict };
 
 type SmtpRoute = Exclude<Route, "ses">;
-type Lane = Readonly<{ pool: SessionPool; success: Success }>;
-/** One recipient as the server sees it. Several effects may share it: an LMTP server answers each RCPT (RFC 2033 §4.2). */
+type RoutePool = Readonly<{ pool: SessionPool; success: Success }>;
+/** One recipient of the transaction. Several effects may share it, because an LMTP server answers each RCPT (RFC 2033 §4.2). */
 type Recipient = Readonly<{ path: string; needsUtf8: boolean; keys: readonly EffectKey[] }>;
-type FitPath = Extract<Path, { readonly kind: "path" }>;
-type SesVerdicts = Map<EffectKey, Verdict>;
-type Held = Extract<Acquired, { readonly kind: "open" }>;
+type ValidPath = Extract<Path, { readonly kind: "path" }>;
+type Verdicts = Map<EffectKey, Verdict>;
+type AcquiredSession = Extract<Acquired, { readonly kind: "open" }>;
 type Outcome = Readonly<{ exchange: Exchange }> | Readonly<{ verdict: Verdict }>;
 
 export class SmtpCourier implements Courier {
-  readonly #lanes: Readonly<Record<SmtpRoute, Lane>>;
+  readonly #routePools: Readonly<Record<SmtpRoute, RoutePool>>;
 
-  /** Opens no connection yet. Throws what configuration must never let through. */
+  /** Opens no connection yet. Throws `TypeError` if a target or an option is invalid. */
   constructor(targets: SmtpTargets, options: Partial<SmtpOptions> = {}, timers: Timers = wallTimers) {
     const filled = smtpOptions(options);
     const poolTo = (target: SmtpTarget) => new SessionPool((signal) => openSession(target, filled, timers, signal), filled, timers);
     const mailbox = poolTo(checkTarget(targets.mailbox));
     const internal = isSame(targets.mailbox, checkTarget(targets.internal)) ? mailbox : poolTo(targets.internal);
-    this.#lanes = { mailbox: { pool: mailbox, success: "delivered" }, internal: { pool: internal, success: "relayed" } };
+    this.#routePools = { mailbox: { pool: mailbox, success: "delivered" }, internal: { pool: internal, success: "relayed" } };
   }
 
-  /** A verdict for every recipient. Throws for the route "ses" only. */
-  async send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
-    const lane = this.#lane(route);
-    const verdicts: SesVerdicts = new Map();
-    const recipients = recipientsOf(consignment, verdicts);
-    const from = reversePathOf(consignment.from);
-    if (from.kind === "unfit") settleAll(verdicts, recipients, reversePathUnsupported(from.detail));
-    else if (recipients.length > 0) await transact(lane, consignment, from, recipients, verdicts);
+  /** Returns a verdict for every recipient. Throws `PortError` only for the route "ses". */
+  async send(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
+    const routePool = this.#routePool(route);
+    const verdicts: Verdicts = new Map();
+    const recipients = recipientsOf(transaction, verdicts);
+    const from = reversePathOf(transaction.from);
+    if (from.kind === "invalid") setVerdicts(verdicts, recipients, reversePathUnsupported(from.detail));
+    else if (recipients.length > 0) await transact(routePool, transaction, from, recipients, verdicts);
     return verdicts;
   }
 
-  /** Opens a session, beyond all that are in use. For probing while the circuit is open, for readiness and the doctor. */
+  /** Opens an extra session, even if the pool is full. For circuit probes, the readiness check and `sesame check`. */
   async probe(route: Route): Promise<Reachability> {
-    const acquired = await this.#lane(route).pool.ask();
+    const acquired = await this.#routePool(route).pool.openForProbe();
     if (acquired.kind !== "open") return { kind: "unreachable", verdict: verdictOfRefusal(acquired) };
     return { kind: "reachable", capabilities: acquired.session.capabilities };
   }
 
-  /** Sessions of all pools together. */
+  /** Idle and busy sessions of all pools. */
   get gauge(): PoolGauge {
     const gauges = this.#pools().map((pool) => pool.gauge);
     return { idle: gauges.reduce((sum, { idle }) => sum + idle, 0), busy: gauges.reduce((sum, { busy }) => sum + busy, 0) };
   }
 
-  /** Says goodbye on all idle sessions; busy ones follow when their transaction ends. */
+  /** Sends QUIT on all idle sessions. A busy session gets its QUIT when its transaction ends. */
   async close(): Promise<void> {
     await Promise.all(this.#pools().map((pool) => pool.close()));
   }
 
-  /** Ends all sessions at once, also in mid-mail. For a worker whose grace is over. */
+  /** Closes all connections at once, even during a transaction. For a worker whose shutdown time is over. */
   async abort(): Promise<void> {
     await Promise.all(this.#pools().map((pool) => pool.abort()));
   }
 
   #pools(): readonly SessionPool[] {
-    return [...new Set([this.#lanes.mailbox.pool, this.#lanes.internal.pool])];
+    return [...new Set([this.#routePools.mailbox.pool, this.#routePools.internal.pool])];
   }
 
-  #lane(route: Route): Lane {
-    if (route !== "ses") return this.#lanes[route];
-    throw new PortError("Courier", "send", `Cannot send by SMTP as the route must be "mailbox" or "internal": current value is "ses"`);
+  #routePool(route: Route): RoutePool {
+    if (route !== "ses") return this.#routePools[route];
+    throw new PortError("Courier", "send", `Cannot send by SMTP: the route must be "mailbox" or "internal", is "ses"`);
   }
 }
 
@@ -98,50 +107,50 @@ function isSame(one: SmtpTarget, other: SmtpTarget): boolean {
   return one.host === other.host && one.port === other.port && one.protocol === other.protocol;
 }
 
-/** The recipients that a command can name, each once; the others get their verdict before a socket sees them. */
-function recipientsOf(consignment: MailTransaction, verdicts: SesVerdicts): readonly Recipient[] {
-  const fit = new Map<string, { path: FitPath; keys: EffectKey[] }>();
-  for (const { address, key } of consignment.recipients) {
+/** Groups the recipients by address. A recipient with an invalid address gets its verdict here, before any command is sent. */
+function recipientsOf(transaction: MailTransaction, verdicts: Verdicts): readonly Recipient[] {
+  const valid = new Map<string, { path: ValidPath; keys: EffectKey[] }>();
+  for (const { address, key } of transaction.recipients) {
     const path = pathOf(address);
-    if (path.kind === "unfit") verdicts.set(key, addressUnsupported(path.detail));
-    else remember(fit, address, path, key);
+    if (path.kind === "invalid") verdicts.set(key, addressUnsupported(path.detail));
+    else addPath(valid, address, path, key);
   }
-  return [...fit.values()].map(({ path, keys }) => ({ path: path.path, needsUtf8: path.needsUtf8, keys }));
+  return [...valid.values()].map(({ path, keys }) => ({ path: path.path, needsUtf8: path.needsUtf8, keys }));
 }
 
-function remember(fit: Map<string, { path: FitPath; keys: EffectKey[] }>, address: Address, path: FitPath, key: EffectKey): void {
-  const same = fit.get(addressKey(address));
+function addPath(valid: Map<string, { path: ValidPath; keys: EffectKey[] }>, address: Address, path: ValidPath, key: EffectKey): void {
+  const same = valid.get(addressKey(address));
   if (same) same.keys.push(key);
-  else fit.set(addressKey(address), { path, keys: [key] });
+  else valid.set(addressKey(address), { path, keys: [key] });
 }
 
-/** Sends to those whom this server can take, and files every verdict. */
+/** Sends to all recipients that this server supports, and stores every verdict. */
 async function transact(
-  lane: Lane,
-  consignment: MailTransaction,
-  from: FitPath,
+  routePool: RoutePool,
+  transaction: MailTransaction,
+  from: ValidPath,
   recipients: readonly Recipient[],
-  verdicts: SesVerdicts,
+  verdicts: Verdicts,
 ): Promise<void> {
-  const acquired = await lane.pool.acquire();
-  if (acquired.kind !== "open") return settleAll(verdicts, recipients, verdictOfRefusal(acquired));
+  const acquired = await routePool.pool.acquire();
+  if (acquired.kind !== "open") return setVerdicts(verdicts, recipients, verdictOfRefusal(acquired));
   const { session } = acquired;
-  const refusal = refusedBySession(session, from, consignment.content.size);
+  const refusal = refusedBySession(session, from, transaction.content.size);
   if (refusal) {
-    lane.pool.release(session);
-    return settleAll(verdicts, recipients, refusal);
+    routePool.pool.release(session);
+    return setVerdicts(verdicts, recipients, refusal);
   }
-  const able = recipients.filter(({ needsUtf8 }) => !needsUtf8 || session.capabilities.smtpUtf8);
-  for (const each of recipients) if (!able.includes(each)) settleAll(verdicts, [each], needsSmtpUtf8(each.path));
-  if (able.length === 0) return lane.pool.release(session);
-  const outcome = await exchangeOnce(lane, acquired, { from: from.path, recipients: able.map(({ path }) => path) }, consignment);
-  if ("verdict" in outcome) return settleAll(verdicts, able, outcome.verdict);
-  for (const [index, verdict] of verdictsOf(outcome.exchange, lane.success).entries())
-    settleAll(verdicts, able.slice(index, index + 1), verdict);
+  const supported = recipients.filter(({ needsUtf8 }) => !needsUtf8 || session.capabilities.smtpUtf8);
+  for (const each of recipients) if (!supported.includes(each)) setVerdicts(verdicts, [each], needsSmtpUtf8(each.path));
+  if (supported.length === 0) return routePool.pool.release(session);
+  const outcome = await exchangeOnce(routePool, acquired, { from: from.path, recipients: supported.map(({ path }) => path) }, transaction);
+  if ("verdict" in outcome) return setVerdicts(verdicts, supported, outcome.verdict);
+  for (const [index, verdict] of verdictsOf(outcome.exchange, routePool.success).entries())
+    setVerdicts(verdicts, supported.slice(index, index + 1), verdict);
 }
 
-/** What this server cannot take at all, known from its EHLO. */
-function refusedBySession(session: SmtpSession, from: FitPath, size: number): Verdict | null {
+/** The verdict if the EHLO answer shows that the server cannot accept this mail at all. */
+function refusedBySession(session: SmtpSession, from: ValidPath, size: number): Verdict | null {
   const { sizeLimit, smtpUtf8 } = session.capabilities;
   if (from.needsUtf8 && !smtpUtf8)
     return reversePathUnsupported(`the server does not offer SMTPUTF8, which the reverse-path ${JSON.stringify(from.path)} needs`);
@@ -149,30 +158,35 @@ function refusedBySession(session: SmtpSession, from: FitPath, size: number): Ve
 }
 
 /**
- * One exchange. A session that had waited in the pool and dies before MAIL was accepted says only that the server closed
- * it meanwhile: the mail goes out on a fresh one, and nothing of it can have arrived twice.
+ * Runs one transaction. If a reused session breaks before MAIL is accepted, the server had closed the idle connection: the
+ * mail is sent again over a fresh session. The server cannot have received it, so this makes no duplicate.
  */
-async function exchangeOnce(lane: Lane, { session, rested }: Held, envelope: Envelope, { content }: MailTransaction): Promise<Outcome> {
+async function exchangeOnce(
+  routePool: RoutePool,
+  { session, reused }: AcquiredSession,
+  envelope: Envelope,
+  { content }: MailTransaction,
+): Promise<Outcome> {
   const first = await session.send(envelope, content);
-  if (!(rested && isStale(first))) {
-    lane.pool.release(session);
+  if (!(reused && isStale(first))) {
+    routePool.pool.release(session);
     return { exchange: first };
   }
-  const renewed = await lane.pool.renew(session);
+  const renewed = await routePool.pool.renew(session);
   if (renewed.kind !== "open") return { verdict: verdictOfRefusal(renewed) };
   const second = await renewed.session.send(envelope, content);
-  lane.pool.release(renewed.session);
+  routePool.pool.release(renewed.session);
   return { exchange: second };
 }
 
 function isStale({ mail, ending }: Exchange): boolean {
-  return (mail === null || mail.code === 421) && (ending.kind === "lost" || ending.kind === "silent" || ending.kind === "closing");
+  return (mail === null || mail.code === 421) && (ending.kind === "lost" || ending.kind === "timeout" || ending.kind === "closing");
 }
 
 function verdictOfRefusal(acquired: Exclude<Opened, { readonly kind: "open" }>): Verdict {
   return acquired.kind === "closed" ? poolClosed() : verdictOfFailure(acquired.failure);
 }
 
-function settleAll(verdicts: SesVerdicts, recipients: readonly Recipient[], verdict: Verdict): void {
+function setVerdicts(verdicts: Verdicts, recipients: readonly Recipient[], verdict: Verdict): void {
   for (const { keys } of recipients) for (const key of keys) verdicts.set(key, verdict);
 }

@@ -1,35 +1,35 @@
-// Exchange: the record of one transaction, from MAIL to the answers after the final dot. It pairs replies with commands by
-// their order (RFC 5321 §3.3, RFC 2920 §3.1, RFC 2033 §4.2) and notices a server that answers what nobody asked.
-// It judges nothing: trouble.ts makes verdicts of it.
+// Exchange: the record of one transaction, from MAIL to the replies after the final dot. It assigns replies to commands by
+// their order (RFC 5321 §3.3, RFC 2920 §3.1, RFC 2033 §4.2) and detects replies that belong to no command.
+// It makes no verdicts; trouble.ts does.
 
-import type { Reply } from "./reply.ts";
+import type { Reply } from "./smtp-reply.ts";
 
-/** Why a session or a transaction went no further. */
+/** How a session or a transaction ended. */
 export type Ending =
   | { readonly kind: "complete" }
-  /** The server said 421, whatever it answered with that (RFC 5321 §3.8). */
+  /** The server replied 421, to whatever command (RFC 5321 §3.8). */
   | { readonly kind: "closing"; readonly reply: Reply; readonly detail: string }
   | { readonly kind: "lost"; readonly detail: string }
   /** A deadline passed. */
-  | { readonly kind: "silent"; readonly detail: string }
-  /** An answer that cannot be understood, or that nobody asked for. */
-  | { readonly kind: "confused"; readonly detail: string }
-  /** The mail could not be read to its end; the server is not to blame. */
+  | { readonly kind: "timeout"; readonly detail: string }
+  /** A reply that cannot be parsed, or that belongs to no command. */
+  | { readonly kind: "protocol-error"; readonly detail: string }
+  /** The content of the mail could not be read to its end; the server is not the cause. */
   | { readonly kind: "source"; readonly detail: string };
 
-/** What is due next from the server. "body": nothing, the mail is on its way. "nobody": the answer to an empty mail. */
-export type Phase = "mail" | "rcpt" | "data" | "body" | "nobody" | "dot" | "over";
+/** What the server must send next. "body": nothing, the client is sending the mail. "empty-mail": the reply to an empty mail. */
+export type Phase = "mail" | "rcpt" | "data" | "body" | "empty-mail" | "dot" | "over";
 
 export type Exchange = Readonly<{
   protocol: "smtp" | "lmtp";
   recipientCount: number;
   mail: Reply | null;
-  /** In the order of the recipients; shorter where answers are missing. */
+  /** In the order of the recipients; shorter if replies are missing. */
   rcpt: readonly Reply[];
   data: Reply | null;
-  /** After the final dot: one for SMTP, one for each accepted recipient for LMTP. */
+  /** After the final dot: one reply with SMTP, one for each accepted recipient with LMTP. */
   answers: readonly Reply[];
-  /** From here on the server may have the mail (RFC 1047). */
+  /** True: the server may have the mail (RFC 1047). */
   dotSent: boolean;
   ending: Ending;
 }>;
@@ -38,7 +38,7 @@ export function isPositive(reply: Reply | null | undefined): boolean {
   return reply !== null && reply !== undefined && reply.code >= 200 && reply.code < 300;
 }
 
-/** Hears a transaction. One for each, from its start to its end. */
+/** Records one transaction. */
 export class ExchangeLog {
   readonly #protocol: "smtp" | "lmtp";
   readonly #recipientCount: number;
@@ -58,18 +58,18 @@ export class ExchangeLog {
     if (this.#rcpt.length < this.#recipientCount) return "rcpt";
     if (this.#data === null) return "data";
     if (this.#answers.length >= this.#answersDue()) return "over";
-    if (this.#accepted() === 0) return "nobody";
+    if (this.#accepted() === 0) return "empty-mail";
     return this.#dotSent ? "dot" : "body";
   }
 
-  /** Files a reply under the command that it answers. Returns why the session must end, or `null`. */
-  hear(reply: Reply): Ending | null {
-    if (reply.code === 0) return { kind: "confused", detail: `not a reply: ${reply.line}` };
-    const misfit = this.#file(reply, this.phase);
-    return reply.code === 421 ? { kind: "closing", reply, detail: reply.line } : misfit;
+  /** Assigns a reply to its command. Returns why the session must end, or `null`. */
+  record(reply: Reply): Ending | null {
+    if (reply.code === 0) return { kind: "protocol-error", detail: `invalid SMTP reply: ${reply.line}` };
+    const violation = this.#assign(reply, this.phase);
+    return reply.code === 421 ? { kind: "closing", reply, detail: reply.line } : violation;
   }
 
-  /** The mail is read to its end, and the final dot follows. */
+  /** All content is read, and the final dot follows. */
   dot(): void {
     this.#dotSent = true;
   }
@@ -95,52 +95,54 @@ export class ExchangeLog {
     if (this.#data?.code !== 354) return 0;
     const accepted = this.#accepted();
     if (accepted > 0) return this.#protocol === "smtp" ? 1 : accepted;
-    // A server that takes DATA for nobody gets an empty mail, and answers it (RFC 2920 §3.1).
+    // An SMTP server that answers DATA with 354 although it accepted no recipient gets an empty mail and answers it (RFC 2920 §3.1).
     return this.#protocol === "smtp" ? 1 : 0;
   }
 
-  #file(reply: Reply, phase: Phase): Ending | null {
+  #assign(reply: Reply, phase: Phase): Ending | null {
     switch (phase) {
       case "mail":
         this.#mail = reply;
-        return is3yz(reply) ? confused("misplaced answer to MAIL", reply) : null;
+        return is3yz(reply) ? protocolError("unexpected reply to MAIL", reply) : null;
       case "rcpt":
         this.#rcpt.push(reply);
-        return is3yz(reply) ? confused("misplaced answer to RCPT", reply) : null;
+        return is3yz(reply) ? protocolError("unexpected reply to RCPT", reply) : null;
       case "data":
-        return this.#fileData(reply);
+        return this.#assignData(reply);
       case "body":
-        return this.#fileEarly(reply);
-      case "nobody":
+        return this.#assignEarly(reply);
+      case "empty-mail":
         this.#answers.push(reply);
         return null;
       case "dot":
         this.#answers.push(reply);
-        return is3yz(reply) ? confused("misplaced answer after the final dot", reply) : null;
+        return is3yz(reply) ? protocolError("unexpected reply after the final dot", reply) : null;
       case "over":
-        return confused("one answer too many", reply);
+        return protocolError("unexpected reply after the end of the transaction", reply);
       default:
         return phase satisfies never;
     }
   }
 
-  /** 354 and nothing else lets the mail go: after a 250 its lines would be commands (RFC 5321 §4.3.2). */
-  #fileData(reply: Reply): Ending | null {
+  /** Only 354 starts the mail: after a 250 the server would read its lines as commands (RFC 5321 §4.3.2). */
+  #assignData(reply: Reply): Ending | null {
     this.#data = reply;
-    if (reply.code !== 354) return reply.code < 400 ? confused("misplaced answer to DATA", reply) : null;
-    // An LMTP server must refuse this (RFC 2033 §4.2), and would answer an empty mail with nothing at all.
-    return this.#accepted() === 0 && this.#protocol === "lmtp" ? { kind: "lost", detail: "left as DATA was taken for nobody" } : null;
+    if (reply.code !== 354) return reply.code < 400 ? protocolError("unexpected reply to DATA", reply) : null;
+    // An LMTP server must refuse DATA without an accepted recipient (RFC 2033 §4.2). It would send no reply to an empty mail.
+    return this.#accepted() === 0 && this.#protocol === "lmtp"
+      ? { kind: "lost", detail: "connection closed: the server accepted DATA without an accepted recipient" }
+      : null;
   }
 
-  /** An answer before the final dot. A refusal is believed where it is for all; nothing good can be meant by a 250. */
-  #fileEarly(reply: Reply): Ending {
+  /** A reply before the final dot. A refusal with SMTP holds for all recipients; a positive reply here is an error of the server. */
+  #assignEarly(reply: Reply): Ending {
     if (this.#protocol === "smtp" && reply.code >= 400) this.#answers.push(reply);
-    return confused("answer before the final dot", reply);
+    return protocolError("unexpected reply before the final dot", reply);
   }
 }
 
-function confused(misfit: string, reply: Reply): Ending {
-  return { kind: "confused", detail: `${misfit}: ${reply.line}` };
+function protocolError(violation: string, reply: Reply): Ending {
+  return { kind: "protocol-error", detail: `${violation}: ${reply.line}` };
 }
 
 function is3yz(reply: Reply): boolean {

@@ -1,4 +1,4 @@
-// @sesame/smtp: pooled SMTP and LMTP sessions that answer for each recipient.
+// @sesame/smtp: a pool of SMTP and LMTP sessions that returns a verdict for each recipient.
 
 export { SmtpCourier, type Reachability, type SmtpTargets } from "./courier.ts";
 export {
@@ -13,5 +13,5 @@ export {
 } from "./options.ts";
 export type { PoolGauge } from "./pool.ts";
 export type { Capabilities } from "./session.ts";
-export { type Timers, wallTimers } from "./deadline.ts";
-export { askRelay, type RelayAnswer, type RelayQuestion } from "./relay.ts";
+export { type Timers, wallTimers } from "./timers.ts";
+export { askRelay, type RelayCheckResult, type RelayCheck } from "./relay-check.ts";

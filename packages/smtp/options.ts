@@ -1,68 +1,68 @@
-// Options: where mail goes, and every deadline and limit of a session and its pool, with the defaults in one place.
-// Deadlines follow RFC 5321 §4.5.3.2, shortened for a server that is near; only the final dot keeps its ten minutes,
-// because who gives up earlier makes duplicates (RFC 1047).
+// Options: the server, and all deadlines and limits of a session and its pool, with their defaults. The deadlines follow
+// RFC 5321 §4.5.3.2, but are shorter because the server is near. Only the final dot keeps its ten minutes: a client that
+// gives up earlier causes duplicates (RFC 1047).
 
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { quote } from "@sesame/core";
 
-/** One server and the protocol it speaks there. */
+/** One server and the protocol that it speaks on this port. */
 export type SmtpTarget = Readonly<{ host: string; port: number; protocol: "smtp" | "lmtp" }>;
 
-/** How a session is secured. Credentials never follow a STARTTLS that was offered and then failed. */
+/** How a session is encrypted. Credentials are never sent after a STARTTLS that failed. */
 export type TlsMode =
   | "off" // plaintext even where STARTTLS is offered
   | "opportunistic" // STARTTLS where it is offered, any certificate; plaintext where it is not offered or fails
-  | "required"; // never plaintext: what cannot be encrypted is delayed
+  | "required"; // never plaintext: without TLS the mail is delayed
 
 export type SmtpCredentials = Readonly<{ user: string; password: string }>;
 
-/** How far a session came: it is open; the answer to that command is read; the final dot has left; its answer is read. */
+/** How far a transaction is: session open; reply to MAIL, RCPT or DATA read; final dot sent; reply to the final dot read. */
 export type SessionPhase = "connect" | "mail" | "rcpt" | "data" | "dot-sent" | "answer-read";
 
 export type SmtpOptions = Readonly<{
-  /** Name for EHLO or LHLO: a fully qualified name or an address literal (RFC 5321 §4.1.1.1). */
+  /** Name in EHLO or LHLO: a fully qualified domain name or an address literal (RFC 5321 §4.1.1.1). */
   name: string;
   tls: TlsMode;
   /** With `tls: "required"`: whether the certificate must be valid for the host. */
   tlsVerify: boolean;
   credentials: SmtpCredentials | null;
-  /** DNS and TCP. */
+  /** For DNS and TCP. */
   connectTimeoutMs: number;
-  /** From the connection to the greeting; postscreen takes its time on purpose. */
+  /** From the connection to the greeting. postscreen delays the greeting on purpose. */
   greetingTimeoutMs: number;
-  /** For each answer to EHLO, STARTTLS with its handshake, AUTH, MAIL, RCPT and RSET. */
+  /** For each reply to EHLO, STARTTLS (with its handshake), AUTH, MAIL, RCPT and RSET. */
   commandTimeoutMs: number;
-  /** For the answer to DATA (RFC 5321 §4.5.3.2.4). */
+  /** For the reply to DATA (RFC 5321 §4.5.3.2.4). */
   dataTimeoutMs: number;
-  /** For 64 KiB of the mail to leave, or to come from where they are stored (RFC 5321 §4.5.3.2.5). */
+  /** For 64 KiB of the mail to be read from the store, or to be sent (RFC 5321 §4.5.3.2.5). */
   chunkTimeoutMs: number;
-  /** For each answer after the final dot (RFC 5321 §4.5.3.2.6). */
+  /** For each reply after the final dot (RFC 5321 §4.5.3.2.6). */
   dotTimeoutMs: number;
-  /** For the answer to the RSET that probes an idle session. */
+  /** For the reply to the RSET that probes an idle session. */
   probeTimeoutMs: number;
-  /** For the goodbye. */
+  /** For the reply to QUIT. */
   quitTimeoutMs: number;
-  /** Sessions at once for each host and port. */
+  /** Largest number of sessions for each host and port. */
   poolSize: number;
-  /** A session that was idle longer than this is probed before it is used. */
+  /** A session that was idle for longer is probed with RSET before it is used. */
   probeAfterMs: number;
-  /** A session that was idle longer than this is closed; servers close them after 300 s, or 10 s when busy. */
+  /** A session that was idle for longer is closed. Servers close an idle session after 300 s, or after 10 s under load. */
   idleLimitMs: number;
-  /** A session is closed after so many transactions. */
+  /** Number of transactions after which a session is closed. */
   maxTransactions: number;
-  /** Octets of one reply: stops a server that never ends its line. */
+  /** Octets of one reply. Stops a server that never ends its line. */
   maxReplySize: number;
-  /** Told of each phase at once, for tests that end a process in the midst of a transaction. Must not throw. */
+  /** Called at each phase. For tests that end a process during a transaction. Must not throw. */
   onPhase?: (phase: SessionPhase) => void;
 }>;
 
-/** The name that this machine can give without being refused: its own where that is fully qualified, else a literal. */
+/** The EHLO name of this machine: its host name if it is fully qualified, otherwise the literal of the loopback address. */
 export function defaultEhloName(machine: string = hostname()): string {
   return isEhloName(machine) ? machine : "[127.0.0.1]";
 }
 
-/** Servers refuse a bare host name, such as the id of a container (RFC 5321 §4.1.1.1, §4.1.3). */
+/** Whether a server accepts the name. Servers refuse a bare host name, such as a container id (RFC 5321 §4.1.1.1, §4.1.3). */
 export function isEhloName(name: string): boolean {
   if (/^\[[0-9A-Za-z.:-]+\]$/.test(name)) return true;
   return (
@@ -90,22 +90,20 @@ export const smtpDefaults: SmtpOptions = {
   maxReplySize: 64 * 1024,
 };
 
-/** Fills in the defaults. Throws what configuration must never let through. */
+/** Adds the defaults. Throws `TypeError` if an option is invalid. */
 export function smtpOptions(given: Partial<SmtpOptions> = {}): SmtpOptions {
   const options = { ...smtpDefaults, ...given };
   if (!isEhloName(options.name)) {
-    throw new TypeError(
-      `Cannot greet a server as the name must be fully qualified or an address literal: current value is ${quote(options.name)}`,
-    );
+    throw new TypeError(`Cannot greet a server: the EHLO name must be fully qualified or an address literal, is ${quote(options.name)}`);
   }
-  if (options.poolSize < 1) throw new TypeError(`Cannot pool sessions as there must be at least 1: current value is ${options.poolSize}`);
+  if (options.poolSize < 1) throw new TypeError(`Cannot pool sessions: poolSize must be at least 1, is ${options.poolSize}`);
   return options;
 }
 
-/** LMTP must not be spoken on the port of SMTP, or mail for relay would be taken for final delivery (RFC 2033 §5). */
+/** LMTP on port 25 is refused: a client that speaks SMTP there would take a relayed mail for a final delivery (RFC 2033 §5). */
 export function checkTarget(target: SmtpTarget): SmtpTarget {
   if (target.protocol === "lmtp" && target.port === 25) {
-    throw new TypeError(`Cannot speak LMTP as port 25 belongs to SMTP: current value is ${quote(`${target.host}:${target.port}`)}`);
+    throw new TypeError(`Cannot use LMTP with ${quote(`${target.host}:${target.port}`)}: port 25 belongs to SMTP. Use another port`);
   }
   return target;
 }

@@ -1,17 +1,17 @@
-// Pool: the sessions to one host and port. Opens them when they are needed and at most so many, serves who waits in
-// order, probes what was idle, and keeps no session that broke, refused RSET or grew old.
-// It knows nothing of mails; courier.ts does.
+// Pool: the sessions to one host and port. It opens sessions on demand up to a limit, serves waiters in order, probes idle
+// sessions, and closes sessions that broke, refused RSET or reached a limit.
+// It knows no mail; courier.ts does.
 
-import type { Timers } from "./deadline.ts";
-import type { Opening, OpeningFailure } from "./opening.ts";
+import type { Opening, OpeningFailure } from "./open-session.ts";
 import type { SmtpOptions } from "./options.ts";
 import type { SmtpSession } from "./session.ts";
+import type { Timers } from "./timers.ts";
 
-/** What came of opening a session; `closed`: the pool was, so nobody wants it any more. */
+/** The result of opening a session. `closed`: the pool was closed meanwhile. */
 export type Opened = Opening | { readonly kind: "closed" };
 
-/** What came of waiting for a session. `rested`: it waited in the pool, where the server may have closed it. */
-export type Acquired = Exclude<Opened, { readonly kind: "open" }> | Readonly<{ kind: "open"; session: SmtpSession; rested: boolean }>;
+/** The result of waiting for a session. `reused`: it was idle in the pool, so the server may have closed it. */
+export type Acquired = Exclude<Opened, { readonly kind: "open" }> | Readonly<{ kind: "open"; session: SmtpSession; reused: boolean }>;
 
 export type PoolGauge = Readonly<{ idle: number; busy: number }>;
 
@@ -22,12 +22,12 @@ export class SessionPool {
   readonly #open: (signal: AbortSignal) => Promise<Opening>;
   readonly #options: SmtpOptions;
   readonly #timers: Timers;
-  #idle: Idle[] = []; // the one used last stands last and is used first, so that a surplus grows old
-  #taken = 0; // sessions being opened, used or reset
+  #idle: Idle[] = []; // the last one was used most recently and is used first, so that surplus sessions reach the idle limit
+  #busy = 0; // sessions that are being opened, used or reset
   readonly #used = new Set<SmtpSession>();
   #waiters: Waiter[] = [];
-  /** Raised by the end of the pool: openings under way are given up. */
-  readonly #end = new AbortController();
+  /** Aborted when the pool closes: cancels the sessions that are being opened. */
+  readonly #shutdown = new AbortController();
   #stopSweep: (() => void) | null = null;
 
   constructor(open: (signal: AbortSignal) => Promise<Opening>, options: SmtpOptions, timers: Timers) {
@@ -36,96 +36,96 @@ export class SessionPool {
     this.#timers = timers;
   }
 
-  /** Idle and busy sessions; one that is being opened is busy. */
+  /** Idle and busy sessions. A session that is being opened counts as busy. */
   get gauge(): PoolGauge {
-    return { idle: this.#living().length, busy: this.#taken };
+    return { idle: this.#live().length, busy: this.#busy };
   }
 
-  /** Waits for a session. Whoever gets one gives it back with `release` or `renew`. */
+  /** Waits for a session. The caller returns it with `release` or `renew`. */
   acquire(): Promise<Acquired> {
     if (this.#closed) return Promise.resolve({ kind: "closed" });
     return new Promise((resolve) => {
       this.#waiters.push(resolve);
-      this.#pump();
+      this.#serveWaiters();
     });
   }
 
-  /** A session of its own, for a question: whoever asks cannot stand in line behind mails that hang. Nobody gives it back. */
-  async ask(): Promise<Opened> {
-    const opening = await this.#open(this.#end.signal);
+  /** Opens an extra session without waiting, because a probe must not wait behind mails that hang. The caller does not return it. */
+  async openForProbe(): Promise<Opened> {
+    const opening = await this.#open(this.#shutdown.signal);
     if (this.#closed && opening.kind === "open") void opening.session.quit();
     if (this.#closed) return { kind: "closed" };
-    if (opening.kind === "open") this.#keep(opening.session);
+    if (opening.kind === "open") this.#addUnused(opening.session);
     return opening;
   }
 
-  /** Takes a session back. What it owes the server (RSET, QUIT) is done before its place is free. */
+  /** Takes a session back. Its place becomes free after RSET or QUIT, if it needs one. */
   release(session: SmtpSession): void {
-    void this.#settle(session).then(() => this.#pump());
+    void this.#finishUse(session).then(() => this.#serveWaiters());
   }
 
   /**
-   * Exchanges a session that proved stale for a fresh one, in the same place. The idle ones go too: if the server was
-   * restarted, they are as dead.
+   * Replaces a stale session by a fresh one in the same place. It closes the idle sessions too: if the server was
+   * restarted, they are broken as well.
    */
   async renew(stale: SmtpSession): Promise<Opened> {
     stale.close();
     void this.#dropIdle(() => true);
     this.#used.delete(stale);
-    const opening = await this.#open(this.#end.signal);
+    const opening = await this.#open(this.#shutdown.signal);
     if (opening.kind === "failed") {
-      this.#taken--;
-      this.#pump();
+      this.#busy--;
+      this.#serveWaiters();
     } else this.#used.add(opening.session);
     if (!this.#closed) return opening;
     if (opening.kind === "open") this.release(opening.session);
     return { kind: "closed" };
   }
 
-  /** Says goodbye on every idle session, and on busy ones when they come back. Who waits is told, for an opening too. */
+  /** Sends QUIT on every idle session, and on busy ones when they are returned. All waiters get `closed`. */
   async close(): Promise<void> {
-    this.#end.abort();
+    this.#shutdown.abort();
     this.#stopSweep?.();
     for (const waiter of this.#waiters.splice(0)) waiter({ kind: "closed" });
     await this.#dropIdle(() => true);
   }
 
-  /** Ends every session at once, also in mid-mail: whoever used one gets the verdict of a lost session. */
+  /** Closes every connection at once, even during a transaction, whose verdict is then that of a lost session. */
   async abort(): Promise<void> {
     for (const session of this.#used) session.close();
     await this.close();
   }
 
   get #closed(): boolean {
-    return this.#end.signal.aborted;
+    return this.#shutdown.signal.aborted;
   }
 
-  /** Serves waiters as long as there are sessions, or places for them. */
-  #pump(): void {
+  /** Serves waiters while there are idle sessions or free places. */
+  #serveWaiters(): void {
     while (this.#waiters.length > 0) {
-      this.#idle = this.#living();
+      this.#idle = this.#live();
       const idle = this.#idle.pop();
-      if (!idle && this.#taken >= this.#options.poolSize) return;
+      if (!idle && this.#busy >= this.#options.poolSize) return;
       const waiter = this.#waiters.shift();
-      this.#taken++;
+      this.#busy++;
       if (waiter) void this.#serve(waiter, idle);
     }
   }
 
   async #serve(waiter: Waiter, idle: Idle | undefined): Promise<void> {
     if (idle) this.#used.add(idle.session);
-    const isFit = idle !== undefined && (await this.#isFit(idle));
-    if (idle && !isFit) this.#used.delete(idle.session);
-    const opening: Opening = idle && isFit ? { kind: "open", session: idle.session } : await this.#open(this.#end.signal);
-    if (opening.kind === "failed") return this.#refuse(waiter, opening.failure);
+    const isUsable = idle !== undefined && (await this.#isUsable(idle));
+    if (idle && !isUsable) this.#used.delete(idle.session);
+    const opening: Opening = idle && isUsable ? { kind: "open", session: idle.session } : await this.#open(this.#shutdown.signal);
+    if (opening.kind === "failed") return this.#openingFailed(waiter, opening.failure);
     this.#used.add(opening.session);
-    if (!this.#closed) return waiter({ ...opening, rested: isFit });
+    if (!this.#closed) return waiter({ ...opening, reused: isUsable });
     this.release(opening.session);
     waiter({ kind: "closed" });
   }
 
-  /** Servers count RSET without a mail as junk (Postfix: smtpd_junk_command_limit), so only long idle sessions are probed. */
-  async #isFit({ session, since }: Idle): Promise<boolean> {
+  /** Postfix counts RSET without a mail as a junk command (smtpd_junk_command_limit), so only long idle sessions are probed. */
+  async #isUsable({ session, since }: Idle): Promise<boolean> {
     const idleMs = this.#timers.now() - since;
     if (idleMs > this.#options.idleLimitMs) await session.quit();
     else if (idleMs > this.#options.probeAfterMs) await session.reset(this.#options.probeTimeoutMs);
@@ -133,41 +133,41 @@ export class SessionPool {
   }
 
   /**
-   * No session could be opened. While others work, the server is there and has enough of us: the waiter keeps its place
-   * and gets the next one that is free. Else all who wait hear the same, so that a dead host stalls nobody twice.
+   * A session could not be opened. If other sessions exist, the server is up and limits connections: the waiter stays first
+   * and gets the next free session. Otherwise all waiters get this failure, so that each does not wait for a dead host.
    */
-  #refuse(waiter: Waiter, failure: OpeningFailure): void {
-    this.#taken--;
+  #openingFailed(waiter: Waiter, failure: OpeningFailure): void {
+    this.#busy--;
     if (this.#closed) return void waiter({ kind: "closed" });
-    const [working, idle] = [this.#taken > 0, this.#living().length > 0];
+    const [working, idle] = [this.#busy > 0, this.#live().length > 0];
     if (working || idle) this.#waiters.unshift(waiter);
-    if (idle) this.#pump();
+    if (idle) this.#serveWaiters();
     if (working || idle) return;
     for (const each of [waiter, ...this.#waiters.splice(0)]) each({ kind: "failed", failure });
   }
 
-  async #settle(session: SmtpSession): Promise<void> {
+  async #finishUse(session: SmtpSession): Promise<void> {
     if (!session.dead && session.needsReset && !(await session.reset())) session.close();
     const isOld = session.transactions >= this.#options.maxTransactions;
     if (!session.dead && (isOld || this.#closed)) await session.quit();
-    this.#taken--;
+    this.#busy--;
     this.#used.delete(session);
-    if (!session.dead) this.#rest(session);
+    if (!session.dead) this.#addIdle(session);
   }
 
-  /** A session that nobody used joins the idle ones where there is a place for it. */
-  #keep(session: SmtpSession): void {
-    if (this.#taken + this.#living().length >= this.#options.poolSize) return void session.quit();
-    this.#rest(session);
-    this.#pump();
+  /** Adds a session without a user to the idle ones, if the pool has a place for it. */
+  #addUnused(session: SmtpSession): void {
+    if (this.#busy + this.#live().length >= this.#options.poolSize) return void session.quit();
+    this.#addIdle(session);
+    this.#serveWaiters();
   }
 
-  #rest(session: SmtpSession): void {
+  #addIdle(session: SmtpSession): void {
     this.#idle.push({ session, since: this.#timers.now() });
     this.#sweepLater();
   }
 
-  #living(): Idle[] {
+  #live(): Idle[] {
     return this.#idle.filter(({ session }) => !session.dead);
   }
 
@@ -183,8 +183,8 @@ export class SessionPool {
   }
 
   #dropIdle(which: (idle: Idle) => boolean): Promise<unknown> {
-    const dropped = this.#living().filter(which);
-    this.#idle = this.#living().filter((idle) => !which(idle));
+    const dropped = this.#live().filter(which);
+    this.#idle = this.#live().filter((idle) => !which(idle));
     return Promise.all(dropped.map(({ session }) => session.quit()));
   }
 }

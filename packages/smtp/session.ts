@@ -1,44 +1,44 @@
-// Session: one SMTP or LMTP session over nodemailer's SMTPConnection, made certain from outside. It listens to the socket
-// before nodemailer does, so every answer is known even when the connection drops behind it; it knows when the final dot
-// goes out; each wait has a deadline; and once broken it is dead for good (RFC 5321 §3.8, RFC 2033 §4).
-// It judges nothing (trouble.ts does) and reconnects nothing (pool.ts does).
+// Session: one SMTP or LMTP session over nodemailer's SMTPConnection. It reads the socket before nodemailer does, so it has
+// every reply even if the connection breaks right after it. It knows when the final dot is sent. Every wait has a deadline.
+// A broken session stays broken (RFC 5321 §3.8, RFC 2033 §4).
+// It makes no verdicts (trouble.ts does) and does not reconnect (pool.ts does).
 
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { setImmediate } from "node:timers";
-import { type Content } from "@sesame/core";
+import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
-import { Deadline, type Timers } from "./deadline.ts";
+import { openContentStream } from "./content-stream.ts";
 import { type Ending, type Exchange, ExchangeLog, type Phase } from "./exchange.ts";
 import type { SessionPhase, SmtpOptions } from "./options.ts";
-import { type Reply, ReplyReader } from "./reply.ts";
-import { openSource } from "./source.ts";
+import { type Reply, ReplyReader } from "./smtp-reply.ts";
+import { Deadline, type Timers } from "./timers.ts";
 
-/** What the server offered in its last answer to EHLO or LHLO. */
+/** What the server announced in its last reply to EHLO or LHLO. */
 export type Capabilities = Readonly<{
   smtpUtf8: boolean;
-  /** Octets of the largest mail that the server takes; `null`: it names no limit (RFC 1870 §4). */
+  /** Largest mail that the server accepts, in octets; `null`: it announces no limit (RFC 1870 §4). */
   sizeLimit: number | null;
   /** Whether the session is encrypted. */
   secure: boolean;
 }>;
 
-/** Paths as they stand in the commands; `from` is "" for the null reverse-path. Each recipient occurs once. */
+/** Paths as MAIL and RCPT contain them; `from` is "" for the null reverse-path. Each recipient occurs once. */
 export type Envelope = Readonly<{ from: string; recipients: readonly string[] }>;
 
-type Work = { readonly log: ExchangeLog | null; readonly settle: (ending: Ending) => void };
+type Operation = { readonly log: ExchangeLog | null; readonly settle: (ending: Ending) => void };
 
 const complete: Ending = { kind: "complete" };
 
-/** Whether what is due is the answer to one command; "alone" are those of no transaction, RSET and QUIT. */
-const answersCommand: Readonly<Record<Phase | "alone", boolean>> = {
-  alone: true,
+/** Whether the server must reply to one command now. "no-transaction": RSET and QUIT. */
+const answersCommand: Readonly<Record<Phase | "no-transaction", boolean>> = {
+  "no-transaction": true,
   mail: true,
   rcpt: true,
   data: true,
   body: false,
-  nobody: false,
+  "empty-mail": false,
   dot: false,
   over: false,
 };
@@ -50,52 +50,52 @@ export class SmtpSession {
   readonly #options: SmtpOptions;
   readonly #deadline: Deadline;
   readonly #reader: ReplyReader;
-  #work: Work | null = null;
-  #death: Ending | null = null;
+  #operation: Operation | null = null;
+  #finalEnding: Ending | null = null;
   #waitsForStore = false;
   #transactions = 0;
   #needsReset = false;
-  /** Commands of this piece of work that are out and not answered. */
+  /** Commands of the current operation that are sent and not answered. */
   #unanswered = 0;
 
-  /** Takes over a connection that greeted, was greeted and logged in. */
+  /** Takes over a connection after the greeting, EHLO and AUTH. */
   constructor(connection: SMTPConnection, protocol: "smtp" | "lmtp", capabilities: Capabilities, options: SmtpOptions, timers: Timers) {
     this.#connection = connection;
     this.#protocol = protocol;
     this.capabilities = capabilities;
     this.#options = options;
-    this.#deadline = new Deadline(timers, (detail) => this.#miss(detail));
+    this.#deadline = new Deadline(timers, (detail) => this.#timedOut(detail));
     this.#reader = new ReplyReader(options.maxReplySize);
-    connection.on("error", (error: Error) => this.#die({ kind: "lost", detail: error.message }));
-    connection.on("end", () => this.#die({ kind: "lost", detail: "the connection ended" }));
-    // nodemailer loses the LMTP answers that stood before a drop, and acts on answers before it has judged them.
-    if (connection._socket) connection._socket.prependListener("data", (chunk: Buffer) => this.#hear(chunk));
+    connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
+    connection.on("end", () => this.#end({ kind: "lost", detail: "the connection ended" }));
+    // If the connection breaks, nodemailer loses the LMTP replies before it. It also acts on replies before it checks them.
+    if (connection._socket) connection._socket.prependListener("data", (chunk: Buffer) => this.#receive(chunk));
     if (options.onPhase) this.#watchPhases(options.onPhase);
   }
 
   get dead(): boolean {
-    return this.#death !== null || this.#connection.destroyed;
+    return this.#finalEnding !== null || this.#connection.destroyed;
   }
 
-  /** Transactions begun. */
+  /** Number of transactions begun. */
   get transactions(): number {
     return this.#transactions;
   }
 
-  /** The last transaction was refused: without RSET the next MAIL would be nested in it. */
+  /** True: the last transaction was refused, and without RSET the next MAIL would be nested in it. */
   get needsReset(): boolean {
     return this.#needsReset;
   }
 
-  /** Runs one transaction. Never throws; how it went is in the exchange. */
+  /** Runs one transaction. Never throws; the exchange says how it ended. */
   async send(envelope: Envelope, content: Content): Promise<Exchange> {
     const log = new ExchangeLog(this.#protocol, envelope.recipients.length);
     this.#transactions++;
-    const source = openSource(content, {
+    const source = openContentStream(content, {
       mayStart: () => this.#mayStart(log),
-      waits: (side) => this.#waitForChunk(side),
-      last: () => this.#holdForDot(),
-      ended: () => this.#dotGoesOut(log),
+      waitsFor: (side) => this.#waitForChunk(side),
+      lastChunk: () => this.#holdForDot(),
+      ended: () => this.#sendDot(log),
     });
     const message = { from: envelope.from, to: [...envelope.recipients], size: content.size, use8BitMime: content.eightBit !== false };
     const ending = await this.#run(log, this.#options.commandTimeoutMs, "answer to MAIL", (done) =>
@@ -107,130 +107,133 @@ export class SmtpSession {
     return exchange;
   }
 
-  /** Told of each command that goes out. */
-  said(): void {
+  /** nodemailer has sent a command. */
+  commandSent(): void {
     this.#unanswered++;
   }
 
-  /** RSET: ends what is left of a transaction, and shows whether the session is alive (RFC 5321 §4.1.1.5). */
+  /** Sends RSET: ends an open transaction and shows whether the session is alive (RFC 5321 §4.1.1.5). */
   async reset(timeoutMs: number = this.#options.commandTimeoutMs): Promise<boolean> {
     const ending = await this.#run(null, timeoutMs, "answer to RSET", (done) => this.#connection.reset(done));
     this.#needsReset = false;
     return ending.kind === "complete";
   }
 
-  /** QUIT, and the end of the connection whatever the server says. */
+  /** Sends QUIT, and closes the connection whatever the server replies. */
   async quit(): Promise<void> {
     if (this.dead) return this.close();
     await this.#run(null, this.#options.quitTimeoutMs, "answer to QUIT", () => this.#connection.quit());
   }
 
-  /** Ends the connection at once. */
+  /** Closes the connection at once. */
   close(): void {
-    this.#die({ kind: "lost", detail: "closed by us" });
+    this.#end({ kind: "lost", detail: "closed by this worker" });
   }
 
-  /** Does one thing at a time: nodemailer hangs on two sends at once. */
+  /** Runs one operation at a time: nodemailer hangs if two are sent at once. */
   async #run(
     log: ExchangeLog | null,
     timeoutMs: number,
-    awaited: string,
+    expected: string,
     begin: (done: (error: Error | null) => void) => void,
   ): Promise<Ending> {
-    if (this.#work) throw new TypeError("Cannot use a session as it is in use: current value is busy");
-    if (this.#death) return this.#death;
+    if (this.#operation) throw new TypeError("Cannot use a session: another operation is running");
+    if (this.#finalEnding) return this.#finalEnding;
     const ending = await new Promise<Ending>((settle) => {
-      this.#work = { log, settle };
+      this.#operation = { log, settle };
       this.#unanswered = 0;
-      this.#deadline.arm(timeoutMs, awaited);
+      this.#deadline.arm(timeoutMs, expected);
       begin((error) => this.#finish(error, log !== null));
     });
-    this.#work = null;
+    this.#operation = null;
     this.#deadline.disarm();
-    return this.#death ?? ending;
+    return this.#finalEnding ?? ending;
   }
 
-  /** nodemailer's word that it is done. Refusals leave the session usable; anything else does not. */
+  /** nodemailer has finished an operation. After a refusal the session is usable; after any other error it is not. */
   #finish(error: (Error & { code?: string }) | null, isTransaction: boolean): void {
     const refused = isTransaction && (error?.code === "EENVELOPE" || error?.code === "EMESSAGE");
-    // After a failed source the session is still inside DATA: its next command would be read as part of the mail.
-    if (error?.code === "ESTREAM") this.#die({ kind: "source", detail: error.message });
-    else if (error && !refused) this.#die({ kind: "lost", detail: error.message });
-    else this.#work?.settle(complete);
+    // After a content error the session is still in DATA: the server would read the next command as part of the mail.
+    if (error?.code === "ESTREAM") this.#end({ kind: "source", detail: error.message });
+    else if (error && !refused) this.#end({ kind: "lost", detail: error.message });
+    else this.#operation?.settle(complete);
   }
 
-  /** Sticky: the first ending stays, and the connection with it is closed. */
-  #die(ending: Ending): void {
-    if (this.#death) return;
-    this.#death = ending;
+  /** Closes the connection. The first ending stays. */
+  #end(ending: Ending): void {
+    if (this.#finalEnding) return;
+    this.#finalEnding = ending;
     this.#deadline.disarm();
     this.#connection.close();
-    // nodemailer: close() calls back no send in flight.
-    this.#work?.settle(ending);
+    // nodemailer: after close() it does not call back a send that is running.
+    this.#operation?.settle(ending);
   }
 
-  #miss(detail: string): void {
-    this.#die(this.#waitsForStore ? { kind: "source", detail: `the mail stalled: ${detail}` } : { kind: "silent", detail });
+  #timedOut(detail: string): void {
+    this.#end(this.#waitsForStore ? { kind: "source", detail: `the mail stalled: ${detail}` } : { kind: "timeout", detail });
   }
 
-  #hear(chunk: Buffer): void {
+  #receive(chunk: Buffer): void {
     for (const reply of this.#reader.read(chunk)) {
-      if (this.#death) return;
-      const ending = this.#work ? this.#answered(this.#work, reply) : unasked(reply);
-      if (ending) this.#die(ending);
+      if (this.#finalEnding) return;
+      const ending = this.#operation ? this.#handleReply(this.#operation, reply) : unsolicited(reply);
+      if (ending) this.#end(ending);
     }
   }
 
-  #answered(work: Work, reply: Reply): Ending | null {
-    const phase = work.log?.phase ?? "alone";
-    // What comes before its command would be taken for the answer to it.
-    if (answersCommand[phase] && --this.#unanswered < 0) return unasked(reply);
-    if (work.log === null) return reply.code === 0 || reply.code === 421 ? unasked(reply) : null;
-    const ending = work.log.hear(reply);
-    this.#waitFor(work.log);
-    if (this.#options.onPhase) tellAnswer(this.#options.onPhase, phase);
+  #handleReply(operation: Operation, reply: Reply): Ending | null {
+    const phase = operation.log?.phase ?? "no-transaction";
+    // A reply that came before its command would be taken for the reply to it.
+    if (answersCommand[phase] && --this.#unanswered < 0) return unsolicited(reply);
+    if (operation.log === null) return reply.code === 0 || reply.code === 421 ? unsolicited(reply) : null;
+    const ending = operation.log.record(reply);
+    this.#waitFor(operation.log);
+    if (this.#options.onPhase) reportReply(this.#options.onPhase, phase);
     return ending;
   }
 
-  #watchPhases(tell: (phase: SessionPhase) => void): void {
+  #watchPhases(report: (phase: SessionPhase) => void): void {
     const socket = this.#connection._socket;
     if (!socket) return;
-    // nodemailer pipes each mail into the socket: the end of that stream is its final dot.
-    socket.on("pipe", (mail: Readable) => mail.once("end", () => this.#tellDot(socket, tell)));
-    tell("connect");
+    // nodemailer pipes each mail into the socket: the stream ends when it sends the final dot.
+    socket.on("pipe", (mail: Readable) => mail.once("end", () => this.#reportDot(socket, report)));
+    report("connect");
   }
 
-  /** Once the socket holds nothing back, and only where the answer was not quicker. */
-  #tellDot(socket: Socket, tell: (phase: SessionPhase) => void): void {
-    if (this.#death || this.#work?.log?.phase !== "dot") return;
-    if (socket.writableLength === 0) tell("dot-sent");
-    else setImmediate(() => this.#tellDot(socket, tell));
+  /** Reports the final dot when the socket has sent all data, unless the reply came first. */
+  #reportDot(socket: Socket, report: (phase: SessionPhase) => void): void {
+    if (this.#finalEnding || this.#operation?.log?.phase !== "dot") return;
+    if (socket.writableLength === 0) report("dot-sent");
+    else setImmediate(() => this.#reportDot(socket, report));
   }
 
-  /** Each answer that is due has a deadline of its own (RFC 5321 §4.5.3.2). */
+  /** Each reply has its own deadline (RFC 5321 §4.5.3.2). */
   #waitFor(log: ExchangeLog): void {
     const { commandTimeoutMs, dataTimeoutMs, dotTimeoutMs } = this.#options;
     const phase = log.phase;
     if (phase === "mail" || phase === "rcpt") this.#deadline.arm(commandTimeoutMs, "answer to RCPT");
-    else if (phase === "data" || phase === "nobody") this.#deadline.arm(dataTimeoutMs, "answer to DATA");
+    else if (phase === "data" || phase === "empty-mail") this.#deadline.arm(dataTimeoutMs, "answer to DATA");
     else if (phase === "dot") this.#deadline.arm(dotTimeoutMs, "answer to the final dot");
     else if (phase === "body") this.#waitForChunk("server");
   }
 
   #waitForChunk(side: "store" | "server"): void {
-    if (this.#death) return;
+    if (this.#finalEnding) return;
     this.#waitsForStore = side === "store";
-    this.#deadline.arm(this.#options.chunkTimeoutMs, side === "store" ? "octets of the mail from its store" : "room for more of the mail");
+    this.#deadline.arm(
+      this.#options.chunkTimeoutMs,
+      side === "store" ? "octets of the mail from its store" : "progress in sending the mail",
+    );
   }
 
-  /** Whether the server asked for the mail by the answers that we heard; nodemailer may have counted others. */
+  /** Whether the replies that this session assigned allow the mail to start; nodemailer may have assigned them differently. */
   #mayStart(log: ExchangeLog): boolean {
     if (log.phase === "body") return true;
-    this.#die({ kind: "confused", detail: "the answers do not fit the commands" });
+    this.#end({ kind: "protocol-error", detail: "the replies do not match the commands" });
     return false;
   }
 
-  /** nodemailer writes the final dot apart; where it follows at once it shall leave in one packet with the last chunk. */
+  /** nodemailer writes the final dot separately. This puts it into one packet with the last chunk if it follows at once. */
   #holdForDot(): void {
     const socket = this.#connection._socket;
     if (!socket) return;
@@ -238,21 +241,21 @@ export class SmtpSession {
     setImmediate(() => socket.uncork());
   }
 
-  #dotGoesOut(log: ExchangeLog): void {
-    if (this.#death) return;
+  #sendDot(log: ExchangeLog): void {
+    if (this.#finalEnding) return;
     log.dot();
     this.#waitFor(log);
   }
 }
 
-/** An answer was read in that phase. */
-function tellAnswer(tell: (phase: SessionPhase) => void, phase: Phase | "alone"): void {
-  if (phase === "mail" || phase === "rcpt" || phase === "data") tell(phase);
-  if (phase === "dot") tell("answer-read");
+/** Reports that the reply of this phase was read. */
+function reportReply(report: (phase: SessionPhase) => void, phase: Phase | "no-transaction"): void {
+  if (phase === "mail" || phase === "rcpt" || phase === "data") report(phase);
+  if (phase === "dot") report("answer-read");
 }
 
-/** What a server says without being asked: a goodbye, or something that would be taken for the next answer. */
-function unasked(reply: Reply): Ending {
+/** A reply without a command: a 421, or one that would be taken for the reply to the next command. */
+function unsolicited(reply: Reply): Ending {
   if (reply.code === 421) return { kind: "closing", reply, detail: reply.line };
-  return { kind: "confused", detail: `an answer that nobody asked for: ${reply.line}` };
+  return { kind: "protocol-error", detail: `reply without a command: ${reply.line}` };
 }

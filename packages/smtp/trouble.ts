@@ -1,15 +1,17 @@
-// Trouble: the one place where replies of a mail server and faults of nodemailer become verdicts, by scope: the host, the
-// mail, or one recipient. Ours delays, theirs fails: only what the server says of this mail or this mailbox is `failed`,
-// and the reading of such a reply is core's `verdictOfReply`. RFC 5321 §4.2.1, RFC 2033 §4.2, RFC 1047, RFC 3463.
+// Trouble: the only file that turns SMTP replies and nodemailer errors into verdicts, by scope: host, mail or recipient.
+// Only a refusal of this mail or this mailbox is `failed`; everything else is `delayed`. `verdictOfReply` of the core decides
+// what a reply means. RFC 5321 §4.2.1, RFC 2033 §4.2, RFC 1047, RFC 3463.
 
-import { type DelayReason, delayed, parseSmtpReply, type Scope, type SmtpPhase, type Verdict, verdictOfReply } from "@sesame/core";
+import { delayed, type Verdict } from "@sesame/core";
+import { parseSmtpReply, type SmtpPhase, verdictOfReply } from "@sesame/core/journey";
+import type { DelayReason, Scope } from "@sesame/core/plan";
 import { type Ending, type Exchange, isPositive } from "./exchange.ts";
-import type { OpeningFailure } from "./opening.ts";
-import type { Reply } from "./reply.ts";
+import type { OpeningFailure } from "./open-session.ts";
+import type { Reply } from "./smtp-reply.ts";
 
 type Delayed = Extract<Verdict, { readonly action: "delayed" }>;
 
-/** What a taken mail is called: a mailbox has it, or our server carries it on (RFC 3464 §2.3.3). */
+/** The verdict for an accepted mail: it is in the mailbox, or the server relays it (RFC 3464 §2.3.3). */
 export type Success = "delivered" | "relayed";
 
 /** The verdicts of a transaction, in the order of its recipients. */
@@ -24,17 +26,17 @@ export function verdictsOf(exchange: Exchange, success: Success): readonly Verdi
   });
 }
 
-/** What MAIL or this recipient's RCPT came to, where it was refused. */
+/** The verdict if MAIL or this recipient's RCPT was refused, otherwise `null`. */
 function refusalBeforeData(exchange: Exchange, index: number): Verdict | null {
-  // In a conversation that went wrong before the mail was out, an answer may belong to another recipient.
-  if (exchange.ending.kind === "confused" && exchange.answers.length === 0) return unanswered(exchange);
+  // After a protocol error before the end of the mail, a reply may belong to another recipient.
+  if (exchange.ending.kind === "protocol-error" && exchange.answers.length === 0) return unanswered(exchange);
   if (exchange.mail === null) return unanswered(exchange);
   if (!isPositive(exchange.mail)) return refused(exchange.mail, "mail", "mail");
   const rcpt = exchange.rcpt[index];
   return rcpt && !isPositive(rcpt) ? refused(rcpt, "rcpt", "recipient") : null;
 }
 
-/** What became of an accepted recipient. `place` is its place among the accepted ones, which get an answer each in LMTP. */
+/** The verdict of an accepted recipient. `place`: its index among the accepted ones; with LMTP each of them gets a reply. */
 function verdictAfterData(exchange: Exchange, place: number, success: Success): Verdict {
   const { data, answers } = exchange;
   if (data && data.code >= 400) return refused(data, "data", "mail");
@@ -42,17 +44,17 @@ function verdictAfterData(exchange: Exchange, place: number, success: Success): 
   if (!answer) return unanswered(exchange);
   if (isPositive(answer)) return { action: success, detail: answer.line };
   const verdict = refused(answer, "dot", exchange.protocol === "lmtp" ? "recipient" : "mail");
-  // A server that says goodbye may mean the session and not the mail, which it may have by then.
+  // 421 may concern the session and not the mail, which the server may have accepted.
   const inDoubt = exchange.dotSent && (answer.code === 421 || answer.code < 400);
   return verdict.action === "delayed" && inDoubt ? { ...verdict, possibleDuplicate: true } : verdict;
 }
 
-/** A recipient without an answer: why, and whether the server may have the mail all the same. */
+/** The verdict of a recipient without a reply: the reason, and whether the server may have the mail. */
 function unanswered(exchange: Exchange): Verdict {
   const { ending, dotSent } = exchange;
   const scope: Scope = isPositive(exchange.mail) ? "mail" : "host";
   if (ending.kind === "closing" && !dotSent) return refused(ending.reply, "session", "mail");
-  if (dotSent && (ending.kind === "lost" || ending.kind === "silent" || ending.kind === "closing")) {
+  if (dotSent && (ending.kind === "lost" || ending.kind === "timeout" || ending.kind === "closing")) {
     return delayed("in-doubt", "mail", `${ending.detail}; may be delivered more than once`, { status: "4.4.2", possibleDuplicate: true });
   }
   return delayed(reasonOf(ending), ending.kind === "source" ? "mail" : scope, detailOf(ending), {
@@ -64,12 +66,12 @@ function unanswered(exchange: Exchange): Verdict {
 function reasonOf(ending: Ending): DelayReason {
   switch (ending.kind) {
     case "lost":
-    case "silent":
+    case "timeout":
     case "closing":
       return "session-lost";
     case "source":
       return "port-error";
-    case "confused":
+    case "protocol-error":
     case "complete":
       return "protocol-error";
     default:
@@ -79,11 +81,11 @@ function reasonOf(ending: Ending): DelayReason {
 
 function statusOf(ending: Ending): string {
   if (ending.kind === "source") return "4.3.0";
-  return ending.kind === "lost" || ending.kind === "silent" ? "4.4.2" : "4.5.0"; // RFC 3463 §3.5, §3.6
+  return ending.kind === "lost" || ending.kind === "timeout" ? "4.4.2" : "4.5.0"; // RFC 3463 §3.5, §3.6
 }
 
 function detailOf(ending: Ending): string {
-  return ending.kind === "complete" ? "the server left a recipient without an answer" : ending.detail;
+  return ending.kind === "complete" ? "the server sent no reply for a recipient" : ending.detail;
 }
 
 function refused(reply: Reply, phase: SmtpPhase, scope: "mail" | "recipient"): Verdict {
@@ -92,7 +94,7 @@ function refused(reply: Reply, phase: SmtpPhase, scope: "mail" | "recipient"): V
   return delayed("protocol-error", phase === "session" || phase === "mail" ? "host" : "mail", reply.line, { status: "4.5.0" });
 }
 
-/** No session: always the host's trouble, and never a mail's (a 554 greeting or a 535 is our configuration). */
+/** The verdict if no session opens. The scope is always the host: a 554 greeting or a 535 is a configuration error of ours. */
 export function verdictOfFailure(failure: OpeningFailure): Delayed {
   const { stage, reply, detail } = failure;
   if (reply === null) {
@@ -104,29 +106,29 @@ export function verdictOfFailure(failure: OpeningFailure): Delayed {
   return verdict.action === "delayed" ? { ...verdict, scope: "host" } : delayed("refused-us", "host", reply.line, { status: "4.7.0" });
 }
 
-/** A recipient that no command can name (RFC 5321 §4.1.2). */
+/** The verdict of a recipient that cannot be written in an SMTP command (RFC 5321 §4.1.2). */
 export function addressUnsupported(detail: string): Verdict {
   return { action: "failed", status: "5.1.3", reason: "address-unsupported", scope: "recipient", detail };
 }
 
-/** A recipient that only SMTPUTF8 could name, where it is not offered (RFC 6531 §3.2). */
+/** The verdict of a recipient that needs SMTPUTF8 if the server does not offer it (RFC 6531 §3.2). */
 export function needsSmtpUtf8(path: string): Verdict {
   const detail = `the server does not offer SMTPUTF8, which ${JSON.stringify(path)} needs`;
   return { action: "failed", status: "5.6.7", reason: "address-unsupported", scope: "recipient", detail };
 }
 
-/** A reverse-path that cannot be sent. To send another one in its place would misdirect the notices of failure. */
+/** The verdict if the reverse-path cannot be sent. Another reverse-path would send bounces to the wrong address. */
 export function reversePathUnsupported(detail: string): Verdict {
   return delayed("refused-us", "mail", detail, { status: "4.1.7" });
 }
 
-/** The mail is larger than the server takes, by its own word (RFC 1870 §4). */
+/** The verdict if the mail is larger than the SIZE that the server announced (RFC 1870 §4). */
 export function tooBig(size: number, limit: number): Verdict {
-  const detail = `the mail has ${size} octets and the server takes ${limit}: raise its limit (Postfix: message_size_limit)`;
+  const detail = `the mail has ${size} octets and the server accepts ${limit}: raise its limit (Postfix: message_size_limit)`;
   return { action: "failed", status: "5.3.4", reason: "too-big", scope: "mail", detail };
 }
 
-/** The pool is closed: this worker shuts down. */
+/** The verdict if the pool is closed because the worker shuts down. */
 export function poolClosed(): Delayed {
   return delayed("stopped", "mail", "the session pool is closed", { status: "4.3.2" });
 }

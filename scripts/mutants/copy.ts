@@ -1,5 +1,5 @@
-// Copy: the checkout in a temporary folder, in which sources may be spoilt. The libraries are linked, our own packages are the
-// copy's own.
+// Copy: a copy of the checkout in a temporary folder, where sources may be changed. The libraries are links to the checkout's
+// node_modules; our own packages are links into the copy.
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// Covering: which tests reach a source file, by their imports. A test that starts a program reaches what it runs without an
-// import, and is not counted; those that start mail servers or clouds are left out altogether, as they take minutes.
+// Covering: which tests reach a source file, by their imports. A test that starts a program does not import what the program
+// runs, so it does not count for those files. Tests that start mail servers or clouds take minutes and are left out.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 

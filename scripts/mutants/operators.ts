@@ -1,5 +1,6 @@
-// Operators: the small wrong changes that a source file can have. Types, imports and texts for people (strings with a blank)
-// are left alone. Each change keeps the lines that it touches, before and after: by these an equivalent one is known again.
+// Operators: the small wrong changes that are made to a source file. Types, imports and texts for people (strings with a space)
+// stay as they are. A mutant records the lines that it changes, before and after, without comments and line numbers: these
+// identify it in mutants-equivalent.tsv.
 import {
   isArrayLiteralExpression,
   isAwaitExpression,
@@ -70,7 +71,11 @@ function mutantOf(file: string, source: SourceFile, { kind, put, at }: Change): 
   const from = text.lastIndexOf("\n", start - 1) + 1;
   const next = text.indexOf("\n", end);
   const to = next < 0 ? text.length : next;
-  const plain = (lines: string) => lines.replace(/\s+/g, " ").trim();
+  const plain = (lines: string) =>
+    lines
+      .replace(/\s\/\/ .*/g, "")
+      .replace(/\s+/g, " ")
+      .trim(); // comments come and go
   return {
     file,
     line: text.slice(0, start).split("\n").length,

@@ -221,5 +221,5 @@ class Expression {
 }
 
 function fail(found: string): never {
-  throw new Error(`Cannot evaluate an expression as only what our adapters write is known: current value is ${found}`);
+  throw new Error(`Cannot evaluate an expression: it must be one that the adapters write, is ${found}`);
 }

@@ -5,7 +5,7 @@
 import type { AddressInfo } from "node:net";
 import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { AwsClock } from "@sesame/aws-adapters";
-import { type EpochMs } from "@sesame/core";
+import type { EpochMs } from "@sesame/core";
 import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import dynalite from "dynalite";
 

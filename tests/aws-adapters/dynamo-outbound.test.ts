@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { DynamoOutbound, DynamoRuleBook, describeTable, describeTimeToLive, upperCaseKeys } from "@sesame/aws-adapters";
-import { decodeOutbound, type OutboundRow } from "@sesame/core";
+import type { OutboundRow } from "@sesame/core";
+import { decodeOutboundRow } from "../../packages/core/ses/outbound-row.ts";
 import { countCalls, type Dynalite, dynamoClient, ManualAwsClock, startDynalite } from "./dynalite.ts";
 import { json, jsonError, scriptedHttp } from "./scripted-http.ts";
 
@@ -64,13 +65,13 @@ describe("DynamoOutbound", () => {
     await documents().send(new PutCommand({ TableName: "ses-outbound-messages", Item }));
     calls.length = 0;
     const found = await outbound().find(["none", "other", "other", "none too"]);
-    expect(decodeOutbound(found)).toEqual({ source: "x@example.com", recipients: ["bob@remote.test"], kind: null } as never);
+    expect(decodeOutboundRow(found)).toEqual({ source: "x@example.com", recipients: ["bob@remote.test"], kind: null } as never);
     expect(calls).toEqual(["BatchGetItem"]);
   });
 
   test("probe() switches it off when the table is missing", async () => {
     const missing = outbound("no-such-table");
-    await expect(missing.find(["a"])).rejects.toThrow("what it asks for must exist");
+    await expect(missing.find(["a"])).rejects.toThrow("the queue, table, bucket or object does not exist");
     expect(await missing.probe()).toBe("missing");
     expect(await missing.find(["a"])).toBeNull();
     await missing.note(row("a"));
@@ -80,7 +81,7 @@ describe("DynamoOutbound", () => {
   test("note() throws when it is not allowed", async () => {
     const aws = await scriptedHttp({ "DynamoDB_20120810.UpdateItem": jsonError(400, "com.amazon.coral.service#AccessDeniedException") });
     const denied = new DynamoOutbound({ client: dynamoClient(aws.endpoint), clock });
-    await expect(denied.note(row("a"))).rejects.toThrow("Cannot note as AWS must allow it");
+    await expect(denied.note(row("a"))).rejects.toThrow("Cannot note: AWS denied access");
     await aws.close();
   });
 });

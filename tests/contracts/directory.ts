@@ -1,7 +1,7 @@
 // Contract of Directory: exact keys, rows as they stand, absence as absence.
 
 import { expect } from "bun:test";
-import { type Directory } from "@sesame/core";
+import type { Directory } from "@sesame/core";
 import { type Cases, type Harness, runSuite, type SuiteOptions } from "./suite.ts";
 
 export type DirectoryHarness = Harness &

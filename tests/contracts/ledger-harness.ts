@@ -1,6 +1,6 @@
 // Ledger harness: what the cases of the Ledger's contract need of an implementation.
 
-import { type Ledger } from "@sesame/core";
+import type { Ledger } from "@sesame/core";
 import type { Harness } from "./suite.ts";
 
 export type LedgerHarness = Harness &

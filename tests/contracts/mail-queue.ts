@@ -2,7 +2,7 @@
 // timeout" and "At-least-once delivery"). It does not ask for order, and not for what a long poll's wait is like.
 
 import { expect } from "bun:test";
-import { type MailQueue, type QueueEntry, type Stop } from "@sesame/core";
+import type { MailQueue, QueueEntry, Stop } from "@sesame/core";
 import { type Cases, type Harness, runSuite, type SuiteOptions } from "./suite.ts";
 
 export type MailQueueHarness = Harness &

@@ -1,7 +1,7 @@
 // Contract of Outbound: rows are found by the first id that has one, and completed rather than overwritten.
 
 import { expect } from "bun:test";
-import { type Outbound, type OutboundRow } from "@sesame/core";
+import type { Outbound, OutboundRow } from "@sesame/core";
 import { type Cases, type Harness, runSuite, type SuiteOptions } from "./suite.ts";
 
 export type OutboundHarness = Harness & Readonly<{ outbound: Outbound }>;

@@ -1,7 +1,8 @@
 // Contract of Ledger, the half that remembers replies: it never lets two replies out to one sender.
 
 import { expect } from "bun:test";
-import { type MailId, type ReplyRow } from "@sesame/core";
+import type { MailId } from "@sesame/core";
+import type { ReplyRow } from "../../packages/core/journey/ports.ts";
 import type { LedgerHarness } from "./ledger-harness.ts";
 import { key, mailId } from "./samples.ts";
 import type { Cases } from "./suite.ts";

@@ -1,7 +1,7 @@
 // Contract of RuleBook: whole rows, by key, in two tables.
 
 import { expect } from "bun:test";
-import { type RuleBook } from "@sesame/core";
+import type { RuleBook } from "../../packages/core/journey/ports.ts";
 import { type Cases, type Harness, runSuite, type SuiteOptions } from "./suite.ts";
 
 export type RuleBookHarness = Harness & Readonly<{ ruleBook: RuleBook }>;

@@ -1,7 +1,8 @@
 // Samples: the few values that contract cases are written with, parsed as the core parses them.
 
 import { expect } from "bun:test";
-import { type Address, type AddressKey, addressKey, type EffectKey, type Final, keyOf, type MailId, parseAddress } from "@sesame/core";
+import { type Address, type AddressKey, addressKey, type EffectKey, type Final, type MailId, parseAddress } from "@sesame/core";
+import { keyOf } from "../../packages/core/plan/types.ts";
 
 /** An address that is known to be one. */
 export function address(text: string): Address {

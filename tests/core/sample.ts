@@ -13,9 +13,9 @@ import {
   parseRecipients,
   parseReversePath,
   plan,
-  type Serve,
 } from "@sesame/core";
 import { scanAttachments } from "../../packages/core/mail/attachments.ts";
+import type { Serve } from "../../packages/core/plan/types.ts";
 
 /** Header of an ordinary mail from a person. */
 export const personal = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hello\r\nMessage-ID: <m1@remote.test>\r\n";

@@ -1,6 +1,6 @@
 // Fake clock: time that moves only when a test says so. It also wakes what sleeps by it, so that nothing is ever slept.
 
-import { type Clock, type EpochMs } from "@sesame/core";
+import type { Clock, EpochMs } from "@sesame/core";
 
 type Sleeper = Readonly<{ until: number; wake: () => void }>;
 

@@ -4,14 +4,14 @@
 import {
   type Address,
   type AddressKey,
-  type MailTransaction,
+  addressKey,
   type Content,
   type Courier,
   type EffectKey,
+  type MailTransaction,
   type ReversePath,
   type Route,
   type Verdict,
-  addressKey,
 } from "@sesame/core";
 
 /** One transaction, as it was handed in. */
@@ -46,16 +46,16 @@ export class MemoryCourier implements Courier {
     return this.sent.filter((sent) => accepted(sent).has(key)).map((sent) => sent.octets);
   }
 
-  async send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  async send(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     this.sends++;
-    const octets = await octetsOf(consignment.content);
+    const octets = await octetsOf(transaction.content);
     const verdicts = new Map<EffectKey, Verdict>();
-    for (const { address, key } of consignment.recipients) {
+    for (const { address, key } of transaction.recipients) {
       const answer = this.#answer(route, address);
       if (answer instanceof Error) throw answer;
       if (answer !== "no-verdict") verdicts.set(key, answer);
     }
-    const { mailId, from, recipients } = consignment;
+    const { mailId, from, recipients } = transaction;
     this.sent.push({ route, mailId, from, recipients, octets, verdicts });
     return verdicts;
   }
@@ -77,7 +77,6 @@ export async function octetsOf(content: Content): Promise<Uint8Array> {
   const pieces = [...content.pieces];
   if (content.rest) for await (const piece of content.rest()) pieces.push(piece);
   const octets = new Uint8Array(Buffer.concat(pieces));
-  if (octets.length !== content.size)
-    throw new Error(`Cannot send content: its size must be ${content.size}, is ${octets.length}`);
+  if (octets.length !== content.size) throw new Error(`Cannot send content: its size must be ${content.size}, is ${octets.length}`);
   return octets;
 }

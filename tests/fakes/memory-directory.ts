@@ -1,6 +1,6 @@
 // Memory directory: Directory on two maps of whole rows, which a memory rule book may share.
 
-import { type Directory, type DirectoryRows, type Inquiry } from "@sesame/core";
+import type { Directory, DirectoryRows, Inquiry } from "@sesame/core";
 
 /** The users' two tables: whole rows by key. */
 export type MemoryRuleTables = Readonly<{ rules: Map<string, unknown>; blocked: Map<string, unknown> }>;

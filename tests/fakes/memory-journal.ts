@@ -1,6 +1,6 @@
 // Memory journal: keeps the events, so that a test can read what an operator would.
 
-import { type Journal, type JournalEvent } from "@sesame/core";
+import type { Journal, JournalEvent } from "@sesame/core";
 
 /** Events in the order in which they were noted. */
 export class MemoryJournal implements Journal {

@@ -1,18 +1,7 @@
 // Memory ledger: Ledger on maps that several owners may share, as workers share a table. It forgets nothing by itself.
 
-import {
-  type AddressKey,
-  type Claim,
-  type Clock,
-  type EffectKey,
-  type EpochMs,
-  type Final,
-  type Lease,
-  type Ledger,
-  type MailId,
-  type ReplyMemory,
-  type ReplyRow,
-} from "@sesame/core";
+import type { AddressKey, Claim, Clock, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
+import type { ReplyRow } from "../../packages/core/journey/ports.ts";
 
 type MailRow = { owner: string | null; until: number; crashes: number; finals: Map<EffectKey, Final>; closed: boolean };
 

@@ -1,7 +1,8 @@
 // Memory mail queue: MailQueue as SQS's standard queue behaves (visibility timeout, receive counts, newest receipt only),
 // without its long poll: an empty receive answers after one turn of the event loop.
 
-import { type Clock, type MailQueue, type QueueEntry, type QueueSize, type Stop } from "@sesame/core";
+import type { Clock, MailQueue, QueueEntry, Stop } from "@sesame/core";
+import type { QueueSize } from "../../packages/core/journey/ports.ts";
 
 type Held = { id: string; body: string; sentAt: number; visibleAt: number; receiveCount: number; receipt: string | null };
 

@@ -2,6 +2,7 @@
 // be told to break off a mail in its middle.
 
 import { headLimit, type MailStore, type ObjectLocation, PortError, type StoredMail } from "@sesame/core";
+import { type AuditRecord, auditTexts } from "@sesame/core/journey";
 
 type StoredObject = { octets: Uint8Array; attributes: Readonly<Record<string, string>> };
 
@@ -63,10 +64,10 @@ export class MemoryMailStore implements MailStore {
     };
   }
 
-  async mark(mail: StoredMail, trail: Readonly<Record<string, string>>): Promise<void> {
+  async mark(mail: StoredMail, record: AuditRecord): Promise<void> {
     const found = this.#objects.get(nameOf(mail.location));
     if (!found) throw new PortError("MailStore", "mark", `Cannot mark ${nameOf(mail.location)} as it is gone`);
-    found.attributes = { ...found.attributes, ...mail.attributes, ...trail };
+    found.attributes = { ...found.attributes, ...mail.attributes, ...auditTexts(record) };
   }
 
   async erase(mail: StoredMail): Promise<void> {

@@ -1,6 +1,6 @@
 // Memory outbound: Outbound on a map. A row is completed, never emptied: what stands, stands.
 
-import { type Outbound, type OutboundRow } from "@sesame/core";
+import type { Outbound, OutboundRow } from "@sesame/core";
 
 /** Mails sent through SES, in memory. Rows may be put in any shape, since a table may hold any. */
 export class MemoryOutbound implements Outbound {

@@ -1,6 +1,6 @@
 // Memory rule book: RuleBook on the tables of a memory directory.
 
-import { type RuleBook, type RuleTable } from "@sesame/core";
+import type { RuleBook, RuleTable } from "../../packages/core/journey/ports.ts";
 import type { MemoryRuleTables } from "./memory-directory.ts";
 
 /** The users' tables in memory, as the command line edits them. */

@@ -1,7 +1,8 @@
 // Answer target: what puts replies together from the octets of a mail server, and what makes verdicts of them.
 
-import { parseSmtpReply, type SmtpPhase, type Verdict, verdictOfReply } from "@sesame/core";
-import { type Reply, ReplyReader } from "../../packages/smtp/reply.ts";
+import type { Verdict } from "@sesame/core";
+import { parseSmtpReply, type SmtpPhase, verdictOfReply } from "../../packages/core/journey/smtp-reply.ts";
+import { type Reply, ReplyReader } from "../../packages/smtp/smtp-reply.ts";
 import { answerSeeds } from "./seeds.ts";
 import { holds, type Target } from "./target.ts";
 

@@ -1,14 +1,15 @@
 // Mail targets: what reads the header of a mail, its encoded words and a delivery report.
 
-import { isSesBounce, type Mail, mailboxesOf, openMail, originalIds, parseAddress, readDsn, safeText, subjectOf } from "@sesame/core";
+import { type Mail, openMail, parseAddress } from "@sesame/core";
 import { scanAttachments } from "../../packages/core/mail/attachments.ts";
+import { readDsn } from "../../packages/core/mail/dsn.ts";
 import { decodeWords, encodeWords } from "../../packages/core/mail/encoded-word.ts";
 import { firstValue, type HeaderBlock, maxFields, maxHeader, maxValue, splitHeader, valuesOf } from "../../packages/core/mail/header.ts";
 import { renderBlock } from "../../packages/core/mail/header-edit.ts";
-import { renderField } from "../../packages/core/mail/header-write.ts";
-import { hopsOf, idsOf, isEditable, isReadable, messageIdOf } from "../../packages/core/mail/mail.ts";
+import { renderField, safeText } from "../../packages/core/mail/header-write.ts";
+import { hopsOf, idsOf, isEditable, isReadable, mailboxesOf, messageIdOf, subjectOf } from "../../packages/core/mail/mail.ts";
 import { parseMailboxes } from "../../packages/core/mail/mailbox.ts";
-import { bounceEdits } from "../../packages/core/ses/bounce.ts";
+import { bounceEdits, isSesBounce, originalIds } from "../../packages/core/ses/bounce.ts";
 import { mailSeeds, reportSeeds, wordSeeds } from "./seeds.ts";
 import { asText, holds, type Target } from "./target.ts";
 

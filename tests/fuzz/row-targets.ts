@@ -3,7 +3,6 @@
 import {
   type Address,
   addressKey,
-  asciiAddress,
   compileBlocklist,
   decodeRuleRow,
   type EpochMs,
@@ -11,15 +10,14 @@ import {
   parseAddress,
   parseDomain,
   parseReversePath,
-  tableKeys,
 } from "@sesame/core";
-import { unicodeKey, withoutTag } from "../../packages/core/mail/address.ts";
+import { asciiAddress, tableKeys, unicodeKey, withoutTag } from "../../packages/core/mail/address.ts";
 import { maxValue } from "../../packages/core/mail/header.ts";
 import { parseMailboxes } from "../../packages/core/mail/mailbox.ts";
+import { isActive } from "../../packages/core/rules/active-period.ts";
 import { blocklistWarnings } from "../../packages/core/rules/blocklist.ts";
-import { compilePattern, foldText, matches, maxPattern } from "../../packages/core/rules/pattern.ts";
-import { isActive } from "../../packages/core/rules/rule-row.ts";
-import { pathOf } from "../../packages/smtp/path.ts";
+import { compilePattern, foldText, matchesPattern, maxPattern } from "../../packages/core/rules/pattern.ts";
+import { pathOf } from "../../packages/smtp/smtp-path.ts";
 import { naivelyMatches } from "./naive-pattern.ts";
 import { addressSeeds, patternSeeds, rowSeeds } from "./seeds.ts";
 import { asText, holds, holdsErrorText, type Target } from "./target.ts";
@@ -94,7 +92,7 @@ function holdsOfAddress(value: Address): void {
   const ascii = asciiAddress(value);
   holds(ascii === null || (/^[ -~]+$/.test(ascii) && addressKey(ascii) === key), "another address in ASCII", [value, ascii]);
   const command = pathOf(value);
-  if (command.kind === "unfit") return;
+  if (command.kind === "invalid") return;
   const outside = command.path.replace(/"(?:[^"\\]|\\.)*"/gs, "");
   holds(!/[\p{Cc}<>]/u.test(command.path) && !/\s/.test(outside), "a path that ends its command", command.path);
 }
@@ -135,12 +133,12 @@ export const pattern: Target = {
     holds(warnings.length <= 21, "warnings without end", warnings.length);
     for (const warning of warnings) holdsWarning(warning.text);
     if (source.length > maxPattern) return "too long";
-    const found = matches(compilePattern(source), text);
+    const found = matchesPattern(compilePattern(source), text);
     const [folded, against] = [foldText(source), foldText(text)];
     const isSmall = folded.length * against.length <= 20_000;
     if (isSmall) holds(found === naivelyMatches(folded, against), "another answer than fnmatch", [source, text, found]);
     const block = findBlock(compileBlocklist(new Map([["*@example.com", [source]]])), ["a@spam.test" as Address]);
-    holds((block !== null) === matches(compilePattern(source), "a@spam.test"), "a blocklist that finds something else", source);
+    holds((block !== null) === matchesPattern(compilePattern(source), "a@spam.test"), "a blocklist that finds something else", source);
     const steps = [...folded].map((char) => ("*?[]!-".includes(char) ? char : "a")).join("");
     return [found, isSmall, steps.replace(/(.)\1+/g, "$1").slice(0, 8)].join();
   },
@@ -213,9 +211,9 @@ function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Set);
 }
 
-/** Advice on a pattern need not be an error. */
+/** Advice on a pattern has the form "Pattern <value> matches …". */
 function holdsWarning(text: string): void {
-  holdsErrorText(text.replace(/^A pattern/, "Cannot be as"));
+  holdsErrorText(text.replace(/^Pattern /, "Cannot use a pattern: "));
 }
 
 /** DynamoDB's document client gives sets as sets. */

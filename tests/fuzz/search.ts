@@ -1,5 +1,6 @@
 // Search: breaks inputs of a target until the time is over, and gives those that it fails on. A case may take 100 ms.
 
+import { busyTime } from "../busy-time.ts";
 import { Random } from "../mutation/random.ts";
 import { mutate } from "./bytes.ts";
 import type { Target } from "./target.ts";
@@ -30,22 +31,13 @@ function tried(target: Target, input: Uint8Array): Tried {
 }
 
 function once(target: Target, input: Uint8Array): Tried {
-  const took = stageTimer();
+  const took = busyTime();
   try {
     const kind = target.check(input);
     return { complaint: null, kind, tookMs: took() };
   } catch (error) {
     return { complaint: String(error), kind: "", tookMs: took() };
   }
-}
-
-/** Milliseconds of work since then: of the processor, since a busy machine takes longer, or of the clock, since other threads count too. */
-export function stageTimer(): () => number {
-  const [wall, processor] = [performance.now(), process.cpuUsage()];
-  return () => {
-    const { user, system } = process.cpuUsage(processor);
-    return Math.min(performance.now() - wall, (user + system) / 1000);
-  };
 }
 
 /** Searches for so many seconds. Equal seeds try the same inputs in the same order. */

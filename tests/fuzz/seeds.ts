@@ -1,8 +1,6 @@
-// Seeds: inputs to begin with: the shared corpus where it exists, the golden mails, and the few lines that reach each form.
+// Seeds: inputs to begin with: the corpus, the golden mails, and the few lines that reach each form.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { corpusMails } from "../core/corpus.ts";
+import { corpusFiles, corpusMails } from "../core/corpus.ts";
 import { hostileMails } from "../core/hostile-mails.ts";
 import { inline, raw, received, records, s3Record, sesRecord, sns, snsRecord } from "../core/ses/notice-sample.ts";
 import { maxInput } from "./bytes.ts";
@@ -39,8 +37,7 @@ export const reportSeeds: Seeds = [
   ...mailSeeds.filter((octets) => /delivery-status|MAILER-DAEMON/i.test(Buffer.from(octets.subarray(0, 4000)).toString("latin1"))),
 ];
 
-const bodies = join(import.meta.dir, "../../../shared/corpus/sns-bodies");
-const stored = existsSync(bodies) ? readdirSync(bodies).map((file) => new Uint8Array(readFileSync(join(bodies, file)))) : [];
+const stored = corpusFiles("sns-bodies").map(({ octets }) => octets);
 
 /** Bodies of queue entries. */
 export const entrySeeds: Seeds = [

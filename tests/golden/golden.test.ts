@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { concat, type Effect, type Facts, type Plan, plan } from "@sesame/core";
-import { decodeFacts } from "../../apps/worker/facts.ts";
+import { decodeFacts } from "../../apps/worker/facts-file.ts";
 import { outgoing, planJson } from "../../packages/core/explain/plan-json.ts";
 import { explainText } from "../../packages/core/explain/plan-text.ts";
 import {
@@ -32,7 +32,7 @@ for (const { name: folder } of folders) {
     const decided = await plan(facts, policy);
     const files = new Map<string, Uint8Array>([
       ["plan.json", Buffer.from(`${JSON.stringify(planJson(decided, mail, facts.mail.bodyStart), withoutDraft, 2)}\n`)],
-      ["plan.txt", Buffer.from(explainText(decided, facts))],
+      ["plan.txt", Buffer.from(explainText(decided, facts, { rules: "sesame rules", block: "sesame block" }))],
       ...mailsOf(decided, mail, facts),
     ]);
     const stale = readdirSync(path).filter((name) => !files.has(name) && name !== "mail.eml" && name !== "facts.json");

@@ -1,11 +1,11 @@
 // Canary journey: one mail on its whole way, and afterwards every place outside the mailbox where a canary is seen: a field,
 // a body or a recipient of what leaves, a field of a log line at debug, a metric, a page, the audit trail, a table's row.
 
-import { decodeWords } from "../../packages/core/mail/encoded-word.ts";
 import { simpleParser } from "mailparser";
 import { healthApp, metricsApp } from "../../apps/worker/http.ts";
 import { logJournal, makeLogger } from "../../apps/worker/log.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { decodeWords } from "../../packages/core/mail/encoded-word.ts";
 import type { Sent } from "../fakes/memory-courier.ts";
 import { location, TestWay } from "../journey/way.ts";
 

@@ -18,7 +18,7 @@ test("F01 ten minutes without a queue: polls grow rare, readiness says so, and w
   const receive = site.queue.receive.bind(site.queue);
   site.queue.receive = async (limit, stop) => {
     polls++;
-    if (isAway) throw new PortError("MailQueue", "receive", "Cannot receive: AWS must be reachable, is ECONNRESET");
+    if (isAway) throw new PortError("MailQueue", "receive", "Cannot receive: AWS is not reachable: ECONNRESET");
     return receive(limit, stop);
   };
   const host = site.start("one");
@@ -55,7 +55,7 @@ test("F28 a blocklist that cannot be read delays each mail for as long, and lets
   site.directory.block("*@example.com", ["*@remote.test"]);
   const look = site.directory.look.bind(site.directory);
   site.directory.look = async () => {
-    throw new PortError("Directory", "look", "Cannot look: AWS must be in working order, is HTTP 500");
+    throw new PortError("Directory", "look", "Cannot look: AWS has an internal error: HTTP 500");
   };
   site.queue.put(site.notice("blocked"));
   site.queue.put(site.notice("welcome", "carol@elsewhere.test"));

@@ -3,9 +3,9 @@
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
-import { until } from "../mailserver/mail-server.ts";
-import { consignment, courierTo, inOrder, words } from "../smtp/samples.ts";
+import { courierTo, inOrder, transaction, words } from "../smtp/samples.ts";
 import { portOf } from "../smtp/scripted-server.ts";
+import { until } from "../until.ts";
 
 const servers: Server[] = [];
 const thrown: unknown[] = [];
@@ -64,7 +64,7 @@ for (const stage of stages) {
       const { port, late } = await silentAt(stage);
       const times = { greetingTimeoutMs: 40, commandTimeoutMs: 40, dataTimeoutMs: 40, dotTimeoutMs: 40, chunkTimeoutMs: 40 };
       const courier = courierTo(port, "smtp", times);
-      const sending = courier.send("mailbox", consignment(["a@example.com"]));
+      const sending = courier.send("mailbox", transaction(["a@example.com"]));
       const early = await Promise.race([sending, new Promise<"late">((resolve) => setTimeout(resolve, 38, "late"))]);
       late(line); // about when the deadline passes
       const verdicts = early === "late" ? await sending : early;
@@ -83,7 +83,7 @@ for (const stage of stages) {
 test("F53 a mail after twenty time-outs is delivered", async () => {
   const silent = await silentAt("MAIL");
   const courier = courierTo(silent.port, "smtp", { commandTimeoutMs: 20 });
-  const all = await Promise.all(Array.from({ length: 20 }, () => courier.send("mailbox", consignment(["a@example.com"]))));
+  const all = await Promise.all(Array.from({ length: 20 }, () => courier.send("mailbox", transaction(["a@example.com"]))));
   expect(
     all
       .flatMap(inOrder)
@@ -92,9 +92,9 @@ test("F53 a mail after twenty time-outs is delivered", async () => {
   ).toEqual([]);
   silent.late(null);
   await courier.close();
-  await until(() => silent.open() === 0, 5000, "a socket is left");
+  await until(() => silent.open() === 0, "a socket is left");
   const good = courierTo((await silentAt("nothing" as Stage)).port, "smtp");
-  expect(inOrder(await good.send("mailbox", consignment(["a@example.com"]))).map(words)).toEqual(["delivered"]);
+  expect(inOrder(await good.send("mailbox", transaction(["a@example.com"]))).map(words)).toEqual(["delivered"]);
   await good.close();
   expect(thrown).toEqual([]);
 });

@@ -3,10 +3,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { SmtpCourier } from "@sesame/smtp";
-import { consignmentOf, inWords } from "../mailserver/mail.ts";
-import { MailServer, until } from "../mailserver/mail-server.ts";
+import { inWords, transactionOf } from "../mailserver/mail.ts";
+import { MailServer } from "../mailserver/mail-server.ts";
 import { missingPrograms } from "../mailserver/programs.ts";
 import { asDelivered, smuggledMails } from "../smtp/smuggled.ts";
+import { until } from "../until.ts";
 
 const missing = missingPrograms();
 if (missing) console.warn(`SKIPPED tests/hostile/smuggling: ${missing}`);
@@ -33,10 +34,10 @@ describe.skipIf(missing !== null)("the real mail server", () => {
       const courier = new SmtpCourier({ mailbox, internal: mailbox }, { name: "worker.example.com", tls: "off" });
       for (const { title, text } of mails) {
         const octets = new Uint8Array(Buffer.from(text, "latin1"));
-        expect([title, inWords(await courier.send("mailbox", consignmentOf(octets, [to])))]).toEqual([title, ["delivered"]]);
+        expect([title, inWords(await courier.send("mailbox", transactionOf(octets, [to])))]).toEqual([title, ["delivered"]]);
       }
       await courier.close();
-      await until(() => server.queued() === 0, 30_000, "Postfix keeps a mail");
+      await until(() => server.queued() === 0, "Postfix keeps a mail");
       arrived.set(
         way,
         (await server.inbox(to)).map((mail) => mail.toString("latin1")),

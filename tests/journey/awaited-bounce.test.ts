@@ -25,6 +25,7 @@ const rows: readonly [string, number, number, EntryOutcome][] = [
   // After an outage the event that brings the row may stand behind it in the queue.
   ["at the first receive, however late", 1, 7200, { kind: "retry", afterSeconds: 30 }],
   ["at a later receive while it is young, for the rest of that time", 2, 12, { kind: "retry", afterSeconds: 18 }],
+  ["at a later receive for its last second", 2, 29.5, { kind: "retry", afterSeconds: 1 }],
   ["not at a later receive when it is old enough", 2, 30, { kind: "ack" }],
   ["not for ever when its time is wrong", 2, -86_400, { kind: "ack" }],
 ];

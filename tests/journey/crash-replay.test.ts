@@ -133,7 +133,7 @@ const simple = ["die-before", "die-after", "throw-before", "throw-after"] as con
 /** A fault of each way at a point; an answer that delays where the port has one. */
 function faultsAt(point: string): readonly Fault[] {
   const answers: Readonly<Record<string, FaultAct>> = {
-    "Courier.send": { kind: "answer-by", make: (_, consignment) => delayAll(consignment as MailTransaction) },
+    "Courier.send": { kind: "answer-by", make: (_, transaction) => delayAll(transaction as MailTransaction) },
     "MailStore.open": { kind: "answer", value: "missing" },
     "Ledger.claim": { kind: "answer", value: { kind: "busy", until: Date.parse("2026-01-05T12:00:10Z") } },
   };
@@ -201,7 +201,7 @@ describe("handleEntry() keeps its promise", () => {
         const { wrong } = await wrongAfter(scenario, [fault]);
         expect([textOf([fault]), wrong]).toEqual([textOf([fault]), []]);
       }
-    }, 30_000);
+    }, 120_000);
   }
 
   const seeds = 400;
@@ -216,7 +216,7 @@ describe("handleEntry() keeps its promise", () => {
       const { wrong } = await wrongAfter(scenario, [first, second]);
       expect([seed, textOf([first, second]), wrong]).toEqual([seed, textOf([first, second]), []]);
     }
-  }, 60_000);
+  }, 120_000);
 
   test("and the journal tells of the copies too many that a death makes", async () => {
     const scenario = scenarios["one recipient"] as Scenario;

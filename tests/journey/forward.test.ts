@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { type Address, delayed, type EffectKey, type Verdict } from "@sesame/core";
-import { decodeFacts } from "../../apps/worker/facts.ts";
+import { decodeFacts } from "../../apps/worker/facts-file.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { sesMaxOctets } from "../../packages/core/ses/ses-limits.ts";
 import { location, mailId, TestWay } from "./way.ts";

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type Address, delayed, type Verdict } from "@sesame/core";
+import { corpusFiles, corpusNote } from "../core/corpus.ts";
 import { FaultInjector, faultAt } from "../fakes/faults.ts";
 import { location, mailId, TestWay } from "./way.ts";
 
@@ -182,19 +181,13 @@ test("handleEntry() finds the failed address of a bounce whose report stands beh
   expect(shown?.endsWith("\r\n--b--\r\n")).toBe(true);
 });
 
-const bounces = join(import.meta.dir, "../../../shared/corpus/ses-bounces");
-const samples = existsSync(bounces) ? readdirSync(bounces) : [];
-test.skipIf(samples.length === 0)(
-  `handleEntry() delivers bounces of the corpus without a row to the octet${samples.length === 0 ? " (SKIPPED: ../shared/corpus is missing)" : ""}`,
-  async () => {
-    for (const name of samples) {
-      const octets = new Uint8Array(readFileSync(join(bounces, name)));
-      const way = new TestWay(octets, { source: "" });
-      await way.untilDone();
-      const text = Buffer.from(octets)
-        .toString("latin1")
-        .replace(/^Return-Path:.*\r?\n/i, "");
-      expect([name, way.courier.mailsFor(alice).map((mail) => Buffer.from(mail).toString("latin1"))]).toEqual([name, [text]]);
-    }
-  },
-);
+test(`handleEntry() delivers bounces of the corpus without a row to the octet${corpusNote}`, async () => {
+  for (const { name, octets } of corpusFiles("ses-bounces")) {
+    const way = new TestWay(octets, { source: "" });
+    await way.untilDone();
+    const text = Buffer.from(octets)
+      .toString("latin1")
+      .replace(/^Return-Path:.*\r?\n/i, "");
+    expect([name, way.courier.mailsFor(alice).map((mail) => Buffer.from(mail).toString("latin1"))]).toEqual([name, [text]]);
+  }
+});

@@ -2,41 +2,23 @@
 // of a forward that Sesame would make of it. They are composed whether or not the plan would send them: a form that is wrong must not hide behind a
 // decision. Which of them is sent is judged elsewhere.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import {
-  type Address,
-  asciiAddress,
-  concat,
-  decodeRuleRow,
-  type EpochMs,
-  type Mail,
-  type MailId,
-  openMail,
-  parseAddress,
-} from "@sesame/core";
+import { type Address, concat, decodeRuleRow, type EpochMs, type Mail, type MailId, openMail, parseAddress } from "@sesame/core";
 import { composeForward, readForwardFields } from "../../packages/core/compose/forward.ts";
 import { quotationOf } from "../../packages/core/compose/quotation.ts";
 import { composeReply } from "../../packages/core/compose/reply.ts";
 import { composeStandIn } from "../../packages/core/compose/stand-in.ts";
+import { asciiAddress } from "../../packages/core/mail/address.ts";
+import { corpusFiles } from "../core/corpus.ts";
 import { type GeneratedMail, generatedMails } from "./generated-mail.ts";
-
-const corpus = join(import.meta.dir, "../../../shared/corpus");
-
-/** Said in the name of a test that does without the corpus. */
-export const corpusNote: string = existsSync(corpus) ? "" : " (SKIPPED for the corpus: ../shared/corpus is missing)";
 
 /** A mail to be judged: of the corpus, or generated. `subject` is undefined where nobody wrote down how it reads. */
 export type Original = Readonly<Omit<GeneratedMail, "subject"> & { subject: string | null | undefined }>;
 
 /** Every mail, the corpus first. */
 export function originals(): readonly Original[] {
-  const folders = existsSync(corpus) ? ["mime", "ses-bounces"] : [];
-  const files = folders.flatMap((folder) => readdirSync(join(corpus, folder)).map((name) => join(corpus, folder, name)));
-  const found = files.map((path): Original => {
-    const octets = new Uint8Array(readFileSync(path));
-    return { id: path.slice(corpus.length + 1), sender: "bob@remote.test", recipient: "alice@example.com", octets, subject: undefined };
-  });
+  const found = corpusFiles("mime", "ses-bounces").map(
+    ({ name: id, octets }): Original => ({ id, sender: "bob@remote.test", recipient: "alice@example.com", octets, subject: undefined }),
+  );
   return [...found, ...generatedMails()];
 }
 

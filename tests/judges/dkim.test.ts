@@ -38,7 +38,7 @@ async function carryOverTheWire(mail: string, protocol: "smtp" | "lmtp"): Promis
     () => courier.close(),
   );
   const way = new TestWay(octets(mail));
-  way.courier.send = (route, consignment) => courier.send(route, consignment);
+  way.courier.send = (route, transaction) => courier.send(route, transaction);
   await way.untilDone();
   expect(server.mails.map(({ from, recipients }) => [from, recipients])).toEqual([["bob@remote.test", [alice]]]);
   return textOf(server.mails[0]?.data);

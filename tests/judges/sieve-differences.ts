@@ -1,12 +1,19 @@
 // Sieve differences: where Sesame and Pigeonhole's vacation action judge a mail differently, each kind with the reason why
-// it is so on purpose and with the number of generated mails, and of mails of the corpus, that show it. What is in no kind is an error of one of the two.
+// it is so on purpose and with the number of generated mails, of invented and of real mails of the corpus that show it. What is in no kind is an error of one of the two.
 
 import type { Answer, Question } from "./sieve-judge.ts";
 
 /** A mail that both judged. `ours` is "reply" or the word why not; `header` is the header block as text. */
 export type Judged = Readonly<{ question: Question; ours: string; sieve: Answer; header: string }>;
 
-export type Difference = Readonly<{ name: string; why: string; generated: number; corpus?: number; is: (judged: Judged) => boolean }>;
+export type Difference = Readonly<{
+  name: string;
+  why: string;
+  generated: number;
+  fixtures?: number;
+  corpus?: number;
+  is: (judged: Judged) => boolean;
+}>;
 
 const local = (address: string | null | undefined) => (address ?? "").replace(/@[^@]*$/, "").toLowerCase();
 const value = (header: string, name: string) =>
@@ -50,6 +57,7 @@ export const weWithhold: readonly Difference[] = [
     name: "SES's own bounces",
     why: 'they come with a null path; should a notice lose it, SES\'s daemon in From still tells (SES Developer Guide, "Amazon SES notifications through email")',
     generated: 1,
+    fixtures: 3,
     corpus: 3,
     is: ({ ours, header }) => ours === "ses-bounce" && /^From:.*MAILER-DAEMON@.*amazonses\.com/im.test(header),
   },

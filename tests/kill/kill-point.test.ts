@@ -10,7 +10,7 @@ import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { MemoryLedger } from "../fakes/memory-ledger.ts";
 import { MemoryMailQueue } from "../fakes/memory-mail-queue.ts";
 import { MemoryMailStore } from "../fakes/memory-mail-store.ts";
-import { consignmentOf, mailOf } from "../mailserver/mail.ts";
+import { mailOf, transactionOf } from "../mailserver/mail.ts";
 import { sinkServer } from "../smtp/sink-server.ts";
 
 const good: readonly [string | undefined, unknown][] = [
@@ -32,7 +32,7 @@ describe("decodeKillOrder()", () => {
   for (const text of bad) {
     test(`refuses ${JSON.stringify(text)}`, () => {
       const refused = decodeKillOrder(text);
-      expect(refused.ok ? "" : refused.error).toMatch(/^Cannot use SESAME_KILL_POINT: must be .*, is "/);
+      expect(refused.ok ? "" : refused.error).toMatch(/^Cannot read SESAME_KILL_POINT: must be .*, is "/);
     });
   }
 });
@@ -60,7 +60,7 @@ function trapped(point: KillPoint) {
   queue.put("{}");
   store.put(location, mailOf("x"));
   const ledger = new MemoryLedger({ clock });
-  const ports = { queues: new Map([["example.com", queue]]), ledger, courier: new MemoryCourier(), way: { store, ledger } };
+  const ports = { queues: new Map([["example.com", queue]]), ledger, courier: new MemoryCourier(), journeyPorts: { store, ledger } };
   const trap = new KillTrap({ point, signal: "SIGKILL", nth: 1 }, () => {
     struck = true;
   });
@@ -70,17 +70,17 @@ function trapped(point: KillPoint) {
 /** Does what the points of the ports name, one after the other, and gives the first after which the trap had struck. */
 async function firstStruck(point: KillPoint): Promise<string> {
   const { ports, struck } = trapped(point);
-  const { ledger, courier, way, witness } = ports;
+  const { ledger, courier, journeyPorts, observer } = ports;
   const [queue] = [...ports.queues.values()];
-  if (!queue || !witness) throw new Error("nothing is wrapped");
+  if (!queue || !observer) throw new Error("nothing is wrapped");
   const entries = await queue.receive(1, { stopped: false });
   const send = (key: string) =>
-    courier.send("ses", { ...consignmentOf(mailOf("x"), [alice]), recipients: [{ address: alice, key: key as EffectKey }] });
+    courier.send("ses", { ...transactionOf(mailOf("x"), [alice]), recipients: [{ address: alice, key: key as EffectKey }] });
   const claim = await ledger.claim(mailId, 60);
   if (claim.kind !== "held") throw new Error("not held");
-  const stage = (name: "decode" | "gather" | "parse") => witness.note({ kind: "stage", stage: name, seconds: 0 });
+  const stage = (name: "decode" | "gather" | "parse") => observer.note({ kind: "stage", stage: name, seconds: 0 });
   const row = { recipient: addressKey(alice), sender: addressKey(alice), textHash: "h", mailId, until: 9e15 as never };
-  const opened = await way.store.open(location);
+  const opened = await journeyPorts.store.open(location);
   const finals = new Map([["deliver alice@example.com" as EffectKey, { action: "delivered", detail: "" } as const]]);
   if (struck()) return "receive, claim or fetch";
   const deeds: readonly [string, () => unknown][] = [
@@ -95,7 +95,7 @@ async function firstStruck(point: KillPoint): Promise<string> {
     ["reply-sent", () => send("reply alice@example.com")],
     ["forward-sent", () => send("forward alice@example.com x@other.test")],
     ["closed", () => ledger.record(claim.lease, new Map(), "close")],
-    ["marked", () => way.store.mark(opened as StoredMail, {})],
+    ["marked", () => journeyPorts.store.mark(opened as StoredMail, {})],
     ["acked", () => queue.ack(entries)],
   ];
   for (const [name, act] of deeds) {
@@ -124,7 +124,7 @@ test("a courier tells the phases of its sessions, the final dot before its answe
   const target = { host: "127.0.0.1", port: sink.port, protocol: "smtp" } as const;
   const courier = new SmtpCourier({ mailbox: target, internal: target }, { tls: "off", onPhase: (phase) => void phases.push(phase) });
   for (const subject of ["one", "two"])
-    await courier.send("mailbox", consignmentOf(mailOf(subject, 300_000), ["a@example.com", "b@example.com"]));
+    await courier.send("mailbox", transactionOf(mailOf(subject, 300_000), ["a@example.com", "b@example.com"]));
   await courier.close();
   sink.close();
   const transaction = ["mail", "rcpt", "rcpt", "data", "dot-sent", "250", "answer-read"] as const;

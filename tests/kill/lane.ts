@@ -4,10 +4,10 @@
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient, GetCommand } from "@aws-sdk/lib-dynamodb";
-import { until } from "../mailserver/mail-server.ts";
 import { bucketOf, Cloud, queueOf } from "../system/cloud.ts";
 import { subjectOf } from "../system/traffic.ts";
 import { WorkerProcess } from "../system/worker.ts";
+import { until } from "../until.ts";
 import { batchOf, domain, type KillSample, putRules } from "./batch.ts";
 import { type KillCase, type Terms, termsOf } from "./case.ts";
 import { type Ended, type Evidence, putOffSeconds, retrySeconds, shutdownSeconds, visibilitySeconds } from "./judge.ts";
@@ -16,7 +16,7 @@ import type { MailEnd } from "./mail-end.ts";
 const pollSeconds = 1;
 const lateMs = 120; // of an answer to a final dot, where the worker must not have read it yet
 const lookMs = 80;
-const patienceMs = 45_000;
+const patienceMs = 100_000;
 
 type Depth = Readonly<{ visible: number; hidden: number }>;
 
@@ -93,7 +93,7 @@ export class Lane {
       void worker.exited.then((ended) => {
         code = ended;
       });
-      await until(() => code !== undefined || worker.linesOf("started").length > 0, 30_000, "a worker does not start", 20);
+      await until(() => code !== undefined || worker.linesOf("started").length > 0, "a worker does not start", 20);
       if (code !== 2 || !worker.other.some((text) => text.includes("HEALTH_PORT"))) return worker;
     }
   }
@@ -185,7 +185,7 @@ export class Lane {
 async function endedOf(worker: WorkerProcess): Promise<Ended> {
   const code = await worker.exited;
   const last = code === null ? "kill-point-reached" : "stopped";
-  await until(() => worker.linesOf(last).length > 0, 1000, "").catch(() => {});
+  await until(() => worker.linesOf(last).length > 0, "", 50, 10_000).catch(() => {});
   return { code, lines: worker.lines, other: worker.other };
 }
 

@@ -1,6 +1,6 @@
 // Lanes: several clouds side by side, and the cases handed to whichever is free.
 
-import { type Stop } from "@sesame/core";
+import type { Stop } from "@sesame/core";
 import type { KillCase } from "./case.ts";
 import { type Judgement, judge } from "./judge.ts";
 import { Lane } from "./lane.ts";

@@ -4,9 +4,10 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { MailServer, until } from "../mailserver/mail-server.ts";
+import { MailServer } from "../mailserver/mail-server.ts";
 import { type SinkServer, sinkServer } from "../smtp/sink-server.ts";
 import { type Expected, subjectOf } from "../system/traffic.ts";
+import { until } from "../until.ts";
 import { at, domain, people } from "./batch.ts";
 
 /** How late a final dot is answered. */
@@ -71,7 +72,7 @@ export async function startRealEnd(): Promise<MailEnd> {
     env: { SMTP_HOST: "127.0.0.1", SMTP_PORT: String(server.ports.smtp), INTERNAL_SMTP_PORT: String(server.ports.internal) },
     hold: () => {},
     take: async () => {
-      await until(() => server.queued() === 0, 30_000, "Postfix still holds mail");
+      await until(() => server.queued() === 0, "Postfix still holds mail");
       return people.flatMap((who) => emptied(join(server.folder, "mail", domain, who, "Maildir", "new"), who));
     },
     stop,

@@ -33,7 +33,7 @@ describe("lockData()", () => {
       const second = await lockData(folder);
       expect(second).toEqual({
         ok: false,
-        error: `Cannot lock "${folder}": only one process may use it, is process ${process.pid}, which is running`,
+        error: `Cannot lock "${folder}": process ${process.pid} uses it; stop that process or choose another folder`,
       });
       if (lock.ok) lock.value.release();
       const third = await lockData(folder);
@@ -46,7 +46,7 @@ describe("lockData()", () => {
       withProcess(async (pid) => {
         await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid, startTime: startTimeOf(pid) }));
         const lock = await lockData(folder);
-        expect(lock.ok ? "" : lock.error).toContain(`current value is process ${pid}`);
+        expect(lock.ok ? "" : lock.error).toContain(`process ${pid}`);
       }),
     ));
 

@@ -3,19 +3,19 @@
 import { describe, expect, test } from "bun:test";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type MailTransaction, type Content, type Domain, PortError } from "@sesame/core";
+import { type Content, type Domain, type MailTransaction, PortError } from "@sesame/core";
 import { emptyTemporary } from "../../apps/worker/local/durable-file.ts";
 import { FileMailStore } from "../../apps/worker/local/file-mail-store.ts";
 import { MaildirCourier } from "../../apps/worker/local/maildir-courier.ts";
 import { OutboxCourier } from "../../apps/worker/local/outbox-courier.ts";
-import { safeName } from "../../apps/worker/local/safe-name.ts";
+import { safeFileName } from "../../apps/worker/local/safe-file-name.ts";
 import { address, deliverKey, mailId, octets, same } from "../contracts/samples.ts";
 import { inDataFolder } from "./data-folder.ts";
 
 const mail = octets("Subject: x\r\n\r\nbody\r\n");
 const content: Content = { pieces: [mail], rest: null, size: mail.length, eightBit: false };
 
-function consignment(to: string, more: Partial<MailTransaction> = {}): MailTransaction {
+function transaction(to: string, more: Partial<MailTransaction> = {}): MailTransaction {
   const recipients = [{ address: address(to), key: deliverKey(to) }];
   return { mailId: mailId("example-com-emails/a"), from: null, recipients, content, ...more };
 }
@@ -28,9 +28,9 @@ async function tree(folder: string): Promise<readonly string[]> {
     .sort();
 }
 
-describe("safeName()", () => {
+describe("safeFileName()", () => {
   const good = (text: string, name: string) =>
-    test(`safeName() gives ${name} when the text is ${JSON.stringify(text)}`, () => expect(safeName(text)).toBe(name));
+    test(`safeFileName() gives ${name} when the text is ${JSON.stringify(text)}`, () => expect(safeFileName(text)).toBe(name));
 
   good("alice", "alice");
   good("A.b_c-9", "A.b_c-9");
@@ -45,8 +45,8 @@ describe("safeName()", () => {
   good("x.json", "x%2Ejson"); // a sidecar's name
   good("~", "%7E"); // marks what was too long
 
-  test("safeName() keeps long texts apart and their names short", () => {
-    const names = ["a", "b"].map((end) => safeName("ü".repeat(500) + end));
+  test("safeFileName() keeps long texts apart and their names short", () => {
+    const names = ["a", "b"].map((end) => safeFileName("ü".repeat(500) + end));
     expect(new Set(names).size).toBe(2);
     for (const name of names) expect(name.length).toBeLessThan(200);
   });
@@ -113,7 +113,7 @@ describe("MaildirCourier", () => {
   test("send() puts a mail into new/ and leaves nothing in tmp/", () =>
     inDataFolder(async (folder) => {
       const courier = new MaildirCourier({ folder });
-      const verdicts = await courier.send("mailbox", consignment("Alice@Example.com"));
+      const verdicts = await courier.send("mailbox", transaction("Alice@Example.com"));
       expect([...verdicts.values()]).toMatchObject([{ action: "delivered" }]);
       const files = await tree(folder);
       expect(files.length).toBe(1);
@@ -125,7 +125,7 @@ describe("MaildirCourier", () => {
     inDataFolder(async (folder) => {
       const odd = new TextEncoder().encode("Subject: a\0b\r\n\r\n\0\n.\n\r.\r\r\n.\r\nend");
       const stored = { pieces: [odd], rest: null, size: odd.length, eightBit: true };
-      await new MaildirCourier({ folder }).send("mailbox", consignment("alice@example.com", { content: stored }));
+      await new MaildirCourier({ folder }).send("mailbox", transaction("alice@example.com", { content: stored }));
       const [file = ""] = await tree(folder);
       expect(new Uint8Array(await readFile(join(folder, file)))).toEqual(odd);
     }));
@@ -133,7 +133,7 @@ describe("MaildirCourier", () => {
   test("send() is the same file when it is repeated, in new/ and in cur/ with flags", () =>
     inDataFolder(async (folder) => {
       const courier = new MaildirCourier({ folder });
-      const send = () => courier.send("mailbox", consignment("alice@example.com"));
+      const send = () => courier.send("mailbox", transaction("alice@example.com"));
       await send();
       const once = await tree(folder);
       await send();
@@ -155,7 +155,7 @@ describe("MaildirCourier", () => {
         }
       };
       const long = { ...content, rest, size: mail.length * 3 };
-      await new MaildirCourier({ folder }).send("mailbox", consignment("alice@example.com", { content: long }));
+      await new MaildirCourier({ folder }).send("mailbox", transaction("alice@example.com", { content: long }));
       expect(seen.length).toBe(2);
       for (const files of seen) for (const file of files) expect(file).toStartWith(`${home}/tmp/`);
       expect((await tree(folder))[0]).toStartWith(`${home}/new/`);
@@ -164,8 +164,8 @@ describe("MaildirCourier", () => {
   test("send() makes another file when the mail or the effect is another", () =>
     inDataFolder(async (folder) => {
       const courier = new MaildirCourier({ folder });
-      await courier.send("mailbox", consignment("alice@example.com"));
-      await courier.send("mailbox", consignment("alice@example.com", { mailId: mailId("example-com-emails/b") }));
+      await courier.send("mailbox", transaction("alice@example.com"));
+      await courier.send("mailbox", transaction("alice@example.com", { mailId: mailId("example-com-emails/b") }));
       expect((await tree(folder)).length).toBe(2);
     }));
 
@@ -173,7 +173,7 @@ describe("MaildirCourier", () => {
     inDataFolder(async (folder) => {
       const courier = new MaildirCourier({ folder });
       for (const text of ['"../../x"@example.com', '"a/../../b"@example.com', '".."@example.com', "a+b/c@example.com"]) {
-        await courier.send("mailbox", consignment(text));
+        await courier.send("mailbox", transaction(text));
         expect(courier.folderOf(address(text))).toStartWith(`${join(folder, "maildir", "example.com")}/`);
       }
       for (const file of await tree(folder)) expect(file).toMatch(/^maildir\/example\.com\/[^/]+\/new\/[^/]+$/);
@@ -183,19 +183,19 @@ describe("MaildirCourier", () => {
     inDataFolder(async (folder) => {
       const courier = new MaildirCourier({ folder });
       const short = { ...content, size: mail.length + 1 };
-      await expect(courier.send("mailbox", consignment("alice@example.com", { content: short }))).rejects.toBeInstanceOf(PortError);
+      await expect(courier.send("mailbox", transaction("alice@example.com", { content: short }))).rejects.toBeInstanceOf(PortError);
       expect(await tree(folder)).toEqual([]);
     }));
 
   test("F88 send() throws a PortError when the disk refuses", () =>
     inDataFolder(async (folder) => {
       await writeFile(join(folder, "maildir"), "in the way");
-      await expect(new MaildirCourier({ folder }).send("mailbox", consignment("alice@example.com"))).rejects.toBeInstanceOf(PortError);
+      await expect(new MaildirCourier({ folder }).send("mailbox", transaction("alice@example.com"))).rejects.toBeInstanceOf(PortError);
     }));
 
   test("send() throws when the route is another", () =>
     inDataFolder(async (folder) => {
-      await expect(new MaildirCourier({ folder }).send("ses", consignment("alice@example.com"))).rejects.toBeInstanceOf(PortError);
+      await expect(new MaildirCourier({ folder }).send("ses", transaction("alice@example.com"))).rejects.toBeInstanceOf(PortError);
     }));
 });
 
@@ -206,8 +206,8 @@ describe("OutboxCourier", () => {
   test("send() keeps a mail for SES with its description, once", () =>
     inDataFolder(async (folder) => {
       const courier = make(folder);
-      const first = await courier.send("ses", consignment("bob@remote.test"));
-      const again = await courier.send("ses", consignment("bob@remote.test"));
+      const first = await courier.send("ses", transaction("bob@remote.test"));
+      const again = await courier.send("ses", transaction("bob@remote.test"));
       expect([...again]).toEqual([...first]);
       const [eml = "", json = "", ...more] = await tree(folder);
       expect(more).toEqual([]);
@@ -226,25 +226,25 @@ describe("OutboxCourier", () => {
 
   test("send() delivers internal mail when the target's domain is served", () =>
     inDataFolder(async (folder) => {
-      await make(folder).send("internal", consignment("alice@example.com"));
+      await make(folder).send("internal", transaction("alice@example.com"));
       const files = await tree(folder);
       expect(files.map((file) => file.split("/")[0])).toEqual(["maildir", "outbox", "outbox"]);
     }));
 
   test("send() only keeps internal mail when the target's domain is not served", () =>
     inDataFolder(async (folder) => {
-      await make(folder).send("internal", consignment("alice@elsewhere.test"));
+      await make(folder).send("internal", transaction("alice@elsewhere.test"));
       expect((await tree(folder)).map((file) => file.split("/")[0])).toEqual(["outbox", "outbox"]);
     }));
 
   test("send() writes the mail again when an earlier attempt died before the description", () =>
     inDataFolder(async (folder) => {
       const courier = make(folder);
-      await courier.send("ses", consignment("bob@remote.test"));
+      await courier.send("ses", transaction("bob@remote.test"));
       const [eml = "", json = ""] = await tree(folder);
       await rename(join(folder, json), join(folder, "aside"));
       await writeFile(join(folder, eml), "half");
-      await courier.send("ses", consignment("bob@remote.test"));
+      await courier.send("ses", transaction("bob@remote.test"));
       same(await readFile(join(folder, eml)), mail);
     }));
 });

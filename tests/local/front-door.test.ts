@@ -93,7 +93,7 @@ describe("openFrontDoor()", () => {
         location: { kind: "object", bucket: "example-com-emails" },
         receivedAt: Date.parse("2026-01-01T00:00:00Z"),
         envelope: { reversePath: address("prvs=1=a@remote.test"), recipients: ["Alice+x@Example.com"] },
-        verdicts: { spam: "PASS", virus: "PASS", spf: "PASS", dkim: "PASS", dmarc: "PASS", dmarcPolicy: null },
+        sesVerdicts: { spam: "PASS", virus: "PASS", spf: "PASS", dkim: "PASS", dmarc: "PASS", dmarcPolicy: null },
       });
       expect(notice?.sesId).toMatch(/^[a-z0-9]{40}$/);
       expect(notice?.mailId).toBe(`example-com-emails/${notice?.sesId}` as Notice["mailId"]);

@@ -25,19 +25,19 @@ async function withFolder(run: (open: () => SqliteLedger, clock: FakeClock) => P
 }
 
 describe("SqliteLedger", () => {
-  test("giveBack() lets the next claim count a crash when a lease was open", () =>
+  test("releaseAll() lets the next claim count a crash when a lease was open", () =>
     withFolder(async (open) => {
       const before = open();
       const claim = await before.claim(mail, 120);
       if (claim.kind === "held") await before.record(claim.lease, new Map([[deliverKey("a@example.com"), delivered]]), "hold");
       const after = open();
-      after.giveBack();
+      after.releaseAll();
       const again = await after.claim(mail, 120);
       expect(again).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: true } });
       expect(again.kind === "held" && again.lease.finals.size).toBe(1);
     }));
 
-  test("giveBack() counts nothing when leases were released or closed", () =>
+  test("releaseAll() counts nothing when leases were released or closed", () =>
     withFolder(async (open) => {
       const before = open();
       for (const [id, then] of [
@@ -48,7 +48,7 @@ describe("SqliteLedger", () => {
         if (claim.kind === "held") await before.record(claim.lease, new Map(), then);
       }
       const after = open();
-      after.giveBack();
+      after.releaseAll();
       expect(await after.claim(mailId("released"), 120)).toMatchObject({ kind: "held", lease: { crashes: 0, takenOver: false } });
       expect(await after.claim(mailId("closed"), 120)).toMatchObject({ kind: "closed" });
     }));

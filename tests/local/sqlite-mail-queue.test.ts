@@ -1,7 +1,7 @@
 // What the local queue promises beyond the contract: its long poll, its dead letters, and what a restart finds.
 
 import { describe, expect, test } from "bun:test";
-import { type QueueEntry } from "@sesame/core";
+import type { QueueEntry } from "@sesame/core";
 import { openDatabase } from "../../apps/worker/local/database.ts";
 import { SqliteMailQueue } from "../../apps/worker/local/sqlite-mail-queue.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
@@ -119,7 +119,7 @@ describe("SqliteMailQueue", () => {
       database.close();
     }));
 
-  test("giveBack() shows what was in flight after a restart, and leaves what waits for its retry", () =>
+  test("releaseAll() shows what was in flight after a restart, and leaves what waits for its retry", () =>
     withQueue(async ({ queue, reopen }) => {
       queue.put("in flight");
       queue.put("later");
@@ -128,7 +128,7 @@ describe("SqliteMailQueue", () => {
       if (later) await queue.retryLater(later, 600);
       const again = reopen();
       expect(await again.size()).toEqual({ visible: 0, inFlight: 1, delayed: 1 });
-      again.giveBack();
+      again.releaseAll();
       expect(await again.receive(10, going)).toMatchObject([{ body: "in flight", receiveCount: 2 }]);
     }));
 

@@ -6,9 +6,10 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SmtpCourier } from "@sesame/smtp";
+import { until } from "../until.ts";
 import { freePorts } from "./free-port.ts";
-import { consignmentOf, inWords, mailOf } from "./mail.ts";
-import { MailServer, until } from "./mail-server.ts";
+import { inWords, mailOf, transactionOf } from "./mail.ts";
+import { MailServer } from "./mail-server.ts";
 import { missingPrograms, run } from "./programs.ts";
 
 const snippets = join(import.meta.dir, "../../docs/docker-mailserver");
@@ -42,7 +43,7 @@ describe.skipIf(missing !== null)("the snippets for docker-mailserver", () => {
     server.stopPostfix();
     server.startPostfix();
     await server.listening([...Object.values(server.ports), internal]);
-  }, 60_000);
+  }, 120_000);
   afterAll(() => server?.stop(), 60_000);
 
   test("postconf knows every parameter and warns of none", () => {
@@ -62,13 +63,13 @@ describe.skipIf(missing !== null)("the snippets for docker-mailserver", () => {
     const to = (port: number) => ({ host: "127.0.0.1", port, protocol: "smtp" as const });
     const courier = new SmtpCourier({ mailbox: to(server.ports.smtp), internal: to(internal) }, { name: "worker.example.com", tls: "off" });
     const sent = async (route: "mailbox" | "internal", subject: string) =>
-      inWords(await courier.send(route, consignmentOf(mailOf(subject), ["alice@mapped.test"])));
+      inWords(await courier.send(route, transactionOf(mailOf(subject), ["alice@mapped.test"])));
     expect([await sent("mailbox", "ordinary"), await sent("internal", "internal")]).toEqual([["delivered"], ["relayed"]]);
-    await until(async () => (await server.inbox("alice@mapped.test")).length > 0, 20_000, "nothing comes");
-    await until(() => server.queued() === 0, 20_000, "Postfix keeps a mail");
+    await until(async () => (await server.inbox("alice@mapped.test")).length > 0, "nothing comes");
+    await until(() => server.queued() === 0, "Postfix keeps a mail");
     expect((await server.inbox("alice@mapped.test")).map((mail) => /^Subject: (.*)\r$/m.exec(mail.toString())?.[1])).toEqual(["internal"]);
     await courier.close();
-  }, 60_000);
+  }, 120_000);
 
   test("a bare newline cannot end a mail", async () => {
     const smuggled = "MAIL FROM:<evil@remote.test>\r\nRCPT TO:<bob@example.com>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n";
@@ -81,9 +82,9 @@ describe.skipIf(missing !== null)("the snippets for docker-mailserver", () => {
       "QUIT\r\n",
     ]);
     expect(said.filter((line) => line.startsWith("250 2.0.0 Ok: queued"))).toHaveLength(1);
-    await until(() => server.queued() === 0, 20_000, "Postfix keeps a mail");
+    await until(() => server.queued() === 0, "Postfix keeps a mail");
     expect((await server.inbox("bob@example.com")).length).toBe(0);
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Says each text once the server has answered the one before; gives all lines that it said. */

@@ -64,7 +64,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await Promise.all([...runs.values()].map((run) => run.stop()));
-}, 60_000);
+}, 120_000);
 
 for (const way of ways) {
   describe.skipIf(missing !== null)(`golden mails by ${way} to IMAP`, () => {
@@ -76,7 +76,7 @@ for (const way of ways) {
     beforeAll(async () => {
       run = runs.get(way) as GoldenRun;
       for (const { address } of run.mailboxes) found.set(address, await run.server.inbox(address));
-    }, 60_000);
+    }, 120_000);
 
     for (const golden of goldens) {
       test(golden.name, () => {

@@ -4,10 +4,11 @@
 import { encodeFinals } from "../../packages/aws-adapters/dynamo-mail-row.ts";
 import { bucketOf, Cloud } from "../system/cloud.ts";
 import { type LogLine, WorkerProcess } from "../system/worker.ts";
+import { until } from "../until.ts";
 import type { Mailbox } from "./dovecot.ts";
 import { type Golden, mailboxOf } from "./golden.ts";
 import type { Way } from "./kept.ts";
-import { MailServer, until } from "./mail-server.ts";
+import { MailServer } from "./mail-server.ts";
 
 const domain = "example.com"; // one queue for all: any poller serves any of DOMAINS
 const loopKey = "sesame explain: not a secret    "; // that of the golden folders
@@ -61,7 +62,7 @@ export class GoldenRun {
       stopping.push(this.#end(worker));
     }
     await Promise.all(stopping);
-    await until(() => this.server.queued() === 0, 20_000, "Postfix does not hand over to Dovecot");
+    await until(() => this.server.queued() === 0, "Postfix does not hand over to Dovecot");
   }
 
   async #end(worker: WorkerProcess): Promise<void> {
@@ -110,7 +111,7 @@ export class GoldenRun {
       verdicts,
     });
     this.ends.set(golden, await this.#ended(golden, worker, before));
-    await until(async () => (await this.cloud.queued(domain)) === this.#held, 5_000, `${golden.name} is not acknowledged`, pollMs);
+    await until(async () => (await this.cloud.queued(domain)) === this.#held, `${golden.name} is not acknowledged`, pollMs);
   }
 
   /** Waits for the closing line. A bounce that must be looked up again half a minute later is helped by the queue's clock. */
@@ -126,7 +127,7 @@ export class GoldenRun {
       end = lines.find(({ event }) => event === "mail");
       return end !== undefined;
     };
-    await until(isEnded, 10_000, `${golden.name} does not end`, pollMs);
+    await until(isEnded, `${golden.name} does not end`, pollMs);
     if ((end?.["settlement"] as { kind?: string } | undefined)?.kind === "retry") this.#held++;
     return end ?? {};
   }

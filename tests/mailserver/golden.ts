@@ -3,10 +3,11 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { asciiAddress, concat, type Effect, type Facts, type Plan, type Policy, plan } from "@sesame/core";
-import { type HeaderEdit, renderBlock } from "../../packages/core/mail/header-edit.ts";
+import { concat, type Effect, type Facts, type Plan, type Policy, plan } from "@sesame/core";
+import { decodeFacts } from "../../apps/worker/facts-file.ts";
 import { outgoing } from "../../packages/core/explain/plan-json.ts";
-import { decodeFacts } from "../../apps/worker/facts.ts";
+import { asciiAddress } from "../../packages/core/mail/address.ts";
+import { type HeaderEdit, renderBlock } from "../../packages/core/mail/header-edit.ts";
 import type { Door } from "../system/traffic.ts";
 
 /** One mail that must leave for one recipient. */

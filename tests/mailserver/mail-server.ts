@@ -5,6 +5,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../until.ts";
 import { dovecotConf, type Mailbox, password, usersFile } from "./dovecot.ts";
 import { freePorts } from "./free-port.ts";
 import { fetchInbox } from "./imap.ts";
@@ -47,7 +48,7 @@ export class MailServer {
     const server = new MailServer(folder, { smtp, internal, lmtp, imap });
     try {
       server.#configure(options);
-      server.startDovecot();
+      run(["/usr/sbin/dovecot", "-c", join(folder, "dovecot.conf")]);
       server.startPostfix();
       await server.listening();
       return server;
@@ -63,13 +64,7 @@ export class MailServer {
 
   /** Ends Postfix at once, with sessions in mid-command: its own stop waits for them, and for a busy machine. */
   stopPostfix(): void {
-    const file = join(this.folder, "spool", "pid", "master.pid");
-    const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-    try {
-      if (pid > 1) process.kill(-pid, "SIGKILL"); // it leads a group of its own
-    } catch {
-      // it has ended
-    }
+    killGroup(join(this.folder, "spool", "pid", "master.pid"));
   }
 
   /** Sets lines of main.cf. By a restart: after a reload some processes still go by the old ones. */
@@ -80,17 +75,9 @@ export class MailServer {
     await this.listening();
   }
 
-  startDovecot(): void {
-    run(["/usr/sbin/dovecot", "-c", join(this.folder, "dovecot.conf")]);
-  }
-
-  stopDovecot(): void {
-    run(["/usr/sbin/dovecot", "-c", join(this.folder, "dovecot.conf"), "stop"]);
-  }
-
   /** Waits until every port answers. */
   async listening(ports: readonly number[] = Object.values(this.ports)): Promise<void> {
-    await until(async () => (await Promise.all(ports.map(answers))).every(Boolean), 15_000, "the mail server does not listen");
+    await until(async () => (await Promise.all(ports.map(answers))).every(Boolean), "the mail server does not listen");
   }
 
   /** The mails of a mailbox. */
@@ -115,15 +102,11 @@ export class MailServer {
   }
 
   async stop(): Promise<void> {
-    for (const end of [() => this.stopPostfix(), () => this.stopDovecot()]) {
-      try {
-        end();
-      } catch {
-        // it was stopped before, or never ran
-      }
-    }
-    await until(async () => !(await answers(this.ports.smtp)), 10_000, "Postfix does not stop").catch(() => {});
-    await until(async () => !(await answers(this.ports.lmtp)), 10_000, "Dovecot does not stop").catch(() => {});
+    this.stopPostfix();
+    killGroup(join(this.folder, "run", "master.pid")); // Dovecot's own stop takes seconds
+    const ports = [this.ports.smtp, this.ports.lmtp];
+    const isGone = async () => !(await Promise.all(ports.map(answers))).some(Boolean);
+    await until(isGone, "the mail server does not stop");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -148,14 +131,23 @@ export class MailServer {
   }
 }
 
+/** Ends a daemon and all processes of its group, which it leads. */
+function killGroup(pidFile: string): void {
+  const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0;
+  try {
+    if (pid > 1) process.kill(-pid, "SIGKILL");
+  } catch {
+    // it has ended
+  }
+}
+
 function systemUser(name: string): { uid: number; gid: number; name: string } {
   const [, , uid, gid] = (
     readFileSync("/etc/passwd", "utf8")
       .split("\n")
       .find((line) => line.startsWith(`${name}:`)) ?? ""
   ).split(":");
-  if (uid === undefined || gid === undefined)
-    throw new Error(`Cannot start a mail server: the system needs a user ${name}, is none`);
+  if (uid === undefined || gid === undefined) throw new Error(`Cannot start a mail server: the system needs a user ${name}, is none`);
   return { uid: Number(uid), gid: Number(gid), name };
 }
 
@@ -191,13 +183,4 @@ function answers(port: number): Promise<boolean> {
     socket.once("connect", () => end(true));
     socket.once("error", () => end(false));
   });
-}
-
-/** Asks again and again, a while, until it is so. */
-export async function until(isSo: () => Promise<boolean> | boolean, withinMs: number, otherwise: string, everyMs = 50): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`${otherwise} within ${withinMs} ms`);
-    await Bun.sleep(everyMs);
-  }
 }

@@ -1,6 +1,6 @@
-// Mails and consignments for the mail server's tests.
+// Mails and transactions for the mail server's tests.
 
-import { type Address, type MailTransaction, type EffectKey, type MailId, type Verdict } from "@sesame/core";
+import type { Address, EffectKey, MailId, MailTransaction, Verdict } from "@sesame/core";
 
 /** A mail of some size with a subject to find it by. */
 export function mailOf(subject: string, size = 0): Uint8Array {
@@ -12,7 +12,7 @@ export function mailOf(subject: string, size = 0): Uint8Array {
 }
 
 /** One transaction to these recipients; the key of an effect is its address. */
-export function consignmentOf(octets: Uint8Array, to: readonly string[], from: string | null = "bob@remote.test"): MailTransaction {
+export function transactionOf(octets: Uint8Array, to: readonly string[], from: string | null = "bob@remote.test"): MailTransaction {
   return {
     mailId: "mails/1" as MailId,
     from: from as Address | null,

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
 import { Cloud } from "../system/cloud.ts";
 import { type LogLine, WorkerProcess } from "../system/worker.ts";
+import { until } from "../until.ts";
 import { mailOf } from "./mail.ts";
-import { MailServer, until } from "./mail-server.ts";
+import { MailServer } from "./mail-server.ts";
 import { missingPrograms } from "./programs.ts";
 
 const missing = missingPrograms();
@@ -23,12 +24,12 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
 
   beforeAll(async () => {
     [cloud, server] = await Promise.all([Cloud.start({ domains: [domain], maxReceiveCount: 5 }), MailServer.start()]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     worker?.kill("SIGKILL");
     if (worker?.other.length) console.warn(worker.other.join("\n")); // a worker that did not start says why
     await Promise.all([cloud?.stop(), server?.stop()]);
-  }, 60_000);
+  }, 120_000);
 
   const circuit = (state: string) => worker.linesOf("circuit").filter((line) => line["state"] === state).length;
   const closing = () => worker.linesOf("mail").filter((line) => (line["settlement"] as { kind?: string }).kind === "close");
@@ -52,7 +53,7 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
       if (circuit("open") === circuit("closed") && (await health()).inFlight === 0) await cloud.emulator.advance(retrySeconds);
       return false;
     };
-    await until(isDone, 100_000, "the mails do not all end", 500);
+    await until(isDone, "the mails do not all end", 500);
     expect(closing().length).toBe(count);
   }
 
@@ -67,7 +68,7 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
         return false;
       }
     };
-    await until(started, 60_000, "Postfix does not start", 1000);
+    await until(started, "Postfix does not start", 1000);
     await server.listening();
   }
 
@@ -79,7 +80,7 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
       const cameRound = view.loopAgeSeconds < loopAgeSeconds + (performance.now() - since) / 1000 - 0.5;
       return cameRound && view.inFlight === 0;
     };
-    await until(isAtRest, 60_000, "the work does not come to rest", 50);
+    await until(isAtRest, "the work does not come to rest", 50);
     return done();
   }
 
@@ -98,7 +99,7 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
       WAIT_SECONDS: "1",
       CONCURRENCY: String(concurrency),
     });
-    await until(() => closing().length >= 20, 60_000, "the work does not begin", 2);
+    await until(() => closing().length >= 20, "the work does not begin", 2);
     server.stopPostfix();
     await send(60, 100); // so that it is restarted in the midst of the work, however fast that is
     await restarted();
@@ -108,21 +109,21 @@ describe.skipIf(missing !== null)("the mail server goes away in the midst of the
   test("no poll is made from the opening of the circuit to its closing", async () => {
     const opened = circuit("open");
     await send(100, 180);
-    await until(() => closing().length >= 120, 60_000, "the work does not go on", 2);
+    await until(() => closing().length >= 120, "the work does not go on", 2);
     server.stopPostfix();
     await send(180, mails);
-    await until(() => circuit("open") > opened, 60_000, "the circuit does not open", 2);
+    await until(() => circuit("open") > opened, "the circuit does not open", 2);
     const before = await atRest();
     await probedInVain(server.ports.smtp);
     expect(await done()).toEqual(before);
     expect(before.queued).toBeGreaterThan(50);
     await restarted();
     await ended(mails);
-    await until(async () => (await cloud.queued(domain)) === 0, 60_000, "entries are left");
+    await until(async () => (await cloud.queued(domain)) === 0, "entries are left");
   }, 300_000);
 
   test("every mail is in the mailbox, once unless the log announced another copy", async () => {
-    await until(() => server.queued() === 0, 60_000, "Postfix keeps a mail");
+    await until(() => server.queued() === 0, "Postfix keeps a mail");
     const copies = new Map<string, Set<string>>();
     for (const header of await server.headers(`alice@${domain}`)) {
       const text = header.toString("latin1");
@@ -156,7 +157,7 @@ async function probedInVain(port: number): Promise<void> {
     socket.end("421 4.3.2 mail.example.com is away\r\n");
   });
   await new Promise<void>((resolve) => stand.listen(port, "127.0.0.1", resolve));
-  await until(() => probes > 0, 60_000, "the worker does not probe");
+  await until(() => probes > 0, "the worker does not probe");
   await new Promise((closed) => stand.close(closed));
 }
 

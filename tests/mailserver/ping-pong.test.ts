@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Cloud } from "../system/cloud.ts";
 import { Internet } from "../system/internet.ts";
 import { WorkerProcess } from "../system/worker.ts";
-import { MailServer, until } from "./mail-server.ts";
+import { until } from "../until.ts";
+import { MailServer } from "./mail-server.ts";
 import { missingPrograms } from "./programs.ts";
 
 const missing = missingPrograms();
@@ -127,11 +128,11 @@ for (const { name, clouds: groups, strips, mailboxes, bySes, known } of cases) {
       workers = await Promise.all(
         clouds.flatMap((cloud) => cloud.options.domains.map((domain) => WorkerProcess.start({ ...env(cloud, server), DOMAINS: domain }))),
       );
-    }, 60_000);
+    }, 120_000);
     afterAll(async () => {
       await Promise.all((workers ?? []).map((worker) => worker.stop()));
       await Promise.all([...(clouds ?? []).map((cloud) => cloud.stop()), server?.stop()]);
-    }, 60_000);
+    }, 120_000);
 
     test("each mailbox and each target has what it is due, and no more", async () => {
       const internet = new Internet({ clouds, forwards: { "far@elsewhere.test": `lonely@${one}` }, ...(strips && { strips }) });
@@ -139,17 +140,13 @@ for (const { name, clouds: groups, strips, mailboxes, bySes, known } of cases) {
         await internet.bring({ from: "bob@remote.test", to: `${start}@${one}`, octets: mailTo(`${start}@${one}`, "bob@remote.test") });
       await internet.bring({ from: away[1] ?? "", to: away[0] ?? "", octets: mailTo(away[0] ?? "", away[1] ?? "") });
       let quiet = 0;
-      await until(
-        async () => {
-          const moved = await internet.carry();
-          const waiting = await Promise.all(clouds.flatMap((cloud) => cloud.options.domains.map((domain) => cloud.queued(domain))));
-          quiet = moved || waiting.some((count) => count > 0) ? 0 : quiet + 1;
-          return quiet >= 3;
-        },
-        60_000,
-        "it does not end",
-      );
-      await until(() => server.queued() === 0, 20_000, "Postfix keeps a mail");
+      await until(async () => {
+        const moved = await internet.carry();
+        const waiting = await Promise.all(clouds.flatMap((cloud) => cloud.options.domains.map((domain) => cloud.queued(domain))));
+        quiet = moved || waiting.some((count) => count > 0) ? 0 : quiet + 1;
+        return quiet >= 3;
+      }, "it does not end");
+      await until(() => server.queued() === 0, "Postfix keeps a mail");
       expect(await counts(Object.keys(mailboxes), async (address) => (await server.headers(address)).length)).toEqual(mailboxes);
       const sent = clouds.flatMap((cloud) => cloud.ses.sent.flatMap(({ destinations }) => destinations.map(targetOf)));
       expect(await counts([...new Set(sent)], (address) => sent.filter((to) => to === address).length)).toEqual(bySes);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer, type Server } from "node:net";
 import { SmtpCourier, type SmtpOptions, type SmtpTargets } from "@sesame/smtp";
-import { consignmentOf, inWords, mailOf } from "./mail.ts";
+import { inWords, mailOf, transactionOf } from "./mail.ts";
 import { MailServer } from "./mail-server.ts";
 import { missingPrograms } from "./programs.ts";
 
@@ -39,12 +39,12 @@ describe.skipIf(missing !== null)("the real mail server refuses", () => {
     policy = await greylist();
     const { port } = policy.address() as { port: number };
     server = await MailServer.start({ policyPort: port, main: ["message_size_limit = 100000", "smtpd_helo_required = yes"] });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all(couriers.map((courier) => courier.close()));
     await server?.stop();
     policy?.close();
-  }, 60_000);
+  }, 120_000);
 
   function courierTo(mailbox: SmtpTargets["mailbox"], options: Partial<SmtpOptions> = {}): SmtpCourier {
     const internal = { host: "127.0.0.1", port: server.ports.internal, protocol: "smtp" as const };
@@ -96,20 +96,20 @@ describe.skipIf(missing !== null)("the real mail server refuses", () => {
   ];
   for (const [what, courier, octets, to, expected] of cases) {
     test(what, async () => {
-      const sent = await courier().send("mailbox", consignmentOf(octets, to));
+      const sent = await courier().send("mailbox", transactionOf(octets, to));
       expect(to.map((address) => inWords(new Map([[address as never, sent.get(address as never) as never]]))[0])).toEqual([...expected]);
     });
   }
 
   test("a greylisted sender once, and takes it the next time on the same session", async () => {
     const courier = smtp({ poolSize: 1 });
-    const mail = consignmentOf(mailOf("grey"), ["alice@example.com"], "grey@remote.test");
+    const mail = transactionOf(mailOf("grey"), ["alice@example.com"], "grey@remote.test");
     expect(inWords(await courier.send("mailbox", mail))).toEqual(["delayed try-later recipient"]);
     expect(inWords(await courier.send("mailbox", mail))).toEqual(["delivered"]);
   });
 
   test("an address that needs SMTPUTF8 is served where the server offers it", async () => {
-    expect(inWords(await smtp().send("mailbox", consignmentOf(mailOf("x1"), ["jörg@example.com"])))).toEqual([
+    expect(inWords(await smtp().send("mailbox", transactionOf(mailOf("x1"), ["jörg@example.com"])))).toEqual([
       "failed no-such-mailbox 5.1.1",
     ]);
   });
@@ -118,10 +118,10 @@ describe.skipIf(missing !== null)("the real mail server refuses", () => {
     const courier = smtp({ poolSize: 2 });
     const verdicts: string[] = [];
     for (let i = 0; i < 200; i++)
-      verdicts.push(...inWords(await courier.send("mailbox", consignmentOf(mailOf(`n${i}`), [`nobody${i}@example.com`]))));
+      verdicts.push(...inWords(await courier.send("mailbox", transactionOf(mailOf(`n${i}`), [`nobody${i}@example.com`]))));
     expect(verdicts.filter((verdict) => verdict !== "failed no-such-mailbox 5.1.1")).toEqual([]);
-    expect(inWords(await courier.send("mailbox", consignmentOf(mailOf("after"), ["alice@example.com"])))).toEqual(["delivered"]);
-  }, 60_000);
+    expect(inWords(await courier.send("mailbox", transactionOf(mailOf("after"), ["alice@example.com"])))).toEqual(["delivered"]);
+  }, 120_000);
 
   /** Changes Postfix's configuration for a while. */
   async function configured(lines: readonly string[], back: readonly string[], work: () => Promise<void>): Promise<void> {
@@ -135,16 +135,16 @@ describe.skipIf(missing !== null)("the real mail server refuses", () => {
 
   test("to relay for a stranger: our configuration, so delayed and never failed", async () => {
     await configured(["mynetworks=192.0.2.0/24"], ["mynetworks=127.0.0.0/8"], async () => {
-      const sent = await smtp().send("mailbox", consignmentOf(mailOf("r1"), ["x@elsewhere.test"]));
+      const sent = await smtp().send("mailbox", transactionOf(mailOf("r1"), ["x@elsewhere.test"]));
       expect(inWords(sent)).toEqual(["delayed refused-us recipient"]);
     });
-  }, 60_000);
+  }, 120_000);
 
   test("our HELO: delayed for the host, and the circuit may open", async () => {
     const refusing = ["smtpd_delay_reject=no", "smtpd_helo_restrictions=reject"];
     await configured(refusing, ["smtpd_delay_reject=yes", "smtpd_helo_restrictions="], async () => {
-      const sent = await smtp().send("mailbox", consignmentOf(mailOf("h1"), ["alice@example.com"]));
+      const sent = await smtp().send("mailbox", transactionOf(mailOf("h1"), ["alice@example.com"]));
       expect(inWords(sent)).toEqual(["delayed refused-us host"]);
     });
-  }, 60_000);
+  }, 120_000);
 });

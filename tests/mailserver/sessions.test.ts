@@ -3,9 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
+import { until } from "../until.ts";
 import { password } from "./dovecot.ts";
-import { consignmentOf, inWords, mailOf } from "./mail.ts";
-import { MailServer, until } from "./mail-server.ts";
+import { inWords, mailOf, transactionOf } from "./mail.ts";
+import { MailServer } from "./mail-server.ts";
 import { missingPrograms } from "./programs.ts";
 
 const missing = missingPrograms();
@@ -18,11 +19,11 @@ describe.skipIf(missing !== null)("sessions with the real mail server", () => {
 
   beforeAll(async () => {
     [secure, plain] = await Promise.all([MailServer.start({ tls: true }), MailServer.start()]);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all(couriers.map((courier) => courier.abort()));
     await Promise.all([secure?.stop(), plain?.stop()]);
-  }, 60_000);
+  }, 120_000);
 
   function courierTo(server: MailServer, options: Partial<SmtpOptions>): SmtpCourier {
     const to = (port: number) => ({ host: "127.0.0.1", port, protocol: "smtp" as const });
@@ -45,7 +46,7 @@ describe.skipIf(missing !== null)("sessions with the real mail server", () => {
   for (const [what, server, options, expected, encrypted] of tls) {
     test(`TLS ${what}: ${expected}`, async () => {
       const courier = courierTo(server(), options);
-      expect(inWords(await courier.send("mailbox", consignmentOf(mailOf("tls"), ["alice@example.com"])))).toEqual([expected]);
+      expect(inWords(await courier.send("mailbox", transactionOf(mailOf("tls"), ["alice@example.com"])))).toEqual([expected]);
       const reached = await courier.probe("mailbox");
       expect(reached.kind === "reachable" ? reached.capabilities.secure : null).toBe(encrypted);
     });
@@ -53,10 +54,10 @@ describe.skipIf(missing !== null)("sessions with the real mail server", () => {
 
   test("AUTH with the right password delivers, with a wrong one delays for the host", async () => {
     const good = courierTo(secure, { tlsVerify: false, credentials: { user: "alice@example.com", password } });
-    expect(inWords(await good.send("mailbox", consignmentOf(mailOf("auth"), ["bob@example.com"])))).toEqual(["delivered"]);
+    expect(inWords(await good.send("mailbox", transactionOf(mailOf("auth"), ["bob@example.com"])))).toEqual(["delivered"]);
     expect(secure.postfixLog()).toContain("sasl_username=alice@example.com");
     const bad = courierTo(secure, { tlsVerify: false, credentials: { user: "alice@example.com", password: "wrong" } });
-    expect(inWords(await bad.send("mailbox", consignmentOf(mailOf("auth"), ["bob@example.com"])))).toEqual(["delayed refused-us host"]);
+    expect(inWords(await bad.send("mailbox", transactionOf(mailOf("auth"), ["bob@example.com"])))).toEqual(["delayed refused-us host"]);
   });
 
   test("1000 mails go over at most 8 sessions at once and 20 in all, and none is lost or doubled", async () => {
@@ -65,12 +66,12 @@ describe.skipIf(missing !== null)("sessions with the real mail server", () => {
     const verdicts = await Promise.all(
       Array.from(
         { length: 1000 },
-        async (_, i) => inWords(await courier.send("mailbox", consignmentOf(mailOf(`p${i}`), ["carol@example.com"])))[0],
+        async (_, i) => inWords(await courier.send("mailbox", transactionOf(mailOf(`p${i}`), ["carol@example.com"])))[0],
       ),
     );
     expect(verdicts.filter((verdict) => verdict !== "delivered")).toEqual([]);
     await courier.close();
-    await until(() => plain.queued() === 0, 90_000, "Postfix does not hand over to Dovecot");
+    await until(() => plain.queued() === 0, "Postfix does not hand over to Dovecot");
     const subjects = (await plain.inbox("carol@example.com")).map((mail) => /^Subject: (p\d+)\r$/m.exec(mail.toString())?.[1]);
     expect([subjects.length, new Set(subjects).size]).toEqual([1000, 1000]);
     const counted = sessionsIn(plain.postfixLog().slice(before));
@@ -80,27 +81,27 @@ describe.skipIf(missing !== null)("sessions with the real mail server", () => {
 
   test("a server that was restarted costs nobody anything: the mail goes out on a fresh session", async () => {
     const courier = courierTo(plain, { tls: "off", poolSize: 1 });
-    expect(inWords(await courier.send("mailbox", consignmentOf(mailOf("before"), ["bob@example.com"])))).toEqual(["delivered"]);
+    expect(inWords(await courier.send("mailbox", transactionOf(mailOf("before"), ["bob@example.com"])))).toEqual(["delivered"]);
     plain.stopPostfix();
     plain.startPostfix();
     await plain.listening();
-    expect(inWords(await courier.send("mailbox", consignmentOf(mailOf("after"), ["bob@example.com"])))).toEqual(["delivered"]);
-    await until(() => plain.queued() === 0, 30_000, "Postfix does not hand over to Dovecot");
+    expect(inWords(await courier.send("mailbox", transactionOf(mailOf("after"), ["bob@example.com"])))).toEqual(["delivered"]);
+    await until(() => plain.queued() === 0, "Postfix does not hand over to Dovecot");
     const subjects = (await plain.inbox("bob@example.com")).map((mail) => /^Subject: (.*)\r$/m.exec(mail.toString())?.[1]);
     expect(subjects.filter((subject) => subject === "before" || subject === "after").sort()).toEqual(["after", "before"]);
-  }, 60_000);
+  }, 120_000);
 
   test("a server that is away delays for the host, at once", async () => {
     plain.stopPostfix();
     const courier = courierTo(plain, { tls: "off" });
-    expect(inWords(await courier.send("mailbox", consignmentOf(mailOf("away"), ["alice@example.com"])))).toEqual([
+    expect(inWords(await courier.send("mailbox", transactionOf(mailOf("away"), ["alice@example.com"])))).toEqual([
       "delayed unreachable host",
     ]);
     expect((await courier.probe("mailbox")).kind).toBe("unreachable");
     plain.startPostfix();
     await plain.listening();
-    expect(inWords(await courier.send("mailbox", consignmentOf(mailOf("back"), ["alice@example.com"])))).toEqual(["delivered"]);
-  }, 60_000);
+    expect(inWords(await courier.send("mailbox", transactionOf(mailOf("back"), ["alice@example.com"])))).toEqual(["delivered"]);
+  }, 120_000);
 });
 
 /** Sessions of the ordinary port in a log: the most at once, and all. */

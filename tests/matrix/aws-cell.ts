@@ -9,6 +9,7 @@ import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { ManualAwsClock } from "../aws-adapters/dynalite.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
+import { until } from "../until.ts";
 import { type CallName, calls, type Scenario } from "./aws-calls.ts";
 import type { Harm, Variant } from "./aws-ways.ts";
 import { type AwsWorld, bucket, domain } from "./aws-world.ts";
@@ -119,12 +120,12 @@ class AwsCell {
     try {
       const turn = await this.#queue.turn();
       const first = this.#nameOf(turn);
-      await until("the call is made", () => this.#harms > 0);
+      await until(() => this.#harms > 0, "the call is not made", 10);
       if (this.#call === "GetQueueAttributes") await this.#timers.sleep(2000);
       const knewSize = knowsSize();
       this.#isHarmed = false;
       const attempts = await this.#untilDone(turn);
-      if (this.#call === "GetQueueAttributes") await until("the size is known", knowsSize);
+      if (this.#call === "GetQueueAttributes") await until(knowsSize, "the size is not known", 10);
       const sizeKnown = [knewSize, knowsSize()] as const;
       return { first, attempts, ...(await this.#end()), sizeKnown };
     } finally {
@@ -165,7 +166,7 @@ class AwsCell {
       ledger,
       courier: this.#courier(),
       probe: async () => null,
-      way: { ...ports, domains, policy: defaultPolicy, blockedMail: "delete", leaseSeconds: 120, inWork: new Set(), mayOpen },
+      journeyPorts: { ...ports, domains, policy: defaultPolicy, blockedMail: "delete", leaseSeconds: 120, inWork: new Set(), mayOpen },
       logger: pino({ level: "debug" }, { write: (line: string) => void this.#lines.push(JSON.parse(line) as LogLine) }),
       logAddresses: "plain",
       metrics: this.#metrics,
@@ -181,10 +182,10 @@ class AwsCell {
   #courier(): Courier {
     if (this.#scenario === "slow") this.#mailboxes.script("mailbox", this.#people.rcpt as Address, putOff, taken);
     return {
-      send: async (route, consignment) => {
-        if (route === "ses") return this.#ports.courier.send(route, consignment);
+      send: async (route, transaction) => {
+        if (route === "ses") return this.#ports.courier.send(route, transaction);
         if (this.#scenario === "slow" && this.#mailboxes.sends === 0) await this.#timers.sleep(slowSendMs);
-        return this.#mailboxes.send(route, consignment);
+        return this.#mailboxes.send(route, transaction);
       },
     };
   }
@@ -255,12 +256,4 @@ async function countersOf(registry: ReturnType<typeof makeMetrics>["registry"]):
     }),
   );
   return new Map(moved.filter(([, value]) => value > 0));
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`not within 60 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

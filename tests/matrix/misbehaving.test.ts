@@ -4,8 +4,9 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import dns from "node:dns";
 import { SmtpCourier } from "@sesame/smtp";
-import { consignment, inOrder, testOptions, words } from "../smtp/samples.ts";
+import { inOrder, testOptions, transaction, words } from "../smtp/samples.ts";
 import { type ScriptedServer, scriptedServer } from "../smtp/scripted-server.ts";
+import { until } from "../until.ts";
 import { misbehaving, misbehavingTable } from "./misbehaving.ts";
 import { pageSection, writtenSection } from "./page.ts";
 import type { Row } from "./server-row.ts";
@@ -37,13 +38,13 @@ async function play(row: Row): Promise<void> {
   const target = { host, port: server.port, protocol };
   const courier = new SmtpCourier({ mailbox: target, internal: target }, { ...testOptions, poolSize: 1, ...options });
   const restore = resolver === undefined ? () => {} : misresolve(resolver);
-  const sending = courier.send("mailbox", consignment(to, content === undefined ? {} : { content }));
+  const sending = courier.send("mailbox", transaction(to, content === undefined ? {} : { content }));
   if (row.ours !== undefined) await spoken(server);
   if (row.ours === "abort") await courier.abort();
   const closing = row.ours === "close" ? courier.close() : null;
   const verdicts = inOrder(await sending).map(words);
   restore();
-  while (courier.gauge.busy > 0) await Bun.sleep(5);
+  await until(() => courier.gauge.busy === 0, "a session stays busy", 5);
   expect({ verdicts, sessions: courier.gauge.idle }).toEqual({ verdicts: [...row.verdicts], sessions: row.session === "kept" ? 1 : 0 });
   await closing;
   await courier.close();
@@ -52,11 +53,8 @@ async function play(row: Row): Promise<void> {
 
 /** Until the client has connected, and said its last line where the script waits for one. */
 async function spoken(server: ScriptedServer): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (server.connections() === 0 || (server.received(0) !== "" && !server.received(0).includes("MAIL"))) {
-    if (performance.now() > deadline) throw new Error("the client did not come");
-    await Bun.sleep(5);
-  }
+  const hasSpoken = () => server.connections() > 0 && (server.received(0) === "" || server.received(0).includes("MAIL"));
+  await until(hasSpoken, "the client does not come", 5);
 }
 
 type Failed = (error: Error & { code: string }) => void;

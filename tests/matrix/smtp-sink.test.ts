@@ -3,8 +3,9 @@
 
 import { describe, expect, test } from "bun:test";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
-import { consignment, courierTo, inOrder, words } from "../smtp/samples.ts";
+import { courierTo, inOrder, transaction, words } from "../smtp/samples.ts";
 import { scriptedServer } from "../smtp/scripted-server.ts";
+import { until } from "../until.ts";
 import { pageSection, writtenSection } from "./page.ts";
 import { type Command, commands, expectedOf, numberOf, type Protocol, type Way, ways } from "./smtp-expected.ts";
 import { missingSink, startSink } from "./smtp-sink.ts";
@@ -48,8 +49,8 @@ function flagsOf(command: Exclude<Command, "idle">, way: Way, protocol: Protocol
 }
 
 async function send(courier: SmtpCourier): Promise<readonly string[]> {
-  const verdicts = inOrder(await courier.send("mailbox", consignment(recipients))).map(words);
-  while (courier.gauge.busy > 0) await Bun.sleep(5); // RSET is still under way
+  const verdicts = inOrder(await courier.send("mailbox", transaction(recipients))).map(words);
+  await until(() => courier.gauge.busy === 0, "a session stays busy", 5); // RSET is still under way
   return verdicts;
 }
 
@@ -77,7 +78,7 @@ describe.skipIf(missing !== null)(`SmtpCourier against smtp-sink${missing === nu
       expect(await send(courier)).toEqual(verdicts);
       await courier.close();
       await sink.stop();
-    }, 30_000);
+    }, 120_000);
   }
 });
 
@@ -121,9 +122,7 @@ describe("SmtpCourier with an idle session", () => {
 
 /** Until the pool has noticed what the server said or did meanwhile. */
 async function gone(courier: SmtpCourier): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (courier.gauge.idle > 0 && performance.now() < deadline) await Bun.sleep(5);
-  expect(courier.gauge.idle).toBe(0);
+  await until(() => courier.gauge.idle === 0, "the pool notices nothing", 5);
 }
 
 test("the SMTP matrix has 9 commands, 5 ways and 2 protocols", () => {

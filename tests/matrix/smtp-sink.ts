@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { freePorts } from "../mailserver/free-port.ts";
+import { until } from "../until.ts";
 
 const program = "/usr/sbin/smtp-sink";
 
@@ -33,12 +34,11 @@ export async function startSink(flags: readonly string[]): Promise<Sink> {
 
 /** Until somebody listens there: the first connection that is taken says so. */
 async function listening(port: number, child: ChildProcess): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!(await isTaken(port))) {
+  const isListening = () => {
     if (child.exitCode !== null) throw new Error(`smtp-sink ended with ${child.exitCode}`);
-    if (performance.now() > deadline) throw new Error("smtp-sink does not listen");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+    return isTaken(port);
+  };
+  await until(isListening, "smtp-sink does not listen", 10);
 }
 
 function isTaken(port: number): Promise<boolean> {

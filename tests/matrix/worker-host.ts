@@ -102,7 +102,7 @@ export class WorkerHost {
       ledger,
       courier: site.courier as Courier,
       probe: async () => null,
-      way: { ...ports, domains, policy: defaultPolicy, blockedMail: "delete", leaseSeconds: 120, inWork: new Set(), mayOpen },
+      journeyPorts: { ...ports, domains, policy: defaultPolicy, blockedMail: "delete", leaseSeconds: 120, inWork: new Set(), mayOpen },
       logger: pino({ level: "debug" }, { write: (line: string) => void this.lines.push(JSON.parse(line) as Line) }),
       logAddresses: "plain",
       metrics: makeMetrics("0.0.0"),

@@ -26,9 +26,9 @@ const polling = (queue: MailQueue) => ({ queues: new Map([["example.com" as neve
 /** The site's mail server, which takes so long for each mail. */
 function slow(site: Site, seconds: number): Courier {
   return {
-    send: async (route, consignment) => {
+    send: async (route, transaction) => {
       await site.clock.sleep(seconds * 1000);
-      return site.courier.send(route, consignment);
+      return site.courier.send(route, transaction);
     },
   };
 }
@@ -87,7 +87,7 @@ test("F08 a mail is delivered once when the receipt of its entry ran out in work
   site.queue.put(site.notice("alice"));
   const deaf = queueWith(site.queue, {
     extend: async () => {
-      throw new PortError("MailQueue", "extend", "Cannot extend as AWS must be in working order");
+      throw new PortError("MailQueue", "extend", "Cannot extend: AWS has an internal error");
     },
   });
   const hosts = ["one", "two"].map((owner) => site.start(owner, { courier: slow(site, 300), ...polling(deaf) }));
@@ -117,11 +117,11 @@ test("F44 a worker that wakes after its lease was taken is fenced off, and begin
   site.queue.put(site.notice("alice"));
   let wake = () => {};
   const stuck: Courier = {
-    send: async (route, consignment) => {
+    send: async (route, transaction) => {
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
-      return site.courier.send(route, consignment);
+      return site.courier.send(route, transaction);
     },
   };
   const first = site.start("one", { courier: stuck });
@@ -145,8 +145,8 @@ test("F49 a mail that kills its worker three times is set aside, and the others 
   for (const key of mails.slice(0, 10)) site.queue.put(site.notice(key));
   let deaths = 0;
   const courier: Courier = {
-    send: async (route, consignment) => {
-      if (!consignment.mailId.endsWith("/poison")) return site.courier.send(route, consignment);
+    send: async (route, transaction) => {
+      if (!transaction.mailId.endsWith("/poison")) return site.courier.send(route, transaction);
       deaths++;
       return new Promise<ReadonlyMap<EffectKey, Verdict>>(() => {});
     },
@@ -182,12 +182,12 @@ test("F50 a day without the mail server loses nothing, fills no dead-letter queu
     },
   });
   const courier: Courier = {
-    send: async (route, consignment) => {
-      if (away) return new Map(consignment.recipients.map(({ key }) => [key, hostAway]));
+    send: async (route, transaction) => {
+      if (away) return new Map(transaction.recipients.map(({ key }) => [key, hostAway]));
       sizes.push(++running);
       await site.clock.sleep(1000);
       running--;
-      return site.courier.send(route, consignment);
+      return site.courier.send(route, transaction);
     },
   };
   const host = site.start("one", { courier, probe: async () => (away ? "refused" : null), concurrency: 16, ...polling(counting) });

@@ -4,8 +4,9 @@
 import { describe, expect, test } from "bun:test";
 import { PassThrough, Readable } from "node:stream";
 import { concat, headLimit, openMail } from "@sesame/core";
-import { renderBlock } from "../../packages/core/mail/header-edit.ts";
 import { explainBatch, explainCase } from "../../apps/worker/commands/explain.ts";
+import { renderBlock } from "../../packages/core/mail/header-edit.ts";
+import { busyTime } from "../busy-time.ts";
 import { corpusNote } from "../core/corpus.ts";
 import { examine } from "./complaints.ts";
 import { type MutationCase, mutationCases } from "./mutations.ts";
@@ -19,9 +20,9 @@ describe("explainCase()", () => {
     const complaints: string[] = [];
     let drafts = 0;
     for (const one of mutationCases(count, seed)) {
-      const began = performance.now();
+      const busyMs = busyTime();
       const answer = asJson(await explainCase(one.line));
-      const took = performance.now() - began;
+      const took = busyMs();
       const finding = examine(one, answer);
       drafts += finding.drafts;
       complaints.push(...finding.complaints.map((complaint) => `${one.id}: ${complaint}`));
@@ -29,7 +30,7 @@ describe("explainCase()", () => {
     }
     expect(complaints).toEqual([]);
     expect(drafts).toBeGreaterThan(count / 2); // else there was nothing to inject into
-  }, 60_000);
+  }, 120_000);
 
   test("explainBatch() gives the same answers, one line each, whatever stands in mail and rules", async () => {
     const cases = [...mutationCases(200, seed)];
@@ -43,7 +44,7 @@ describe("explainCase()", () => {
     const answers = Buffer.concat(chunks).toString().trimEnd().split("\n");
     expect(answers.length).toBe(cases.length);
     for (const [index, one] of cases.entries()) expect(JSON.parse(answers[index] ?? "")).toEqual(asJson(await explainCase(one.line)));
-  }, 60_000);
+  }, 120_000);
 
   test("splitHeader() and renderBlock() give back every octet of them", () => {
     for (const { id, mail } of mutationCases(count, seed)) {

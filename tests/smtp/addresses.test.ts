@@ -42,11 +42,11 @@ test("a greeting may take longer than the connection", async () => {
   const server = createServer((socket) => {
     socket.on("error", () => {});
     socket.on("data", (chunk) => socket.write(chunk.toString().startsWith("QUIT") ? "221 bye\r\n" : "250 ok\r\n"));
-    setTimeout(() => socket.write("220 at last\r\n"), 300);
+    setTimeout(() => socket.write("220 at last\r\n"), 1300);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   ends.push(() => server.close());
-  const courier = courierTo(portOf(server), "smtp", { connectTimeoutMs: 100, greetingTimeoutMs: 5000 });
+  const courier = courierTo(portOf(server), "smtp", { connectTimeoutMs: 1000, greetingTimeoutMs: 5000 });
   ends.push(() => courier.close());
   expect((await courier.probe("mailbox")).kind).toBe("reachable");
 });

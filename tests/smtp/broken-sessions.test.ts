@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { SmtpOptions } from "@sesame/smtp";
-import { consignment, courierTo, inOrder, words } from "./samples.ts";
+import { courierTo, inOrder, transaction, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";
 import { data, envelope, hello, play } from "./scripts.ts";
 
@@ -57,7 +57,7 @@ describe("SmtpCourier.send() when the session breaks", () => {
   test("send() tells what the system said when the connection breaks", async () => {
     const server = await scriptedServer(`${hello}\n C: MAIL FROM:<carol@remote.test>\n X: reset`);
     const courier = courierTo(server.port, "smtp");
-    const [verdict] = inOrder(await courier.send("mailbox", consignment(["alice@example.com"])));
+    const [verdict] = inOrder(await courier.send("mailbox", transaction(["alice@example.com"])));
     expect(verdict).toMatchObject({ detail: expect.stringContaining("ECONNRESET") });
     await courier.close();
     await server.played();
@@ -72,13 +72,13 @@ describe("SmtpCourier.send() when the session breaks", () => {
 
   const silences: [string, string, string, Partial<SmtpOptions>][] = [
     ["no greeting comes", "X: mute", "delayed unreachable host", { greetingTimeoutMs: 40 }],
-    ["EHLO is not answered", "S: 220 mx\n C: EHLO worker.test\n X: mute", "delayed unreachable host", { commandTimeoutMs: 40 }],
-    ["a reply never ends", "S: 220 mx\n C: EHLO worker.test\n S: 250-a\n X: mute", "delayed unreachable host", { commandTimeoutMs: 40 }],
+    ["EHLO is not answered", "S: 220 mx\n C: EHLO worker.test\n X: mute", "delayed unreachable host", { commandTimeoutMs: 400 }],
+    ["a reply never ends", "S: 220 mx\n C: EHLO worker.test\n S: 250-a\n X: mute", "delayed unreachable host", { commandTimeoutMs: 400 }],
     [
       "MAIL is not answered",
       `${hello}\n C: MAIL FROM:<carol@remote.test>\n X: mute`,
       "delayed session-lost host",
-      { commandTimeoutMs: 40 },
+      { commandTimeoutMs: 400 },
     ],
     ["DATA is not answered", `${envelope}\n C: DATA\n X: mute`, "delayed session-lost mail", { dataTimeoutMs: 40 }],
     ["the dot is not answered", `${data}\n X: mute`, "delayed in-doubt mail twice?", { dotTimeoutMs: 40 }],
@@ -100,7 +100,7 @@ describe("SmtpCourier.send() when the session breaks", () => {
   test("send() is delayed when nobody listens", async () => {
     const server = await scriptedServer();
     await server.played();
-    const verdicts = await courierTo(server.port, "smtp").send("mailbox", consignment(["alice@example.com"]));
+    const verdicts = await courierTo(server.port, "smtp").send("mailbox", transaction(["alice@example.com"]));
     expect(inOrder(verdicts).map(words)).toEqual(["delayed unreachable host"]);
   });
 });

@@ -4,7 +4,8 @@ import { afterEach, expect, spyOn, test } from "bun:test";
 import { createServer, Socket } from "node:net";
 import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
 import { FakeTimers } from "../fakes/fake-timers.ts";
-import { consignment, inOrder, testOptions, words } from "./samples.ts";
+import { until } from "../until.ts";
+import { inOrder, testOptions, transaction, words } from "./samples.ts";
 import { portOf } from "./scripted-server.ts";
 import { sinkServer } from "./sink-server.ts";
 
@@ -38,21 +39,16 @@ async function muteServer(): Promise<{ port: number; open: () => number }> {
   return { port: portOf(server), open: () => sockets.size };
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !isSo(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(isSo()).toBe(true);
-}
-
 const wordsOf = async (sending: ReturnType<SmtpCourier["send"]>) => words(inOrder(await sending)[0]);
 
 test("probe() does not stand in line behind mails that hang", async () => {
   const server = await sinkServer({ hold: () => new Promise(() => {}) });
   ends.push(server.close);
   const { courier } = courierOn(server.port, { poolSize: 1 });
-  const sends = [courier.send("mailbox", consignment(["a@example.com"])), courier.send("mailbox", consignment(["b@example.com"]))];
-  await until(() => server.mails.length === 1);
+  const sends = [courier.send("mailbox", transaction(["a@example.com"])), courier.send("mailbox", transaction(["b@example.com"]))];
+  await until(() => server.mails.length === 1, "the other side does not act", 1);
   expect((await courier.probe("mailbox")).kind).toBe("reachable");
-  await until(() => server.open() === 1); // the session of the probe is gone
+  await until(() => server.open() === 1, "the other side does not act", 1); // the session of the probe is gone
   await courier.abort();
   expect(await Promise.all(sends.map(wordsOf))).toEqual(["delayed in-doubt mail twice?", "delayed stopped mail"]);
 });
@@ -60,12 +56,12 @@ test("probe() does not stand in line behind mails that hang", async () => {
 test("abort() tells those too whose session is still being opened, and lets go of its socket", async () => {
   const server = await muteServer();
   const { courier, timers } = courierOn(server.port);
-  const sends = [courier.send("mailbox", consignment(["a@example.com"])), courier.probe("mailbox")] as const;
-  await until(() => server.open() === 2);
+  const sends = [courier.send("mailbox", transaction(["a@example.com"])), courier.probe("mailbox")] as const;
+  await until(() => server.open() === 2, "the other side does not act", 1);
   await courier.abort();
   expect(await wordsOf(sends[0])).toBe("delayed stopped mail");
   expect((await sends[1]).kind).toBe("unreachable");
-  await until(() => server.open() === 0);
+  await until(() => server.open() === 0, "the other side does not act", 1);
   expect([timers.pending, courier.gauge]).toEqual([0, { idle: 0, busy: 0 }]);
 });
 
@@ -73,10 +69,10 @@ test("close() gives up a probe that is under way", async () => {
   const server = await muteServer();
   const { courier, timers } = courierOn(server.port);
   const probing = courier.probe("mailbox");
-  await until(() => server.open() === 1);
+  await until(() => server.open() === 1, "the other side does not act", 1);
   await courier.close();
   expect((await probing).kind).toBe("unreachable");
-  await until(() => server.open() === 0);
+  await until(() => server.open() === 0, "the other side does not act", 1);
   expect(timers.pending).toBe(0);
 });
 
@@ -89,9 +85,9 @@ test("send() opens no fresh session for a mail whose session was ended by abort(
   const server = await sinkServer({ answer });
   ends.push(server.close);
   const { courier } = courierOn(server.port);
-  await courier.send("mailbox", consignment(["a@example.com"]));
+  await courier.send("mailbox", transaction(["a@example.com"]));
   isEnding = true;
-  const sending = courier.send("mailbox", consignment(["b@example.com"]));
+  const sending = courier.send("mailbox", transaction(["b@example.com"]));
   expect(await wordsOf(sending)).toBe("delayed stopped mail");
   expect([server.connections(), server.mails.length]).toEqual([1, 1]);
 });

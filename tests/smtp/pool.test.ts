@@ -3,11 +3,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { PortError } from "@sesame/core";
 import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
-import { type Opening, openSession } from "../../packages/smtp/opening.ts";
+import { type Opening, openSession } from "../../packages/smtp/open-session.ts";
 import { smtpOptions } from "../../packages/smtp/options.ts";
 import { SessionPool } from "../../packages/smtp/pool.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
-import { consignment, contentOf, courierTo, inOrder, testOptions, words } from "./samples.ts";
+import { until } from "../until.ts";
+import { contentOf, courierTo, inOrder, testOptions, transaction, words } from "./samples.ts";
 import { type SinkOptions, type SinkServer, sinkServer } from "./sink-server.ts";
 
 const ends: (() => unknown)[] = [];
@@ -32,13 +33,7 @@ async function bench(options: Partial<SmtpOptions> = {}, sink: SinkOptions = {})
 
 async function one(courier: SmtpCourier, subject = "x"): Promise<string> {
   const content = contentOf(`Subject: ${subject}\r\n\r\n`);
-  return words(inOrder(await courier.send("mailbox", consignment(["a@example.com"], { content })))[0]);
-}
-
-/** Waits, without time passing, until the other side of a loopback socket has acted. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !isSo(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(isSo()).toBe(true);
+  return words(inOrder(await courier.send("mailbox", transaction(["a@example.com"], { content })))[0]);
 }
 
 describe("SmtpCourier and its pool", () => {
@@ -93,7 +88,7 @@ describe("SmtpCourier and its pool", () => {
     expect(courier.gauge.idle).toBe(2);
     timers.advance(1_000);
     expect(courier.gauge.idle).toBe(0);
-    await until(() => server.open() === 0);
+    await until(() => server.open() === 0, "the other side does not act", 1);
     expect(server.commands.filter((line) => line.includes("QUIT")).length).toBe(2);
     expect(timers.pending).toBe(0);
   });
@@ -109,7 +104,7 @@ describe("SmtpCourier and its pool", () => {
     expect(courier.gauge.idle).toBe(1);
     timers.advance(1_000);
     expect(courier.gauge.idle).toBe(0);
-    await until(() => server.open() === 0);
+    await until(() => server.open() === 0, "the other side does not act", 1);
   });
 
   test("send() retires a session after its transactions", async () => {
@@ -125,7 +120,7 @@ describe("SmtpCourier and its pool", () => {
     server.drop();
     expect(await send()).toBe("delivered");
     expect(server.mails.length).toBe(4);
-    await until(() => courier.gauge.idle === 1);
+    await until(() => courier.gauge.idle === 1, "the other side does not act", 1);
   });
 
   test("send() uses no session on which the server spoke without being asked", async () => {
@@ -133,7 +128,7 @@ describe("SmtpCourier and its pool", () => {
       const { server, courier, send } = await bench();
       await send();
       server.say(line);
-      await until(() => courier.gauge.idle === 0);
+      await until(() => courier.gauge.idle === 0, "the other side does not act", 1);
       expect(await send()).toBe("delivered");
       expect(server.connections()).toBe(2);
     }
@@ -175,7 +170,7 @@ describe("SmtpCourier and its pool", () => {
     const sends = [send("1"), send("2")];
     expect(await Promise.all(sends)).toEqual(["delivered", "delayed stopped mail"]);
     await closing;
-    await until(() => server.commands.at(-1) === "0 QUIT");
+    await until(() => server.commands.at(-1) === "0 QUIT", "the other side does not act", 1);
   });
 
   test("probe() tells what the server can do, or why it is not there", async () => {
@@ -186,7 +181,7 @@ describe("SmtpCourier and its pool", () => {
     });
     expect(courier.gauge).toEqual({ idle: 1, busy: 0 });
     server.close();
-    await until(() => courier.gauge.idle === 0);
+    await until(() => courier.gauge.idle === 0, "the other side does not act", 1);
     expect(await courier.probe("internal")).toMatchObject({
       kind: "unreachable",
       verdict: { action: "delayed", reason: "unreachable", scope: "host" },
@@ -195,7 +190,7 @@ describe("SmtpCourier and its pool", () => {
 
   test('send() throws a PortError for the route "ses"', async () => {
     const { courier } = await bench();
-    await expect(courier.send("ses", consignment(["a@example.com"]))).rejects.toThrow(PortError);
+    await expect(courier.send("ses", transaction(["a@example.com"]))).rejects.toThrow(PortError);
   });
 
   test("send() relays by the internal target and delivers by the other", async () => {
@@ -209,8 +204,8 @@ describe("SmtpCourier and its pool", () => {
       testOptions,
     );
     ends.push(() => courier.close());
-    expect(inOrder(await courier.send("internal", consignment(["a@example.com"]))).map(words)).toEqual(["relayed"]);
-    expect(inOrder(await courier.send("mailbox", consignment(["a@example.com"]))).map(words)).toEqual(["delivered"]);
+    expect(inOrder(await courier.send("internal", transaction(["a@example.com"]))).map(words)).toEqual(["relayed"]);
+    expect(inOrder(await courier.send("mailbox", transaction(["a@example.com"]))).map(words)).toEqual(["delivered"]);
     expect([mailbox.mails.length, internal.mails.length, courier.gauge.idle]).toEqual([1, 1, 2]);
   });
 
@@ -235,9 +230,9 @@ describe("SessionPool.acquire()", () => {
     const second = pool.acquire();
     if (first.kind !== "open") throw new Error("no session");
     pool.release(first.session);
-    await until(() => pool.gauge.idle === 1);
+    await until(() => pool.gauge.idle === 1, "the other side does not act", 1);
     fail(failed);
-    expect(await second).toEqual({ ...first, rested: true });
+    expect(await second).toEqual({ ...first, reused: true });
     pool.release(first.session);
     await pool.close();
   });

@@ -12,4 +12,4 @@ test("the example of packages/smtp/README.md delivers a mail", async () => {
   expect(server.mails.map(({ from, recipients, data }) => [from, recipients, data.toString()])).toEqual([
     ["", ["alice@example.com"], "Subject: hello\r\n\r\nHello Alice\r\n"],
   ]);
-}, 20_000);
+}, 120_000);

@@ -117,7 +117,7 @@ describe("SmtpCourier.send() by LMTP", () => {
   });
 
   test("send() delays the others when there are fewer answers than recipients", async () => {
-    const options = { dotTimeoutMs: 40 };
+    const options = { dotTimeoutMs: 400 };
     const verdicts = await play({ protocol: "lmtp", to: three, options, script: `${lmtpData}\n S: 250 a\n S: 250 b\n X: mute` });
     expect(verdicts).toEqual(["delivered", "delivered", "delayed in-doubt mail twice?"]);
   });

@@ -1,14 +1,6 @@
 // Samples: the mails and couriers of the SMTP tests, with deadlines short enough that nothing waits for long.
 
-import {
-  type Address,
-  type MailTransaction,
-  type Content,
-  type EffectKey,
-  type MailId,
-  type ReversePath,
-  type Verdict,
-} from "@sesame/core";
+import type { Address, Content, EffectKey, MailId, MailTransaction, ReversePath, Verdict } from "@sesame/core";
 import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
 
 export const testOptions: Partial<SmtpOptions> = { name: "worker.test", tls: "off", quitTimeoutMs: 200 };
@@ -23,8 +15,8 @@ export function contentOf(text: string, more: Partial<Content> = {}): Content {
   return { pieces: [bytes], rest: null, size: bytes.length, eightBit: false, ...more };
 }
 
-/** A consignment for the recipients, whatever they look like: a hostile one need not be parsed. */
-export function consignment(recipients: readonly string[], more: Partial<{ from: string | null; content: Content }> = {}): MailTransaction {
+/** A transaction for the recipients, whatever they look like: a hostile one need not be parsed. */
+export function transaction(recipients: readonly string[], more: Partial<{ from: string | null; content: Content }> = {}): MailTransaction {
   return {
     mailId: "bucket/mail" as MailId,
     from: (more.from === undefined ? "carol@remote.test" : more.from) as ReversePath,

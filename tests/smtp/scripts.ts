@@ -1,7 +1,7 @@
 // Scripts: the pieces that the transcripts are made of, and how one is played with a mail to send.
 
 import type { SmtpOptions } from "@sesame/smtp";
-import { consignment, type contentOf, courierTo, inOrder, words } from "./samples.ts";
+import { type contentOf, courierTo, inOrder, transaction, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";
 
 export type Case = {
@@ -19,7 +19,7 @@ export async function play(each: Case): Promise<string[]> {
   const server = await scriptedServer(...(typeof script === "string" ? [script] : script));
   const courier = courierTo(server.port, protocol, options);
   const more = { ...(from === undefined ? {} : { from }), ...(content ? { content } : {}) };
-  const verdicts = await courier.send("mailbox", consignment(to, more));
+  const verdicts = await courier.send("mailbox", transaction(to, more));
   await courier.close();
   await server.played();
   return inOrder(verdicts).map(words);

@@ -8,13 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import type { SmtpOptions } from "@sesame/smtp";
-import { consignment, courierTo, inOrder, words } from "./samples.ts";
+import { courierTo, inOrder, transaction, words } from "./samples.ts";
 import { portOf, scriptedServer } from "./scripted-server.ts";
 
 async function play(options: Partial<SmtpOptions>, ...scripts: string[]): Promise<string | undefined> {
   const server = await scriptedServer(...scripts);
   const courier = courierTo(server.port, "smtp", options);
-  const verdicts = await courier.send("mailbox", consignment(["alice@example.com"]));
+  const verdicts = await courier.send("mailbox", transaction(["alice@example.com"]));
   await courier.close();
   await server.played();
   return inOrder(verdicts).map(words)[0];
@@ -92,7 +92,7 @@ describe("SmtpCourier with AUTH", () => {
   }
 
   test("send() is delayed when AUTH is not answered", async () => {
-    expect(await play({ credentials, commandTimeoutMs: 40 }, `${login}\n X: mute`)).toBe("delayed unreachable host");
+    expect(await play({ credentials, commandTimeoutMs: 400 }, `${login}\n X: mute`)).toBe("delayed unreachable host");
   });
 });
 
@@ -143,7 +143,7 @@ describe.skipIf(certificate === null)(
       });
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const courier = courierTo(portOf(server), "smtp", options);
-      const verdict = words(inOrder(await courier.send("mailbox", consignment(["alice@example.com"])))[0]);
+      const verdict = words(inOrder(await courier.send("mailbox", transaction(["alice@example.com"])))[0]);
       await courier.close();
       server.close();
       return { verdict, said };

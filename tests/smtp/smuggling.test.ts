@@ -1,7 +1,7 @@
 // Smuggling: whatever a mail holds, the server gets one mail, in lines that end in CRLF, without NUL.
 
 import { describe, expect, test } from "bun:test";
-import { consignment, contentOf, courierTo, inOrder, octets, words } from "./samples.ts";
+import { contentOf, courierTo, inOrder, octets, transaction, words } from "./samples.ts";
 import { sinkServer } from "./sink-server.ts";
 import { asDelivered, smuggledMails } from "./smuggled.ts";
 
@@ -20,7 +20,7 @@ for (const protocol of ["smtp", "lmtp"] as const) {
           const wire: Buffer[] = [];
           const server = await sinkServer({ protocol, onData: (_, chunk) => wire.push(chunk) });
           const courier = courierTo(server.port, protocol);
-          const verdicts = await courier.send("mailbox", consignment(["a@example.com"], { content }));
+          const verdicts = await courier.send("mailbox", transaction(["a@example.com"], { content }));
           await courier.close();
           server.close();
           expect(inOrder(verdicts).map(words)).toEqual(["delivered"]);

@@ -2,12 +2,12 @@
 
 import { describe, expect, test } from "bun:test";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
-import { consignment, contentOf, courierTo, inOrder, words } from "./samples.ts";
+import { contentOf, courierTo, inOrder, transaction, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";
 
 async function one(courier: SmtpCourier, subject = "x"): Promise<string> {
   const content = contentOf(`Subject: ${subject}\r\n\r\n`);
-  return words(inOrder(await courier.send("mailbox", consignment(["a@example.com"], { content })))[0]);
+  return words(inOrder(await courier.send("mailbox", transaction(["a@example.com"], { content })))[0]);
 }
 
 describe("SmtpCourier and a stale session", () => {
@@ -45,7 +45,7 @@ describe("SmtpCourier and a stale session", () => {
 
   test("send() reconnects within the attempt when MAIL on a used session is not answered", async () => {
     const [first, second] = [`${hello}${mail}\n C: MAIL FROM:<carol@remote.test>\n X: mute`, `${hello}${mail}${bye}`];
-    expect(await twice({ commandTimeoutMs: 40 }, first, second)).toEqual(["delivered", "delivered"]);
+    expect(await twice({ commandTimeoutMs: 400 }, first, second)).toEqual(["delivered", "delivered"]);
   });
 
   test("send() reconnects within the attempt when the session of a probe rested and died", async () => {
@@ -100,6 +100,6 @@ describe("SmtpCourier and a stale session", () => {
   });
 
   test("send() takes a fresh session when RSET after a refusal is not answered", async () => {
-    expect(await twice({ poolSize: 1, commandTimeoutMs: 40 }, `${refused}\n X: mute`, `${hello}${mail}${bye}`)).toEqual([no, "delivered"]);
+    expect(await twice({ poolSize: 1, commandTimeoutMs: 400 }, `${refused}\n X: mute`, `${hello}${mail}${bye}`)).toEqual([no, "delivered"]);
   });
 });

@@ -1,9 +1,9 @@
 // Wire: what becomes of the octets of a mail between its content and the server, and who waits for whom.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { type Content } from "@sesame/core";
+import type { Content } from "@sesame/core";
 import type { SmtpCourier } from "@sesame/smtp";
-import { consignment, contentOf, courierTo, inOrder, octets, words } from "./samples.ts";
+import { contentOf, courierTo, inOrder, octets, transaction, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";
 import { type SinkServer, sinkServer } from "./sink-server.ts";
 
@@ -28,7 +28,7 @@ function courier(...args: Parameters<typeof courierTo>): SmtpCourier {
 async function wireOf(content: Content): Promise<string> {
   const wire: Buffer[] = [];
   const server = await sink({ extensions: [], onData: (_, chunk) => wire.push(chunk) });
-  expect(inOrder(await courier(server.port, "smtp").send("mailbox", consignment(["a@example.com"], { content }))).map(words)).toEqual([
+  expect(inOrder(await courier(server.port, "smtp").send("mailbox", transaction(["a@example.com"], { content }))).map(words)).toEqual([
     "delivered",
   ]);
   const all = Buffer.concat(wire).toString("latin1");
@@ -95,7 +95,7 @@ describe("SmtpCourier.send() on the wire", () => {
     const made = courier(server.port, "smtp");
     const bytes = octets(mail);
     const content = contentOf(mail, { pieces: [bytes], eightBit: true });
-    expect(inOrder(await made.send("mailbox", consignment(["a@example.com"], { content }))).map(words)).toEqual(["delivered"]);
+    expect(inOrder(await made.send("mailbox", transaction(["a@example.com"], { content }))).map(words)).toEqual(["delivered"]);
     await made.close();
     await server.played();
     expect(bytes).toEqual(octets(mail)); // the stored octets are another recipient's too
@@ -110,7 +110,7 @@ describe("SmtpCourier.send() on the wire", () => {
 describe("SmtpCourier.send() with a source that fails", () => {
   async function verdictWith(content: Content, options = {}): Promise<{ verdict: string; server: SinkServer }> {
     const server = await sink();
-    const verdicts = await courier(server.port, "smtp", options).send("mailbox", consignment(["a@example.com"], { content }));
+    const verdicts = await courier(server.port, "smtp", options).send("mailbox", transaction(["a@example.com"], { content }));
     return { verdict: words(inOrder(verdicts)[0]), server };
   }
 
@@ -159,7 +159,7 @@ describe("SmtpCourier.send() with a source that fails", () => {
     const server = await sink({ answer: (line) => (line.startsWith("RCPT") ? "550 5.1.1 no" : null) });
     const verdicts = await courier(server.port, "smtp").send(
       "mailbox",
-      consignment(["a@example.com"], { content: contentOf("a\r\n", { rest, size: 6 }) }),
+      transaction(["a@example.com"], { content: contentOf("a\r\n", { rest, size: 6 }) }),
     );
     expect(inOrder(verdicts).map(words)).toEqual(["failed no-such-mailbox recipient 5.1.1"]);
     expect(opened).toBe(0);
@@ -177,7 +177,7 @@ describe("SmtpCourier.send() with a source that fails", () => {
     const server = await sink({ keep: false, onData: (socket) => server.octets() > 200_000 && socket.resetAndDestroy() });
     const verdicts = await courier(server.port, "smtp").send(
       "mailbox",
-      consignment(["a@example.com"], { content: contentOf("a\r\n", { rest, size: 60_000_003 }) }),
+      transaction(["a@example.com"], { content: contentOf("a\r\n", { rest, size: 60_000_003 }) }),
     );
     expect(inOrder(verdicts).map(words)).toEqual(["delayed session-lost mail"]);
     await new Promise((resolve) => setImmediate(resolve));
@@ -205,16 +205,16 @@ describe("SmtpCourier.send() with a server that fails in mid-body", () => {
     C: DATA
     S: 354 go`;
 
-  async function verdictAfter(end: string, protocol: "smtp" | "lmtp" = "smtp"): Promise<string> {
+  async function verdictAfter(end: string, protocol: "smtp" | "lmtp" = "smtp", chunkTimeoutMs = 60_000): Promise<string> {
     const server = await scriptedServer(protocol === "smtp" ? `${upTo354}\n${end}` : `${upTo354.replace("EHLO", "LHLO")}\n${end}`);
-    const made = courier(server.port, protocol, { chunkTimeoutMs: 60 });
-    const verdicts = await made.send("mailbox", consignment(["a@example.com"], { content: large }));
+    const made = courier(server.port, protocol, { chunkTimeoutMs });
+    const verdicts = await made.send("mailbox", transaction(["a@example.com"], { content: large }));
     await server.played().catch(() => {}); // the mail itself is beyond the script
     return words(inOrder(verdicts)[0]);
   }
 
   test("F61 send() is delayed in time when the server stops reading", async () => {
-    expect(await verdictAfter("X: deaf")).toBe("delayed session-lost mail");
+    expect(await verdictAfter("X: deaf", "smtp", 60)).toBe("delayed session-lost mail");
   });
 
   test("send() believes a refusal in mid-body", async () => {
@@ -255,7 +255,7 @@ describe("SmtpCourier.send() with a large mail", () => {
       }
     };
     const content: Content = { pieces: [], rest, size: chunk.length * count, eightBit: false };
-    const verdicts = await courier(server.port, "smtp").send("mailbox", consignment(["a@example.com"], { content }));
+    const verdicts = await courier(server.port, "smtp").send("mailbox", transaction(["a@example.com"], { content }));
     expect(inOrder(verdicts).map(words)).toEqual(["delivered"]);
     expect(server.octets()).toBeGreaterThan(25_000_000);
     expect(held).toBeGreaterThan(0);

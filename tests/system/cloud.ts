@@ -5,7 +5,7 @@ import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, PutObject
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import type { AwsClients } from "@sesame/aws-adapters";
-import { type ObjectLocation } from "@sesame/core";
+import type { ObjectLocation } from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { type Dynalite, startDynalite } from "../aws-adapters/dynalite.ts";
 import { type Emulator, startEmulator, testClients } from "../aws-adapters/emulator.ts";

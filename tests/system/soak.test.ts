@@ -21,7 +21,7 @@ describe.skipIf(missing !== null)("the executable", () => {
   afterAll(async () => {
     await soak?.stop();
     executable?.remove();
-  }, 60_000);
+  }, 120_000);
 
   for (const kills of [0, 2]) {
     test(`moves ${mails} mails from SNS to IMAP, ${kills} workers killed`, async () => {

@@ -2,7 +2,8 @@
 // again with workers killed in the midst of it and started anew. What arrived is read in the mailboxes and at SES's door,
 // and each loss or second copy is looked up in the log.
 
-import { MailServer, until } from "../mailserver/mail-server.ts";
+import { MailServer } from "../mailserver/mail-server.ts";
+import { until } from "../until.ts";
 import { Cloud } from "./cloud.ts";
 import { type Account, type Arrived, account } from "./count.ts";
 import { makeTraffic, people, putRules, type Sample, subjectOf } from "./traffic.ts";
@@ -61,15 +62,15 @@ export class Soak {
     const running = [...started];
     const isDue = (count: number) => closed(workers.flatMap((worker) => worker.lines)) >= count;
     for (let i = 1; i <= kills; i++) {
-      await until(() => isDue((mails * i) / (kills + 1)), 300_000, "the work does not go on", 2);
+      await until(() => isDue((mails * i) / (kills + 1)), "the work does not go on", 2, 300_000);
       const [victim] = running.splice(i % running.length, 1);
       victim?.kill("SIGKILL");
       const successor = await this.#worker();
       running.push(successor);
       workers.push(successor);
     }
-    await until(() => this.#isEmpty(), 600_000, "entries are left", 100);
-    await until(() => this.#server.queued() === 0, 120_000, "Postfix keeps a mail", 100);
+    await until(() => this.#isEmpty(), "entries are left", 100, 600_000);
+    await until(() => this.#server.queued() === 0, "Postfix keeps a mail", 100);
     const seconds = (performance.now() - began) / 1000;
     await Promise.all(running.map((worker) => worker.stop()));
     const lines = workers.flatMap((worker) => worker.lines);

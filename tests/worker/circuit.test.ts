@@ -3,7 +3,7 @@ import { type Courier, delayed, type Route, type Verdict } from "@sesame/core";
 import { Circuit } from "../../apps/worker/circuit.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 
-const consignment = {
+const transaction = {
   mailId: "b/k" as never,
   from: null,
   recipients: [],
@@ -25,7 +25,7 @@ function circuitOf() {
   });
   const answer = (verdict: Verdict, route: Route = "mailbox") => {
     const courier: Courier = { send: async () => new Map([["deliver a" as never, verdict]]) };
-    return circuit.watch(courier).send(route, consignment);
+    return circuit.watch(courier).send(route, transaction);
   };
   return { timers, seen, world, circuit, answer };
 }
@@ -115,11 +115,46 @@ test("Circuit.end() heeds no answer of a probe that is under way", async () => {
       });
     const circuit = new Circuit({ timers, probe, changed: (state) => seen.push(state) });
     const away: Courier = { send: async () => new Map([["deliver a" as never, delayed("unreachable", "host", "refused")]]) };
-    await circuit.watch(away).send("mailbox", consignment);
+    await circuit.watch(away).send("mailbox", transaction);
     timers.advance(5000);
     circuit.end();
     answerProbe(trouble);
     await turn();
     expect([timers.pending, circuit.state, ...seen]).toEqual([0, "open", "open"]);
   }
+});
+
+test("Circuit takes a probe that throws for one that found the server away", async () => {
+  const [timers, seen] = [new FakeTimers(), [] as string[]];
+  const world = { probes: 0 };
+  const probe = async () => {
+    if (world.probes++ === 0) throw new Error("no route to host");
+    return null;
+  };
+  const circuit = new Circuit({ timers, probe, changed: (state, detail) => seen.push(`${state}: ${detail}`) });
+  const away: Courier = { send: async () => new Map([["deliver a" as never, delayed("unreachable", "host", "refused")]]) };
+  await circuit.watch(away).send("mailbox", transaction);
+  timers.advance(5000);
+  await turn();
+  expect([circuit.state, world.probes]).toEqual(["open", 1]);
+  timers.advance(10_000);
+  await turn();
+  expect(seen).toEqual(["open: unreachable: refused", "closed: the mail server answers"]);
+});
+
+test("Circuit probes as often as it is told", async () => {
+  const timers = new FakeTimers();
+  const probes: number[] = [];
+  const probe = async () => {
+    probes.push(timers.now());
+    return "refused";
+  };
+  const circuit = new Circuit({ timers, probe, changed: () => {}, firstProbeMs: 100, longestProbeMs: 300 });
+  const away: Courier = { send: async () => new Map([["deliver a" as never, delayed("unreachable", "host", "refused")]]) };
+  await circuit.watch(away).send("mailbox", transaction);
+  for (let i = 0; i < 10; i++) {
+    timers.advance(100);
+    await turn();
+  }
+  expect(probes).toEqual([100, 300, 600, 900]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Domain } from "@sesame/core";
+import type { Domain } from "@sesame/core";
 import { decodeConfig, forDomain } from "../../apps/worker/config.ts";
 
 const base = { DOMAINS: "example.com" };
@@ -35,30 +35,30 @@ test("decodeConfig() fills in the documented defaults", () => {
 
 const bad: readonly [Record<string, string>, RegExp][] = [
   [{ DOMAINS: "" }, /DOMAINS/],
-  [{ DOMAINS: " , " }, /DOMAINS as it must name a domain, is " , "/],
-  [{ DOMAINS: "exa mple.com" }, /DOMAINS as each must be a domain/],
-  [{ DOMAINS: "a.test,A.test" }, /may stand once/],
+  [{ DOMAINS: " , " }, /DOMAINS: must name a domain, is " , "/],
+  [{ DOMAINS: "exa mple.com" }, /^Cannot read DOMAINS: Cannot read a domain: its labels must be/],
+  [{ DOMAINS: "a.test,A.test" }, /must name each domain once/],
   [{ SMTP_PORT: "70000" }, /SMTP_PORT/],
-  [{ DELIVERY: "lmtp", SMTP_PORT: "25" }, /LMTP must not be spoken on port 25/],
-  [{ SMTP_NAME: "3f2a9c" }, /SMTP_NAME as it must be a fully qualified name/],
-  [{ SMTP_USER: "me" }, /SMTP_USER and SMTP_PASSWORD go together/],
-  [{ SHUTDOWN_SECONDS: "20" }, /SHUTDOWN_SECONDS as it must exceed WAIT_SECONDS \(20\), is 20/],
-  [{ LOOP_KEY: "short-secret" }, /LOOP_KEY as it must have at least 16 characters, is "…"/],
+  [{ DELIVERY: "lmtp", SMTP_PORT: "25" }, /must not be 25 with DELIVERY=lmtp/],
+  [{ SMTP_NAME: "3f2a9c" }, /SMTP_NAME: must be a fully qualified name/],
+  [{ SMTP_USER: "me" }, /SMTP_USER and SMTP_PASSWORD: both must be set, or neither/],
+  [{ SHUTDOWN_SECONDS: "20" }, /SHUTDOWN_SECONDS: must be greater than WAIT_SECONDS \(20\), is 20/],
+  [{ LOOP_KEY: "short-secret" }, /LOOP_KEY: must have at least 16 characters, is "…"/],
   [{ RULES_TABLE: "a/b" }, /RULES_TABLE/],
   [{ SES_MAX_RATE: "0" }, /SES_MAX_RATE/],
   [{ MAX_BYTES_IN_FLIGHT: "12" }, /MAX_BYTES_IN_FLIGHT/],
-  [{ LOG_ADDRESSES: "hidden" }, /^Cannot use LOG_ADDRESSES: must be plain or masked, is "hidden"$/],
-  [{ LOG_LEVEL: "trace" }, /^Cannot use LOG_LEVEL: must be debug, info, warn or error, is "trace"$/],
-  [{ CONCURRENCY: "many" }, /^Cannot use CONCURRENCY: must be a whole number from 1 to 1000, is "many"$/],
+  [{ LOG_ADDRESSES: "hidden" }, /^Cannot read LOG_ADDRESSES: must be plain or masked, is "hidden"$/],
+  [{ LOG_LEVEL: "trace" }, /^Cannot read LOG_LEVEL: must be debug, info, warn or error, is "trace"$/],
+  [{ CONCURRENCY: "many" }, /^Cannot read CONCURRENCY: must be a whole number from 1 to 1000, is "many"$/],
   [{ CONCURRENCY: "0x20" }, /CONCURRENCY/], // JavaScript would take it for 32
-  [{ VISIBILITY_SECONDS: "1e2" }, /VISIBILITY_SECONDS as it must be a whole number from 10 to 43200/],
-  [{ SES_MAX_RATE: "fast" }, /SES_MAX_RATE as it must be a number above 0, at most 100000, is "fast"/],
-  [{ QUEUE_NAME: "https://sqs.eu-west-1.amazonaws.com/1/q" }, /QUEUE_NAME as it must be the name of an SQS queue, not its URL or ARN/],
-  [{ QUEUE_NAME: "{domain}-queue" }, /QUEUE_NAME as it must be the name .*, is "example.com-queue"/], // SQS takes no dots
-  [{ SMTP_HOST: "mail.example.com:25" }, /SMTP_HOST as it must be a host name or an address, without a port/],
+  [{ VISIBILITY_SECONDS: "1e2" }, /VISIBILITY_SECONDS: must be a whole number from 10 to 43200/],
+  [{ SES_MAX_RATE: "fast" }, /SES_MAX_RATE: must be a number above 0, at most 100000, is "fast"/],
+  [{ QUEUE_NAME: "https://sqs.eu-west-1.amazonaws.com/1/q" }, /QUEUE_NAME: must be the name of an SQS queue, not its URL or ARN/],
+  [{ QUEUE_NAME: "{domain}-queue" }, /QUEUE_NAME: must be the name .*, is "example.com-queue"/], // SQS takes no dots
+  [{ SMTP_HOST: "mail.example.com:25" }, /SMTP_HOST: must be a host name or an IP address, without a port/],
   [{ SMTP_HOST: "smtp://mail" }, /SMTP_HOST/],
-  [{ HTTP_HOST: "0.0.0.0:80" }, /HTTP_HOST as it must be a host name or an address, without a port/],
-  [{ HEALTH_PORT: "9000", METRICS_PORT: "9000" }, /METRICS_PORT as it must be another than HEALTH_PORT, is 9000/],
+  [{ HTTP_HOST: "0.0.0.0:80" }, /HTTP_HOST: must be a host name or an IP address, without a port/],
+  [{ HEALTH_PORT: "9000", METRICS_PORT: "9000" }, /METRICS_PORT: must differ from HEALTH_PORT, is 9000/],
 ];
 for (const [more, expected] of bad) {
   test(`decodeConfig() refuses ${JSON.stringify(more)}`, () => {
@@ -70,7 +70,7 @@ for (const [more, expected] of bad) {
 
 test("decodeConfig() says of DOMAINS that are not set what they are for", () => {
   const config = decodeConfig({});
-  expect(config.ok ? "" : config.error).toBe("Cannot use DOMAINS: must name the served domains, is nothing");
+  expect(config.ok ? "" : config.error).toBe("Cannot read DOMAINS: must name the served domains, such as example.com; it is not set");
 });
 
 const good: readonly Record<string, string>[] = [
@@ -98,7 +98,7 @@ test("decodeConfig() names every error at once, and no secret", () => {
 
 test("decodeConfig() does not say of a number that is none what it must exceed", () => {
   const config = decodeConfig({ ...base, WAIT_SECONDS: "5s", SHUTDOWN_SECONDS: "10" });
-  expect(config.ok ? "" : config.error).toMatch(/^Cannot use WAIT_SECONDS [^\n]*$/);
+  expect(config.ok ? "" : config.error).toMatch(/^Cannot read WAIT_SECONDS: [^\n]*$/);
 });
 
 test("forDomain() fills in a domain", () => {

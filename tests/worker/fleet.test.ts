@@ -6,6 +6,7 @@ import {
   type Domain,
   delayed,
   type EpochMs,
+  headLimit,
   type JournalEvent,
   type MailQueue,
   type QueueEntry,
@@ -33,8 +34,8 @@ test("Fleet receives nothing while the mail server is away: receive counts stand
   const world = new World();
   let away = true;
   const courier: Courier = {
-    send: async (route, consignment) =>
-      away ? new Map(consignment.recipients.map(({ key }) => [key, hostAway])) : world.courier.send(route, consignment),
+    send: async (route, transaction) =>
+      away ? new Map(transaction.recipients.map(({ key }) => [key, hostAway])) : world.courier.send(route, transaction),
   };
   const counting = new World({ courier, probe: async () => (away ? "refused" : null) });
   for (let i = 0; i < 20; i++) counting.put();
@@ -57,12 +58,12 @@ test("Fleet begins with one mail when the circuit has closed", async () => {
   let [away, running] = [true, 0];
   const inner = new MemoryCourier();
   const courier: Courier = {
-    send: async (route, consignment) => {
-      if (away) return new Map(consignment.recipients.map(({ key }) => [key, hostAway]));
+    send: async (route, transaction) => {
+      if (away) return new Map(transaction.recipients.map(({ key }) => [key, hostAway]));
       sizes.push(++running);
       await new Promise<void>((resolve) => setImmediate(resolve));
       running--;
-      return inner.send(route, consignment);
+      return inner.send(route, transaction);
     },
   };
   const world = new World({ courier, probe: async () => null, concurrency: 16 });
@@ -155,7 +156,7 @@ test("Fleet says each minute what every domain did", async () => {
   world.fleet.start();
   await world.pass(61);
   const [line] = world.lines.filter(({ event }) => event === "status");
-  expect(line).toMatchObject({ domain: one, received: 3, outcomes: { delivered: 3 }, inFlight: 0, queue: { visible: 0 } });
+  expect(line).toMatchObject({ domain: one, received: 3, outcomes: { delivered: 3 }, inFlight: 0, queue: { visible: 0 }, msg: "status" });
   await world.end();
 });
 
@@ -163,9 +164,9 @@ test("F52 a flooded domain does not slow the others", async () => {
   const world = new World();
   const flood = new MemoryMailQueue({ clock: world.clock });
   const courier: Courier = {
-    send: async (route, consignment) => {
+    send: async (route, transaction) => {
       await new Promise<void>((resolve) => setImmediate(resolve));
-      return world.courier.send(route, consignment);
+      return world.courier.send(route, transaction);
     },
   };
   const both = new World({
@@ -190,8 +191,8 @@ test("sesame_circuit_open is 1 while the mail server is away, and else 0", async
   let away = true;
   const inner = new MemoryCourier();
   const courier: Courier = {
-    send: async (route, consignment) =>
-      away ? new Map(consignment.recipients.map(({ key }) => [key, hostAway])) : inner.send(route, consignment),
+    send: async (route, transaction) =>
+      away ? new Map(transaction.recipients.map(({ key }) => [key, hostAway])) : inner.send(route, transaction),
   };
   const world = new World({ metrics, courier, probe: async () => (away ? "refused" : null) });
   const shown = async () => /^sesame_circuit_open (\d)$/m.exec(await metrics.registry.metrics())?.[1];
@@ -236,10 +237,11 @@ test("Fleet begins no new loop once it shall end", async () => {
   const stop = { stopped: false };
   const world = new World({ queues: new Map([[one, queue]]), stop });
   world.fleet.start();
-  await world.pass(10);
+  await world.pass(70);
   stop.stopped = true; // by a signal, before anybody calls end()
-  await world.pass(80);
-  expect(world.fleet.views()).toMatchObject([{ loopAgeSeconds: 90 }]);
+  await world.pass(10);
+  expect(world.lines.filter(({ event }) => event === "poller-hangs").length).toBe(1);
+  expect(world.fleet.views()).toMatchObject([{ loopAgeSeconds: 80 }]);
   const ending = world.fleet.end();
   for (const answer of answers) answer([]);
   await ending;
@@ -285,8 +287,13 @@ test("Fleet says aloud that the circuit is open, and in passing that it is close
     world.fleet.start();
     await world.pass(6);
     const lines = world.lines.filter(({ event }) => event === "circuit");
-    expect(lines[0]).toMatchObject({ level: 50, state: "open", detail, msg: "circuit open" });
-    expect(lines[1]).toMatchObject({ level: 30, state: "closed", detail: "the mail server answers", msg: "circuit closed" });
+    expect(lines[0]).toMatchObject({ level: 50, state: "open", detail, msg: expect.stringMatching(/receiving stops/) });
+    expect(lines[1]).toMatchObject({
+      level: 30,
+      state: "closed",
+      detail: "the mail server answers",
+      msg: expect.stringMatching(/receiving continues/),
+    });
     await world.end();
   }
 });
@@ -319,10 +326,10 @@ test("Fleet asks each queue for its size as it begins and twice a minute, and sh
   await ending;
 });
 
-test("Fleet tells every event to the log, the metrics and the witness", async () => {
+test("Fleet tells every event to the log, the metrics and the observer", async () => {
   const metrics = makeMetrics("0");
   const heard: JournalEvent[] = [];
-  const world = new World({ metrics, witness: { note: (event) => void heard.push(event) } });
+  const world = new World({ metrics, observer: { note: (event) => void heard.push(event) } });
   world.put();
   world.fleet.start();
   await world.pass(1);
@@ -338,7 +345,7 @@ test("Fleet.end() waits for the mails in work", async () => {
     release = resolve;
   });
   const inner = new MemoryCourier();
-  const courier: Courier = { send: (route, consignment) => gate.then(() => inner.send(route, consignment)) };
+  const courier: Courier = { send: (route, transaction) => gate.then(() => inner.send(route, transaction)) };
   const world = new World({ courier });
   world.put();
   world.fleet.start();
@@ -367,12 +374,42 @@ test("Fleet lets large sends through SES take half of the memory at most", async
   const gates: (() => void)[] = [];
   const inner = new MemoryCourier();
   const courier: Courier = {
-    send: async (route, consignment) => {
+    send: async (route, transaction) => {
       if (route === "ses") await new Promise<void>((resolve) => gates.push(resolve));
-      return inner.send(route, consignment);
+      return inner.send(route, transaction);
     },
   };
   const large = new Uint8Array(300 * 1024).fill(97); // four copies while it is sent
+  large.set(octets);
+  const world = new World({ courier, bytesInFlight: 8 * 1024 * 1024 });
+  world.directory.rule("alice@example.com", { forwards: ["away@remote.test"] });
+  for (const key of ["k1", "k2", "k3", "k4"]) {
+    world.put();
+    world.store.put({ kind: "object", bucket: "mails", key }, large);
+  }
+  world.fleet.start();
+  await world.pass(1);
+  expect([inner.sent.length, gates.length]).toEqual([4, 3]); // all are delivered, and all would fit into memory
+  await world.pass(58);
+  gates.shift()?.();
+  await world.pass(1);
+  expect(gates.length).toBe(3);
+  for (const gate of gates) gate();
+  await world.pass(1);
+  expect([inner.sent.length, world.queue.bodies.length]).toEqual([8, 0]);
+  await world.end();
+});
+
+test("Fleet gives a large send back to its queue when no room came in a minute", async () => {
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const inner = new MemoryCourier();
+  const courier: Courier = {
+    send: (route, consignment) => (route === "ses" ? gate : Promise.resolve()).then(() => inner.send(route, consignment)),
+  };
+  const large = new Uint8Array(300 * 1024).fill(97);
   large.set(octets);
   const world = new World({ courier, bytesInFlight: 4 * 1024 * 1024 });
   world.directory.rule("alice@example.com", { forwards: ["away@remote.test"] });
@@ -380,14 +417,87 @@ test("Fleet lets large sends through SES take half of the memory at most", async
     world.put();
     world.store.put({ kind: "object", bucket: "mails", key }, large);
   }
+  const waiting = () => world.lines.filter(({ event, settlement }) => event === "mail" && JSON.stringify(settlement).includes("no-room"));
+  world.fleet.start();
+  await world.pass(59);
+  expect(waiting().length).toBe(0);
+  await world.pass(2);
+  expect(waiting().length).toBe(1);
+  release();
+  await world.pass(1);
+  await world.end();
+});
+
+test("Fleet.views() tells when a loop last came round, and when its queue last answered", async () => {
+  const { answers, queue } = hangingQueue();
+  const world = new World({ queues: new Map([[one, queue]]) });
+  world.fleet.start();
+  await world.settle();
+  answers.shift()?.([]);
+  await world.settle();
+  await world.pass(10); // it asked again after a second
+  expect(world.fleet.views()).toMatchObject([{ domain: one, loopAgeSeconds: 9, pollAgeSeconds: 10, inFlight: 0 }]);
+  const ending = world.fleet.end();
+  for (const answer of answers) answer([]);
+  await ending;
+});
+
+test("Fleet shows every domain from the start, before anything came", async () => {
+  const metrics = makeMetrics("0");
+  new World({ metrics });
+  expect(await metrics.registry.metrics()).toContain('sesame_mails_total{domain="example.com",outcome="delivered"} 0');
+});
+
+test("Fleet watches and tells no more once it shall end", async () => {
+  const stop = { stopped: false };
+  const world = new World({ stop });
   world.fleet.start();
   await world.pass(1);
-  expect([inner.sent.length, gates.length]).toEqual([2, 1]); // both are delivered, and both would fit into memory
-  gates.shift()?.();
-  await world.pass(1);
-  expect(gates.length).toBe(1);
-  gates.shift()?.();
-  await world.pass(1);
-  expect([inner.sent.length, world.queue.bodies.length]).toEqual([4, 0]);
+  stop.stopped = true;
+  await world.pass(61);
+  expect(world.timers.pending).toBe(0);
   await world.end();
+});
+
+/** Two mails that were received together, and room for one. */
+async function crowded() {
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const inner = new MemoryCourier();
+  const world = new World({
+    courier: { send: (route, consignment) => gate.then(() => inner.send(route, consignment)) },
+    bytesInFlight: headLimit + 20_000, // the head of one, and both notices
+  });
+  for (const key of ["k1", "k2"]) {
+    world.put();
+    world.store.put({ kind: "object", bucket: "mails", key }, Buffer.concat([octets, Buffer.alloc(headLimit)]));
+  }
+  world.fleet.start();
+  await world.settle();
+  const turnedAway = () =>
+    world.lines.filter(({ event, operation }) => event === "port-error" && (operation === "entry" || operation === "open"));
+  expect([world.fleet.views()[0]?.inFlight, turnedAway().length]).toEqual([2, 0]);
+  return { world, release, turnedAway };
+}
+
+test("Fleet lets a mail wait five seconds for room", async () => {
+  const { world, release, turnedAway } = await crowded();
+  await world.pass(4.75);
+  expect(turnedAway().length).toBe(0);
+  await world.pass(0.25);
+  expect(turnedAway().length).toBe(1);
+  release();
+  await world.end();
+});
+
+test("Fleet.end() lets no mail wait for room", async () => {
+  const { world, release, turnedAway } = await crowded();
+  const ending = world.fleet.end();
+  await world.settle();
+  expect(turnedAway().length).toBe(1);
+  release();
+  await world.pass(1);
+  await ending;
 });

@@ -36,8 +36,8 @@ async function minutes(timers: FakeTimers, seconds: number): Promise<void> {
 
 test("Heartbeat extends entry and lease before a third of the visibility is over, and again", async () => {
   const { timers, calls, beat } = beatOf();
-  const pulse = beat.start(entryOf("e1"), { stopped: false });
-  pulse.onLease(lease);
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
+  inWork.onLease(lease);
   await minutes(timers, 29);
   expect(calls).toEqual([]);
   await minutes(timers, 1);
@@ -46,7 +46,7 @@ test("Heartbeat extends entry and lease before a third of the visibility is over
   expect(calls.length).toBe(2);
   await minutes(timers, 40);
   expect(calls.length).toBe(4);
-  await pulse.end();
+  await inWork.end();
   await minutes(timers, 200);
   expect([calls.length, timers.pending]).toEqual([4, 0]);
 });
@@ -54,12 +54,12 @@ test("Heartbeat extends entry and lease before a third of the visibility is over
 test("Heartbeat stops an entry whose receipt or lease belongs to another", async () => {
   for (const answers of [{ entry: async () => "lost" as const }, { lease: async () => "lost" as const }]) {
     const { timers, beat } = beatOf(answers);
-    const pulse = beat.start(entryOf("e1"), { stopped: false });
-    pulse.onLease(lease);
+    const inWork = beat.start(entryOf("e1"), { stopped: false });
+    inWork.onLease(lease);
     const other = beat.start(entryOf("e2"), { stopped: false });
     await minutes(timers, 40);
-    expect(pulse.stopped).toBe(true);
-    await Promise.all([pulse.end(), other.end()]);
+    expect(inWork.stopped).toBe(true);
+    await Promise.all([inWork.end(), other.end()]);
   }
 });
 
@@ -71,15 +71,15 @@ test("Heartbeat tries again at the next beat when the call fails, and says so", 
       return "kept";
     },
   });
-  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
   await minutes(timers, 35);
   failing = false;
   await minutes(timers, 10);
-  expect([calls.length, pulse.stopped, errors[0]]).toEqual([2, false, "port-error"]);
-  await pulse.end();
+  expect([calls.length, inWork.stopped, errors[0]]).toEqual([2, false, "port-error"]);
+  await inWork.end();
 });
 
-test("Pulse.end() waits for an extension that is under way", async () => {
+test("EntryInWork.end() waits for an extension that is under way", async () => {
   let release: (answer: "kept") => void = () => {};
   const { timers, beat } = beatOf({
     entry: () =>
@@ -87,10 +87,10 @@ test("Pulse.end() waits for an extension that is under way", async () => {
         release = resolve;
       }),
   });
-  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
   timers.advance(40_000);
   let ended = false;
-  const ending = pulse.end().then(() => {
+  const ending = inWork.end().then(() => {
     ended = true;
   });
   await turn();
@@ -100,16 +100,16 @@ test("Pulse.end() waits for an extension that is under way", async () => {
   expect(ended).toBe(true);
 });
 
-test("a raised stop stops every pulse", () => {
+test("a raised stop stops every entry in work", () => {
   const { beat } = beatOf();
   const stop = { stopped: false };
-  const pulse = beat.start(entryOf("e1"), stop);
+  const inWork = beat.start(entryOf("e1"), stop);
   stop.stopped = true;
-  expect(pulse.stopped).toBe(true);
-  return pulse.end();
+  expect(inWork.stopped).toBe(true);
+  return inWork.end();
 });
 
-test("Pulse.end() waits for the entry's extension also where that of the lease has failed already", async () => {
+test("EntryInWork.end() waits for the entry's extension also where that of the lease has failed already", async () => {
   let release: (answer: "kept") => void = () => {};
   const { timers, beat, errors } = beatOf({
     entry: () =>
@@ -120,12 +120,12 @@ test("Pulse.end() waits for the entry's extension also where that of the lease h
       throw new Error("throttled");
     },
   });
-  const pulse = beat.start(entryOf("e1"), { stopped: false });
-  pulse.onLease(lease);
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
+  inWork.onLease(lease);
   timers.advance(40_000);
   await turn();
   let ended = false;
-  const ending = pulse.end().then(() => {
+  const ending = inWork.end().then(() => {
     ended = true;
   });
   await turn();
@@ -142,21 +142,21 @@ test("Heartbeat hears that an entry is lost also where the extension of its leas
       throw new Error("throttled");
     },
   });
-  const pulse = beat.start(entryOf("e1"), { stopped: false });
-  pulse.onLease(lease);
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
+  inWork.onLease(lease);
   await minutes(timers, 40);
-  expect(pulse.stopped).toBe(true);
-  await pulse.end();
+  expect(inWork.stopped).toBe(true);
+  await inWork.end();
 });
 
 test("Heartbeat prolongs the lease of the mail that is worked on, and not that of one of the same entry which is done", async () => {
   const { timers, calls, beat } = beatOf();
-  const pulse = beat.start(entryOf("e1"), { stopped: false });
-  pulse.onLease(lease);
-  pulse.onLease(lease);
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
+  inWork.onLease(lease);
+  inWork.onLease(lease);
   await minutes(timers, 40);
   expect(calls).toEqual(["e1 120", "lease"]);
-  await pulse.end();
+  await inWork.end();
 });
 
 test("Heartbeat asks for no second extension of an entry while the first is under way", async () => {
@@ -167,13 +167,13 @@ test("Heartbeat asks for no second extension of an entry while the first is unde
         release = resolve;
       }),
   });
-  const pulse = beat.start(entryOf("e1"), { stopped: false });
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
   await minutes(timers, 110);
   expect(calls).toEqual(["e1 120"]);
   release("kept");
   await minutes(timers, 10);
   expect(calls.length).toBe(2);
-  const ending = pulse.end();
+  const ending = inWork.end();
   release("kept");
   await ending;
 });
@@ -196,9 +196,31 @@ test("Heartbeat tries again at the next beat when the lease alone could not be e
       throw new Error("throttled");
     },
   });
-  const pulse = beat.start(entryOf("e1"), { stopped: false });
-  pulse.onLease(lease);
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
+  inWork.onLease(lease);
   await minutes(timers, 40);
   expect(calls).toEqual(["e1 120", "lease", "e1 120", "lease"]);
-  await pulse.end();
+  await inWork.end();
+});
+
+test("Heartbeat beats twelve times within the visibility, and extends with the beat that is due", async () => {
+  const { timers, calls, beat } = beatOf();
+  const inWork = beat.start(entryOf("e1"), { stopped: false });
+  while (calls.length === 0 && timers.now() < 60_000) {
+    timers.advance(50);
+    await turn();
+  }
+  expect(timers.now()).toBe(30_000);
+  await inWork.end();
+});
+
+test("Heartbeat keeps an entry alive when another one ends", async () => {
+  const { timers, calls, beat } = beatOf();
+  const [first, second] = [beat.start(entryOf("e1"), { stopped: false }), beat.start(entryOf("e2"), { stopped: false })];
+  await minutes(timers, 5);
+  await first.end();
+  expect(beat.size).toBe(1);
+  await minutes(timers, 25);
+  expect(calls).toEqual(["e2 120"]);
+  await second.end();
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Domain } from "@sesame/core";
+import type { Domain } from "@sesame/core";
 import type { DomainView } from "../../apps/worker/fleet.ts";
 import { type HealthView, healthApp, metricsApp, serve } from "../../apps/worker/http.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
@@ -62,7 +62,7 @@ test("serve() takes a port above a busy one where it may, and says which variabl
   const third = serve(app, { ...at, port, tries: 0 });
   expect(third).toEqual({
     ok: false,
-    error: `Cannot serve on 127.0.0.1: HEALTH_PORT must be free, is ${port}, which another program has`,
+    error: `Cannot listen on 127.0.0.1 port ${port}: another program uses it; set HEALTH_PORT to a free port`,
   });
   await Promise.all([first, second].map((page) => (page.ok ? page.value.stop() : null)));
 });

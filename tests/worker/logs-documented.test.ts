@@ -26,7 +26,7 @@ for (const section of page.split(/^## /m).filter((text) => text.startsWith("Line
   }
 }
 
-const journal = read("packages/core/journal.ts");
+const journal = read("packages/core/journey/events.ts");
 const journalKinds = [...journal.matchAll(/readonly kind: "([a-z-]+)"/g)].map(([, kind = ""]) => kind);
 const workerEvents = readdirSync(join(root, "apps/worker"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
@@ -122,7 +122,7 @@ test("docs/logs.md names every field of the closing line", () => {
   );
 });
 
-const core = readdirSync(join(root, "packages/core"))
+const core = readdirSync(join(root, "packages/core"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .map((name) => read(join("packages/core", name)).replace(/\/\/.*$/gm, ""))
   .join("\n");

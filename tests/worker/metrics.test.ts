@@ -1,7 +1,7 @@
 // What the metrics make of the events of a journal.
 
 import { expect, test } from "bun:test";
-import { type EpochMs, type JournalEvent, type MailId } from "@sesame/core";
+import type { EpochMs, JournalEvent, MailId } from "@sesame/core";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { planOf } from "../core/sample.ts";
 
@@ -17,7 +17,7 @@ const ended = async (settlement: Extract<JournalEvent, { kind: "mail" }>["settle
     plan: await planOf({}),
     verdicts: new Map(),
     settlement,
-    seconds: 1,
+    seconds: 2.5,
   });
   return metrics.registry.metrics();
 };
@@ -26,6 +26,19 @@ test("queue_age_seconds counts a mail with its age when it ends", async () => {
   const text = await ended({ kind: "close", mark: { status: "delivered", invalidInboxes: [], blockedSender: null }, erase: false });
   expect(text).toContain('sesame_queue_age_seconds_bucket{le="60",domain="example.com"} 0');
   expect(text).toContain('sesame_queue_age_seconds_bucket{le="600",domain="example.com"} 1');
+});
+
+test("processing_seconds has the seconds of the closing line, whether a mail ended or comes again", async () => {
+  const mark = { status: "delivered", invalidInboxes: [], blockedSender: null } as const;
+  for (const settlement of [
+    { kind: "close", mark, erase: false },
+    { kind: "retry", afterSeconds: 30, reason: "try-later" },
+  ] as const) {
+    const text = await ended(settlement);
+    expect(text).toContain('sesame_processing_seconds_sum{domain="example.com"} 2.5');
+    expect(text).toContain('sesame_processing_seconds_bucket{le="2",domain="example.com"} 0');
+    expect(text).toContain('sesame_processing_seconds_bucket{le="10",domain="example.com"} 1');
+  }
 });
 
 test("queue_age_seconds does not count a mail that comes again", async () => {

@@ -2,7 +2,6 @@
 
 import { expect, test } from "bun:test";
 import {
-  backOff,
   type Courier,
   delayed,
   type EpochMs,
@@ -14,10 +13,11 @@ import {
   type Stop,
   type Verdict,
 } from "@sesame/core";
-import { ByteBudget } from "../../apps/worker/budget.ts";
+import { ByteBudget } from "../../apps/worker/byte-budget.ts";
 import { Circuit } from "../../apps/worker/circuit.ts";
 import { type Metrics, makeMetrics } from "../../apps/worker/metrics.ts";
 import { Poller } from "../../apps/worker/poller.ts";
+import { backOff } from "../../packages/core/journey/retry-delay.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { octets, one, World } from "./world.ts";
@@ -55,12 +55,12 @@ test("mails that end while the mail server is away do not bring back the full pa
   let [away, running] = [true, 0];
   const inner = new MemoryCourier();
   const courier: Courier = {
-    send: async (route, consignment) => {
+    send: async (route, transaction) => {
       if (!away) sizes.push(++running);
       await new Promise<void>((resolve) => (away ? gates.push(resolve) : setImmediate(resolve)));
-      if (away) return new Map(consignment.recipients.map(({ key }) => [key, hostAway]));
+      if (away) return new Map(transaction.recipients.map(({ key }) => [key, hostAway]));
       running--;
-      return inner.send(route, consignment);
+      return inner.send(route, transaction);
     },
   };
   const world = new World({ courier, probe: async () => (away ? "refused" : null), concurrency: 16 });
@@ -95,13 +95,13 @@ test("a queue that does not wait is asked about once in a second while it is emp
 function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0"), world: World = new World()) {
   const [timers, stop] = [new FakeTimers(), { stopped: false }];
   const events: JournalEvent[] = [];
-  const budget = new ByteBudget({ most, patienceMs: 5000, timers });
+  const budget = new ByteBudget({ most, maxWaitMs: 5000, timers });
   const circuit = new Circuit({ probe: async () => null, timers, changed: () => {} });
-  const way = { ...world.way, courier: world.courier, worker: "worker-example.com" };
+  const ports = { ...world.journeyPorts, courier: world.courier, worker: "worker-example.com" };
   const journal = { note: (event: JournalEvent) => void events.push(event) };
   const poller = new Poller(
     {
-      ...{ domain: one, queue, ledger: world.ledger, journal, metrics, way },
+      ...{ domain: one, queue, ledger: world.ledger, journal, metrics, ports },
       ...{ concurrency: 4, visibilitySeconds: 120, budget, sends: budget, circuit, timers },
     },
     stop,
@@ -233,9 +233,9 @@ test("a fleet that ends waits for no mail that waits for room", async () => {
     release = resolve;
   });
   const courier: Courier = {
-    send: async (route, consignment) => {
+    send: async (route, transaction) => {
       if (route === "ses") await gate;
-      return inner.send(route, consignment);
+      return inner.send(route, transaction);
     },
   };
   const world = new World({ courier, bytesInFlight: 4 * 1024 * 1024 });
@@ -261,7 +261,7 @@ test("retries_total counts a mail that goes back because a port failed, and one 
   const metrics = makeMetrics("0");
   const world = new World({ metrics });
   world.ledger.claim = async () => {
-    throw new PortError("Ledger", "claim", "Cannot claim: AWS must be reachable, is ECONNREFUSED");
+    throw new PortError("Ledger", "claim", "Cannot claim: AWS is not reachable: ECONNREFUSED");
   };
   world.put();
   world.fleet.start();
@@ -306,7 +306,7 @@ test("a poller asks its queue for nothing while the mail server is away, or memo
   await budget.take(1); // less than a head is left
   await pass(4);
   expect([circuit.state, asked.receives]).toEqual(["closed", 1]);
-  expect(poller.answeredAt).toBeGreaterThan(7000); // it has its reasons, and counts as alive
+  expect([poller.answeredAt ?? 0, poller.aliveAt].map((at) => at > 7000)).toEqual([true, true]); // it has its reasons, and is alive
   budget.give(1);
   await pass(4);
   expect(asked.receives).toBeGreaterThan(2);
@@ -363,7 +363,7 @@ const delays: readonly (readonly [what: string, receiveCount: number, most: numb
   ["a port fails", 1, headLimit, backOff("e", 1)],
   ["a port fails", 2, headLimit, backOff("e", 2)],
   ["a port fails", 5, headLimit, backOff("e", 5)],
-  ["there is no room", 1, 0, 5],
+  ["there is no room", 1, 0, 10],
   ["there is no room", 2, 0, backOff("e", 1)],
   ["there is no room", 5, 0, backOff("e", 4)],
 ];
@@ -371,7 +371,7 @@ for (const [what, receiveCount, most, seconds] of delays) {
   test(`an entry goes back for ${seconds} s when ${what} at receive ${receiveCount}`, async () => {
     const world = new World();
     world.ledger.claim = async () => {
-      throw new PortError("Ledger", "claim", "Cannot claim: AWS must be reachable, is ECONNREFUSED");
+      throw new PortError("Ledger", "claim", "Cannot claim: AWS is not reachable: ECONNREFUSED");
     };
     world.put();
     const { queue, told } = scriptedQueue([entryOf(world.queue.bodies[0] ?? "", receiveCount)]);
@@ -395,7 +395,7 @@ test("a queue that cannot be told what became of an entry is noted, and the poll
   const { queue, asked } = scriptedQueue([entryOf(testEvent, 1)]);
   const deaf: MailQueue = Object.assign(Object.create(queue), {
     ack: async () => {
-      throw new PortError("MailQueue", "ack", "Cannot ack: AWS must be reachable, is ECONNREFUSED");
+      throw new PortError("MailQueue", "ack", "Cannot ack: AWS is not reachable: ECONNREFUSED");
     },
   });
   const { pass, end, events, poller } = bench(deaf, headLimit);
@@ -457,8 +457,8 @@ test("last_poll_timestamp_seconds is when the queue last answered", async () => 
   expect(Math.abs(Number(at) - world.clock.now() / 1000)).toBeLessThan(5);
 });
 
-/** Sixteen mails in work, which end when they are told, and more in the queue; and what the poller asks for then. */
-async function busy() {
+/** Mails in work, which end when they are told, and what a poller of so many asks for. */
+async function busy(concurrency: number, entries: number) {
   const gates: ((verdict: Verdict) => void)[] = [];
   const limits: number[] = [];
   const courier: Courier = {
@@ -466,7 +466,7 @@ async function busy() {
       new Promise((resolve) => gates.push((verdict) => resolve(new Map(recipients.map(({ key }) => [key, verdict]))))),
   };
   const source = new World();
-  for (let i = 0; i < 20; i++) source.put();
+  for (let i = 0; i < entries; i++) source.put();
   const queue: MailQueue = Object.assign(Object.create(source.queue), {
     receive: (limit: number, stop: Stop) => {
       limits.push(limit);
@@ -476,11 +476,15 @@ async function busy() {
     retryLater: (entry: QueueEntry, seconds: number) => source.queue.retryLater(entry, seconds),
     size: () => source.queue.size(),
   });
-  const world = new World({ queues: new Map([[one, queue]]), courier, way: source.way, concurrency: 16, probe: async () => "refused" });
+  const world = new World({
+    queues: new Map([[one, queue]]),
+    courier,
+    journeyPorts: source.journeyPorts,
+    concurrency,
+    probe: async () => "refused",
+  });
   world.fleet.start();
   await world.settle();
-  expect([gates.length, ...limits]).toEqual([16, 10, 6]);
-  limits.length = 0;
   const end = async () => {
     const ending = world.fleet.end();
     for (let left = gates.splice(0); left.length > 0; left = gates.splice(0)) {
@@ -494,7 +498,8 @@ async function busy() {
 }
 
 test("a busy poller waits a moment for more mails to end, or it would receive one entry a call", async () => {
-  const { world, gates, limits, end } = await busy();
+  const { world, gates, limits, end } = await busy(16, 20);
+  expect([gates.length, ...limits.splice(0)]).toEqual([16, 10, 6]);
   for (const gate of gates.splice(0, 3)) {
     gate({ action: "delivered", detail: "" });
     await world.settle();
@@ -507,7 +512,8 @@ test("a busy poller waits a moment for more mails to end, or it would receive on
 });
 
 test("a busy poller receives nothing when the mail server goes away in that moment", async () => {
-  const { world, gates, limits, end } = await busy();
+  const { world, gates, limits, end } = await busy(16, 20);
+  limits.length = 0;
   gates.shift()?.({ action: "delivered", detail: "" });
   await world.settle();
   gates.shift()?.(hostAway);
@@ -517,4 +523,92 @@ test("a busy poller receives nothing when the mail server goes away in that mome
   await world.settle();
   expect(limits).toEqual([]);
   await end();
+});
+
+test("a poller with room for ten more asks at once, however many are in work", async () => {
+  const { gates, limits, end } = await busy(30, 30);
+  expect([gates.length, ...limits]).toEqual([30, 10, 10, 10]);
+  await end();
+});
+
+test("a poller counts as alive from the answer of its queue on: to give back what came may take as long again", async () => {
+  let answer: (entries: readonly QueueEntry[]) => void = () => {};
+  const queue = {
+    receive: () =>
+      new Promise<readonly QueueEntry[]>((resolve) => {
+        answer = resolve;
+      }),
+    retryLater: () => new Promise<void>(() => {}),
+    size: async () => noSize,
+  } as unknown as MailQueue;
+  const { timers, poller, lose, settle } = bench(queue, headLimit);
+  await lose();
+  timers.advance(3000);
+  answer([entryOf(testEvent, 1)]);
+  await settle();
+  timers.advance(2000);
+  expect([poller.aliveAt, poller.answeredAt]).toEqual([3000, 3000]);
+});
+
+test("work begins again with one mail, and with twice as many for each that ends", async () => {
+  const gates: (() => void)[] = [];
+  let away = true;
+  const inner = new MemoryCourier();
+  const courier: Courier = {
+    send: async (route, transaction) => {
+      if (away) return new Map(transaction.recipients.map(({ key }) => [key, hostAway]));
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return inner.send(route, transaction);
+    },
+  };
+  const world = new World({ courier, probe: async () => null, concurrency: 16 });
+  for (let i = 0; i < 60; i++) world.put();
+  world.fleet.start();
+  await world.settle();
+  away = false;
+  await world.pass(6);
+  const inWork: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    inWork.push(gates.length);
+    gates.shift()?.();
+    await world.settle();
+    world.timers.advance(25); // a busy poller waits so long for others to end
+    await world.settle();
+  }
+  expect(inWork).toEqual([1, 2, 4, 8, 16]);
+  away = true;
+  for (const gate of gates.splice(0)) gate();
+  await world.end();
+});
+
+test("an entry is acknowledged behind the extension that is under way: it would be undone else", async () => {
+  const told: string[] = [];
+  let extended: () => void = () => {};
+  let delivered: () => void = () => {};
+  const source = new World();
+  source.put();
+  const queue: MailQueue = Object.assign(Object.create(source.queue), {
+    receive: (limit: number, stop: Stop) => source.queue.receive(limit, stop),
+    size: async () => noSize,
+    extend: () =>
+      new Promise((resolve) => {
+        extended = () => resolve("kept");
+      }),
+    ack: async () => void told.push("ack"),
+  });
+  const gate = new Promise<void>((resolve) => {
+    delivered = resolve;
+  });
+  const inner = new MemoryCourier();
+  const courier: Courier = { send: (route, transaction) => gate.then(() => inner.send(route, transaction)) };
+  const world = new World({ queues: new Map([[one, queue]]), courier, journeyPorts: source.journeyPorts });
+  world.fleet.start();
+  await world.pass(31);
+  delivered();
+  await world.settle();
+  expect([inner.sent.length, ...told]).toEqual([1]);
+  extended();
+  await world.settle();
+  expect(told).toEqual(["ack"]);
+  await world.end();
 });

@@ -1,7 +1,7 @@
 // What `sesame rules` and `sesame block` make of options, and what they say of a row that does less than it seems to.
 
 import { expect, test } from "bun:test";
-import { type EpochMs } from "@sesame/core";
+import type { EpochMs } from "@sesame/core";
 import { patternNotes, patternRow, type RuleOptions, ruleNotes, ruleRow, tableKey } from "../../apps/worker/commands/rules.ts";
 
 const now = Date.parse("2026-01-05T12:00:00Z") as EpochMs;
@@ -18,7 +18,7 @@ const rows: readonly [string, unknown, RuleOptions, Record<string, unknown> | Re
   ["no reply", away, { off: true }, { ...away, ooo_active: false }],
   ["forwards, in the place of those before", { forwards: ["a@x.test"] }, { forward: ["b@x.test"] }, { forwards: ["b@x.test"] }],
   ["no forwards, and the reply stays", { ...away, forwards: ["a@x.test"] }, { forward: false }, away],
-  ["nothing", null, {}, /^Cannot set a rule: --ooo, --off or --forward is needed, is none$/],
+  ["nothing", null, {}, /^Cannot set a rule: give --ooo, --off or --forward$/],
   ["an empty text", null, { ooo: "" }, /ooo_message must say something/],
   ["a time zone that is none", null, { ooo: "away", timezone: "CEST+1" }, /ooo_timezone must be an IANA name, is "CEST\+1"/],
   [
@@ -40,15 +40,15 @@ for (const [what, stored, options, expected] of rows) {
 
 const notes: readonly [string, Record<string, unknown>, readonly (string | RegExp)[]][] = [
   ["a reply that is sent now", away, []],
-  [
-    "an end that is over",
-    { ...away, ooo_end: "2026-01-04" },
-    [/^no reply is sent any more since 2026-01-05 00:00:00 UTC: give another --end/],
-  ],
+  ["an end that is over", { ...away, ooo_end: "2026-01-04" }, [/^the auto-reply ended at 2026-01-05 00:00:00 UTC: set another --end/]],
   ["an end today, which counts", { ...away, ooo_end: "2026-01-05" }, []],
-  ["a start to come", { ...away, ooo_start: "2026-02-01", ooo_timezone: "Europe/Berlin" }, ["replies begin at 2026-01-31 23:00:00 UTC"]],
-  ["a subject without a text", { ooo_subject: "Away" }, ["no reply is sent: --ooo switches it on"]],
-  ["a forward to itself", { forwards: ["Alice@Example.com", "b@x.test"] }, ["no mail is forwarded from alice@example.com to itself"]],
+  [
+    "a start to come",
+    { ...away, ooo_start: "2026-02-01", ooo_timezone: "Europe/Berlin" },
+    ["the auto-reply starts at 2026-01-31 23:00:00 UTC"],
+  ],
+  ["a subject without a text", { ooo_subject: "Away" }, ["no auto-reply is sent, because no --ooo text is set"]],
+  ["a forward to itself", { forwards: ["Alice@Example.com", "b@x.test"] }, ["the forward to alice@example.com itself is skipped"]],
   ["forwards alone", { forwards: ["b@x.test"] }, []],
 ];
 for (const [what, row, expected] of notes) {
@@ -60,7 +60,7 @@ for (const [what, row, expected] of notes) {
 }
 
 test("patternRow() refuses what matches nobody, and patternNotes() says aloud what blocks everybody", () => {
-  expect(patternRow(["spam.test"])).toMatchObject({ ok: false, error: expect.stringContaining('write "*@spam.test"') });
+  expect(patternRow(["spam.test"])).toMatchObject({ ok: false, error: expect.stringContaining('rite "*@spam.test"') });
   expect(patternRow(["*"])).toEqual({ ok: true, value: { blocked_patterns: ["*"] } });
   expect(patternNotes({ blocked_patterns: ["*"] })).toEqual([expect.stringContaining("blocks all mail")]);
   expect(patternNotes({ blocked_patterns: ["*@spam.test"] })).toEqual([]);

@@ -31,13 +31,13 @@ export class World {
   readonly lines: Record<string, unknown>[] = [];
   trouble: string | null = null;
   #next = 0;
-  readonly way: FleetOptions["way"];
+  readonly journeyPorts: FleetOptions["journeyPorts"];
   readonly fleet: Fleet;
 
   constructor(more: Partial<FleetOptions> = {}) {
     const { clock, store, ledger, courier, queue, timers } = this;
     const destination = { write: (line: string) => void this.lines.push(JSON.parse(line)) };
-    this.way = {
+    this.journeyPorts = {
       store,
       ledger,
       clock,
@@ -55,7 +55,7 @@ export class World {
       ledger,
       courier,
       probe: async () => this.trouble,
-      way: this.way,
+      journeyPorts: this.journeyPorts,
       logger: pino({ level: "debug" }, destination),
       logAddresses: "plain",
       metrics: makeMetrics("0.0.0"),

@@ -1,13 +1,13 @@
-// Finding: one line of the doctor: what was looked at, how it is, and the line that mends it.
+// Finding: one result of `sesame check`: what was checked, its state, and how to fix it.
 
 import { type TroubleKind, troubleOf } from "@sesame/aws-adapters";
 
 export type Finding = Readonly<{
   level: "ok" | "warning" | "error";
-  /** What was looked at: `queue example-com-queue`. */
+  /** What was checked: `queue example-com-queue`. */
   subject: string;
   text: string;
-  /** What to do; `null` where all is well. */
+  /** How to fix it; `null` if nothing is wrong. */
   mend: string | null;
 }>;
 
@@ -19,19 +19,19 @@ export function warning(subject: string, text: string, mend: string): Finding {
   return { level: "warning", subject, text, mend };
 }
 
-export function trouble(subject: string, text: string, mend: string): Finding {
+export function failure(subject: string, text: string, mend: string): Finding {
   return { level: "error", subject, text, mend };
 }
 
 const unreached: ReadonlySet<TroubleKind> = new Set(["unreachable", "deadline", "garbled"]);
 
-/** The findings of a look that may fail; the failure is a finding too. `mend`: where what was looked at is to blame. */
-export async function looked(subject: string, mend: string, look: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+/** Runs a check. An error becomes a finding with `fix`, or with the network as its fix if AWS cannot be reached. */
+export async function inspect(subject: string, fix: string, check: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
   try {
-    return await look();
+    return await check();
   } catch (error) {
     const isUnreached = unreached.has(troubleOf(error).kind);
-    const reach = "let this machine reach AWS: network, proxy, AWS_REGION, AWS_ENDPOINT_URL";
-    return [trouble(subject, error instanceof Error ? error.message : String(error), isUnreached ? reach : mend)];
+    const reach = "AWS cannot be reached: check the network, the proxy, AWS_REGION and AWS_ENDPOINT_URL";
+    return [failure(subject, error instanceof Error ? error.message : String(error), isUnreached ? reach : fix)];
   }
 }

@@ -1,13 +1,13 @@
-// Mail server findings: both ports answer, take mails of SES's size, and take mail for a served domain from us.
+// Mail server checks of `sesame check`: both ports answer, accept mail of the largest SES size, and accept mail for each domain.
 
 import { randomUUID } from "node:crypto";
 import type { Domain } from "@sesame/core";
 import { askRelay, defaultEhloName, type SmtpCourier, type SmtpTarget } from "@sesame/smtp";
 import type { Config } from "../config.ts";
 import { targetsOf } from "../mail-server.ts";
-import { type Finding, fine, trouble, warning } from "./finding.ts";
+import { type Finding, failure, fine, warning } from "./finding.ts";
 
-const atOnce = 5;
+const domainsAtOnce = 5;
 const sesLimit = 40 * 1024 * 1024; // SES Developer Guide, "Service quotas"
 
 type Port = Readonly<{ route: "mailbox" | "internal"; target: SmtpTarget }>;
@@ -24,31 +24,31 @@ export async function checkPort({ route, target }: Port, config: Config, courier
   const subject = `mail server ${target.host}:${target.port} (${route === "mailbox" ? target.protocol : "internal"})`;
   const reached = await courier.probe(route);
   if (reached.kind === "unreachable") {
-    const said = "detail" in reached.verdict ? reached.verdict.detail : reached.verdict.action;
-    const mend =
+    const reason = "detail" in reached.verdict ? reached.verdict.detail : reached.verdict.action;
+    const fix =
       route === "mailbox"
-        ? "see SMTP_HOST, SMTP_PORT, SMTP_TLS, SMTP_USER"
-        : "see INTERNAL_SMTP_PORT and docs/docker-mailserver/user-patches.sh";
-    return [trouble(subject, said, mend)];
+        ? "check SMTP_HOST, SMTP_PORT, SMTP_TLS and SMTP_USER"
+        : "check INTERNAL_SMTP_PORT; docs/docker-mailserver/user-patches.sh opens this port";
+    return [failure(subject, reason, fix)];
   }
   const { sizeLimit, secure } = reached.capabilities;
   const findings: Finding[] = [];
   if (sizeLimit !== null && sizeLimit < sesLimit) {
-    const text = `takes mails of ${sizeLimit} octets, and SES brings ${sesLimit}: larger ones fail for good`;
+    const text = `accepts mail of ${sizeLimit} octets at most, but SES accepts ${sesLimit}: the delivery of larger mail fails`;
     findings.push(warning(subject, text, "Postfix: message_size_limit = 52428800; docker-mailserver: POSTFIX_MESSAGE_SIZE_LIMIT"));
   }
   findings.push(...(await checkRelay(subject, target, config)));
   return findings.length > 0
     ? findings
-    : [fine(subject, `answers${secure ? ", encrypted" : ""}, takes mail for ${config.domains.join(", ")}`)];
+    : [fine(subject, `answers${secure ? " with TLS" : ""}, accepts mail for ${config.domains.join(", ")}`)];
 }
 
-/** A few domains at a time: a server takes only so many connections of one client. */
+/** Checks five domains at a time: servers limit the connections of one client. */
 async function checkRelay(subject: string, target: SmtpTarget, config: Config): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  for (let at = 0; at < config.domains.length; at += atOnce) {
-    const some = config.domains.slice(at, at + atOnce);
-    findings.push(...(await Promise.all(some.map((domain) => checkDomain(subject, target, domain, config)))).flat());
+  for (let at = 0; at < config.domains.length; at += domainsAtOnce) {
+    const batch = config.domains.slice(at, at + domainsAtOnce);
+    findings.push(...(await Promise.all(batch.map((domain) => checkDomain(subject, target, domain, config)))).flat());
   }
   return findings;
 }
@@ -56,20 +56,20 @@ async function checkRelay(subject: string, target: SmtpTarget, config: Config): 
 async function checkDomain(subject: string, target: SmtpTarget, domain: Domain, config: Config): Promise<readonly Finding[]> {
   const recipient = `sesame-check-${randomUUID().slice(0, 8)}@${domain}`;
   const answer = await askRelay({ target, name: config.SMTP_NAME ?? defaultEhloName(), recipient, timeoutMs: 30_000 });
-  if (answer.kind === "takes") return [];
-  if (answer.kind === "unasked")
+  if (answer.kind === "accepts") return [];
+  if (answer.kind === "not-asked")
     return [
       warning(
         subject,
-        `cannot be asked whether it takes mail for ${domain}: ${answer.detail}`,
-        "nothing, where it wants TLS or a login first",
+        `cannot check whether it accepts mail for ${domain}: ${answer.detail}`,
+        "nothing to do if it requires TLS or a login first",
       ),
     ];
   return [
-    trouble(
+    failure(
       subject,
       `refuses mail for ${domain}: ${answer.line}`,
-      "add the domain to the mail server, and this machine's network to mynetworks",
+      "add the domain to the mail server, and the network of this machine to mynetworks",
     ),
   ];
 }

@@ -1,5 +1,5 @@
-// sesame check: the doctor. Looks at everything that `sesame run` needs, with the same configuration, and says a line for
-// each thing and how to mend it. It changes nothing but an object of its own, which it deletes.
+// sesame check: checks everything that `sesame run` needs, with the same configuration, and prints one finding per item with
+// its fix. It changes nothing, except for a test object that it writes and deletes.
 
 import type { AwsClients } from "@sesame/aws-adapters";
 import { clientsOf } from "../aws-ports.ts";
@@ -17,15 +17,15 @@ import { type Finding, warning } from "../check/finding.ts";
 import { checkPort, portsOf } from "../check/mail-server.ts";
 import { type Config, decodeConfig } from "../config.ts";
 import { mailServerOf } from "../mail-server.ts";
-import { redactor } from "../secrets.ts";
+import { redactor } from "../redact.ts";
 
-/** Returns the exit code: 0 all well, 1 with warnings, 2 with errors. */
+/** Returns the exit code: 0 without findings, 1 with warnings, 2 with errors. */
 export async function checkAll(options: Readonly<{ json?: boolean }>): Promise<number> {
   const config = decodeConfig(process.env);
   if (!config.ok) {
     const findings = config.error
       .split("\n")
-      .map((text): Finding => ({ level: "error", subject: "configuration", text, mend: "see the table in the README" }));
+      .map((text): Finding => ({ level: "error", subject: "configuration", text, mend: "see docs/configuration.md" }));
     return print(findings, options);
   }
   return print(await findingsOf(config.value), options);
@@ -36,21 +36,21 @@ async function findingsOf(config: Config): Promise<readonly Finding[]> {
   const server = mailServerOf(config, config.SMTP_HOST ?? "localhost");
   try {
     const credentials = await checkCredentials(clients);
-    const mayAsk = credentials.every(({ level }) => level === "ok");
-    const looks = await Promise.all([
-      ...(mayAsk ? looksAtAws(config, clients) : [[notLooked]]),
+    const hasCredentials = credentials.every(({ level }) => level === "ok");
+    const checks = await Promise.all([
+      ...(hasCredentials ? awsChecks(config, clients) : [[notChecked]]),
       ...portsOf(config).map((port) => checkPort(port, config, server)),
     ]);
-    return [...credentials, ...looks.flat(), ...(mayAsk ? checkClock(clients) : [])];
+    return [...credentials, ...checks.flat(), ...(hasCredentials ? checkClock(clients) : [])];
   } finally {
     await server.close();
     clients.close();
   }
 }
 
-const notLooked = warning("AWS", "not looked at", "mend the errors above");
+const notChecked = warning("AWS", "not checked", "fix the errors above");
 
-function looksAtAws(config: Config, clients: AwsClients): readonly Promise<readonly Finding[]>[] {
+function awsChecks(config: Config, clients: AwsClients): readonly Promise<readonly Finding[]>[] {
   const { domains } = config;
   return [
     ...domains.map((domain) => checkQueue(domain, config, clients)),

@@ -1,16 +1,19 @@
-// sesame explain: the plan for one mail and the reason of each decision, or thousands of cases in one process. It runs
-// the very functions of the worker and sends nothing.
+// sesame explain: prints the plan for one mail with the reason of each decision, or for many cases with --batch. It calls the
+// functions of the worker and sends nothing.
 
 import type { Readable, Writable } from "node:stream";
 import { err, fromBase64, ok, plan, quote, type Result } from "@sesame/core";
 import { explainText, planJson } from "@sesame/core/explain";
 import { z } from "zod";
-import { decodeFacts, unknownFacts } from "../facts.ts";
-import { linesOf } from "../lines.ts";
-import { readNamed } from "./named-file.ts";
+import { decodeFacts, unknownFacts } from "../facts-file.ts";
+import { linesOf } from "../ndjson.ts";
+import { readInputFile } from "./input-file.ts";
 
-/** Where one explanation goes, and what is wrong with the question. */
+/** Streams for the explanation and for error texts. */
 export type ExplainStreams = Readonly<{ out: Writable; problems: Writable }>;
+
+/** The commands that an explanation suggests. */
+const commandNames = { rules: "sesame rules", block: "sesame block" };
 
 /** Explains one mail. Returns the exit code. */
 export async function explainOne(
@@ -26,16 +29,16 @@ export async function explainOne(
     return 2;
   }
   for (const name of unknownFacts(read.value.facts))
-    problems.write(`Cannot use ${quote(name)} of the facts as no fact has this name: it is passed over\n`);
+    problems.write(`Cannot use ${quote(name)} in the facts file: there is no fact of this name; it is ignored\n`);
   const { facts, policy } = known.value;
   const decided = await plan(facts, policy);
   const answer = { id: facts.mailId, plan: planJson(decided, read.value.mail, facts.mail.bodyStart) };
-  out.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : explainText(decided, facts));
+  out.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : explainText(decided, facts, commandNames));
   return 0;
 }
 
 async function readCaseFiles(mailPath: string, factsPath: string): Promise<Result<Readonly<{ mail: Uint8Array; facts: unknown }>>> {
-  const [mail, text] = [await readNamed(mailPath, "mail"), await readNamed(factsPath, "facts")];
+  const [mail, text] = [await readInputFile(mailPath, "mail"), await readInputFile(factsPath, "facts")];
   if (!mail.ok) return mail;
   if (!text.ok) return text;
   const facts = parseJson(new TextDecoder().decode(text.value), factsPath);
@@ -46,14 +49,14 @@ function parseJson(text: string, path: string): Result<unknown> {
   try {
     return ok(JSON.parse(text));
   } catch (error) {
-    const where = error instanceof Error ? ` (${error.message})` : "";
-    return err(`Cannot read the facts in ${path}: must be JSON, is ${quote(text)}${where}`);
+    const reason = error instanceof Error ? ` (${error.message})` : "";
+    return err(`Cannot read the facts in ${path}: must be JSON, is ${quote(text)}${reason}`);
   }
 }
 
 const caseShape = z.object({ id: z.unknown(), mail: z.string(), facts: z.unknown() });
 
-/** Explains NDJSON cases, one answer line each, in order. A bad case gets an answer with its error. */
+/** Explains NDJSON cases in order, one answer line each. The answer to an invalid case holds its error. */
 export async function explainBatch(input: Readable, out: Writable): Promise<number> {
   for await (const line of linesOf(input)) {
     if (line.trim() === "") continue;
@@ -68,7 +71,7 @@ export async function explainCase(line: string): Promise<Record<string, unknown>
   if (!parsed.ok) return { id: null, error: parsed.error };
   const { id = null, mail, facts } = parsed.value;
   const octets = fromBase64(mail);
-  if (octets === null) return { id, error: "Cannot explain a case: its mail must be Base64, is no Base64" };
+  if (octets === null) return { id, error: "Cannot explain a case: its mail must be in Base64" };
   const decoded = decodeFacts(facts, octets);
   if (!decoded.ok) return { id, error: decoded.error };
   const { facts: known, policy } = decoded.value;
@@ -79,8 +82,8 @@ function readCase(line: string): Result<z.infer<typeof caseShape>> {
   try {
     const parsed = caseShape.safeParse(JSON.parse(line));
     if (parsed.success) return ok(parsed.data);
-    return err("Cannot explain a case as it must hold id, mail and facts: current value lacks one of them");
+    return err("Cannot explain a case: it must have id, mail and facts");
   } catch {
-    return err("Cannot explain a case: each line must be JSON, is no JSON");
+    return err("Cannot explain a case: each line must be a JSON object");
   }
 }

@@ -1,6 +1,5 @@
-// sesame local: the whole system in one process and one folder, without an account. SMTP comes in where SES would take
-// it, mail is kept as files, queue and tables in SQLite; mail goes out into Maildirs and an outbox folder. Everything
-// listens on the loopback only.
+// sesame local: the whole system in one process and one folder, without an AWS account. An SMTP server on the loopback
+// replaces SES, files replace S3, SQLite replaces SQS and DynamoDB. Mail goes to Maildirs and to an outbox folder.
 
 import { join, resolve } from "node:path";
 import { ok, type Result } from "@sesame/core";
@@ -9,43 +8,44 @@ import type { Logger } from "pino";
 import { type Config, decodeConfig } from "../config.ts";
 import { lockData } from "../local/data-lock.ts";
 import { openFrontDoor } from "../local/front-door.ts";
-import { clock, openLocalPorts } from "../local/ports.ts";
+import { clock, openLocalPorts } from "../local/local-ports.ts";
 import { makeLogger } from "../log.ts";
-import { redactor } from "../secrets.ts";
-import { endAt, openService, type Service } from "../service.ts";
-import { exitSoon, signalled } from "../signals.ts";
+import { redactor } from "../redact.ts";
+import { openService, type Service, stopOnSignal } from "../service.ts";
+import { stopSignal } from "../signals.ts";
+import { exitSoon } from "../timers.ts";
 import { version } from "../version.ts";
 
 export type LocalOptions = Readonly<{ data: string; port: number }>;
 
 const defaults = { DOMAINS: "example.com", HTTP_HOST: "127.0.0.1" };
-const isCompiled = Bun.main.includes("$bunfs"); // where the executable keeps its own files
-const portTries = 20; // a machine for trying things out often has another service on 8080
+const isCompiled = Bun.main.includes("$bunfs"); // the virtual file system of the compiled executable
+const portTries = 20; // port 8080 is often in use on a developer's machine
 
-/** Runs until a signal. Returns the exit code, which means what it means for `sesame run`. */
+/** Runs until a signal. Returns the same exit codes as `sesame run`. */
 export async function runLocal(options: LocalOptions): Promise<number> {
   const config = decodeConfig(process.env, defaults);
   if (!config.ok) return fail(config.error);
-  const ending = signalled();
+  const signalled = stopSignal();
   const folder = resolve(options.data);
   const lock = await lockData(folder);
   if (!lock.ok) return fail(lock.error);
   let code = 2;
   try {
-    code = await carry(config.value, folder, options.port, ending);
+    code = await runSystem(config.value, folder, options.port, signalled);
   } finally {
-    // Mails that are still in work write until the process ends, and the lock of a dead process is taken over.
+    // Mails still in work (code 1) write until the process ends, so the lock stays. The next process takes over the lock of a dead one.
     if (code !== 1) lock.value.release();
   }
   return exitSoon(code);
 }
 
-async function carry(config: Config, folder: string, port: number, ending: Promise<string>): Promise<number> {
+async function runSystem(config: Config, folder: string, port: number, signalled: Promise<string>): Promise<number> {
   const logger = makeLogger(config.LOG_LEVEL, redactor(process.env));
   const started = await startLocal(config, folder, port, logger);
   if (!started.ok) return fail(started.error);
   process.stdout.write(welcome(started.value, folder, config));
-  return endAt(ending, started.value, config, logger);
+  return stopOnSignal(signalled, started.value, config, logger);
 }
 
 function fail(text: string): number {
@@ -58,7 +58,8 @@ type Started = Readonly<{ smtpPort: number; healthPort: number; metricsPort: num
 async function startLocal(config: Config, folder: string, port: number, logger: Logger): Promise<Result<Started>> {
   const ports = await openLocalPorts(config, folder);
   const { database, store, queues } = ports;
-  const onTrouble = (error: Error) => logger.error({ event: "front-door", text: error.message }, "front door");
+  const onTrouble = (error: Error) =>
+    logger.error({ event: "front-door", text: error.message }, "the front door could not store a mail, or a connection failed");
   const door = await openFrontDoor({ folder, database, store, queues, clock, port, onTrouble });
   if (!door.ok) {
     await ports.close();
@@ -84,7 +85,7 @@ function welcome(started: Started, folder: string, config: Config): string {
   const data = `--data ${shellWord(folder)}`;
   return `Sesame ${version} serves ${config.domains.join(", ")}
 
-  mail comes in    smtp://127.0.0.1:${smtpPort}
+  incoming mail    smtp://127.0.0.1:${smtpPort}
   mailboxes        ${config.SMTP_HOST ?? join(folder, "maildir")}
   outbox           ${join(folder, "outbox")}
   raw mail         ${join(folder, "mail")}
@@ -92,7 +93,7 @@ function welcome(started: Started, folder: string, config: Config): string {
   health           http://127.0.0.1:${healthPort}/health
   metrics          http://127.0.0.1:${metricsPort}/metrics
 
-Paste one of these into another terminal:
+Commands to try in another terminal:
 
   ${run} send --port ${smtpPort} --from bob@remote.test --to alice@${domain} --subject Hello
   ${run} rules set alice@${domain} ${data} --ooo "I am away until Monday" --ooo-subject "Away"

@@ -1,23 +1,12 @@
-// sesame rules, sesame block: list, show, set and remove users' rows. A row is decoded before it is written, by the very
-// function that the worker uses, so what is refused there is refused here. Works while `sesame local` runs.
+// sesame rules, sesame block: list, show, set and remove users' rows. A row is decoded as the worker decodes it before it is
+// written, so an invalid row is refused. The commands also work while `sesame local` runs.
 
-import {
-  addressKey,
-  compileBlocklist,
-  decodeRuleRow,
-  type EpochMs,
-  err,
-  ok,
-  parseAddress,
-  parseDomain,
-  type Result,
-  type RuleBook,
-  type RuleTable,
-} from "@sesame/core";
+import { addressKey, compileBlocklist, decodeRuleRow, type EpochMs, err, ok, parseAddress, parseDomain, type Result } from "@sesame/core";
 import { formatInstant } from "@sesame/core/explain";
+import type { RuleBook, RuleTable } from "@sesame/core/journey";
 import { blocklistWarnings } from "@sesame/core/rules";
 
-/** Attributes of an out-of-office rule and of forwards, as the command line gives them. */
+/** The options of `sesame rules set`. */
 export type RuleOptions = Readonly<{
   ooo?: string;
   html?: boolean;
@@ -25,12 +14,12 @@ export type RuleOptions = Readonly<{
   start?: string;
   end?: string;
   timezone?: string;
-  /** `false`: none any more. */
+  /** `false`: remove all forwards. */
   forward?: readonly string[] | false;
   off?: boolean;
 }>;
 
-/** The key under which the worker looks: lower case, A-labels, `*@domain` for a catch-all. */
+/** The table key that the worker looks up: lower case, A-labels, `*@domain` for a catch-all. */
 export function tableKey(text: string): Result<string> {
   if (text.startsWith("*@")) {
     const domain = parseDomain(text.slice(2));
@@ -40,7 +29,7 @@ export function tableKey(text: string): Result<string> {
   return address.ok ? ok(addressKey(address.value)) : address;
 }
 
-/** Merges options into a row and checks it. An empty text takes its attribute away. */
+/** Merges options into a row and decodes it. An empty text removes its attribute. */
 export function ruleRow(stored: unknown, options: RuleOptions): Result<Record<string, unknown>> {
   const before = typeof stored === "object" && stored !== null ? stored : {};
   const merged: Record<string, unknown> = {
@@ -54,38 +43,38 @@ export function ruleRow(stored: unknown, options: RuleOptions): Result<Record<st
     ...(options.timezone !== undefined && { ooo_timezone: options.timezone }),
     ...(options.forward !== undefined && { forwards: options.forward || [] }),
   };
-  const row = Object.fromEntries(Object.entries(merged).filter(([name, value]) => !mayBeTakenAway.has(name) || !isEmpty(value)));
-  if (Object.keys(merged).length === 0) return err("Cannot set a rule: --ooo, --off or --forward is needed, is none");
+  const row = Object.fromEntries(Object.entries(merged).filter(([name, value]) => !removable.has(name) || !isEmpty(value)));
+  if (Object.keys(merged).length === 0) return err("Cannot set a rule: give --ooo, --off or --forward");
   const { errors } = decodeRuleRow(row);
   return errors.length > 0 ? err(errors.join("\n")) : ok(row);
 }
 
-const mayBeTakenAway: ReadonlySet<string> = new Set(["ooo_subject", "ooo_start", "ooo_end", "ooo_timezone", "forwards"]);
+const removable: ReadonlySet<string> = new Set(["ooo_subject", "ooo_start", "ooo_end", "ooo_timezone", "forwards"]);
 
 function isEmpty(value: unknown): boolean {
   return value === "" || (Array.isArray(value) && value.length === 0);
 }
 
-/** What a row does not do although it looks as if it did. */
+/** Notes about a row that does less than it seems to do. */
 export function ruleNotes(key: string, row: Readonly<Record<string, unknown>>, now: EpochMs): readonly string[] {
   const { reply, forwards } = decodeRuleRow(row);
   const notes: string[] = [];
   if (reply === null && Object.keys(row).some((name) => name.startsWith("ooo_") && name !== "ooo_active"))
-    notes.push("no reply is sent: --ooo switches it on");
+    notes.push("no auto-reply is sent, because no --ooo text is set");
   if (reply?.until && reply.until <= now)
-    notes.push(`no reply is sent any more since ${formatInstant(reply.until)}: give another --end, or --end "" for none`);
-  if (reply?.from && reply.from > now) notes.push(`replies begin at ${formatInstant(reply.from)}`);
-  if (forwards.some((target) => addressKey(target) === key)) notes.push(`no mail is forwarded from ${key} to itself`);
+    notes.push(`the auto-reply ended at ${formatInstant(reply.until)}: set another --end, or --end "" for no end`);
+  if (reply?.from && reply.from > now) notes.push(`the auto-reply starts at ${formatInstant(reply.from)}`);
+  if (forwards.some((target) => addressKey(target) === key)) notes.push(`the forward to ${key} itself is skipped`);
   return notes;
 }
 
-/** Checks patterns; one that can match nobody is refused with the spelling that was meant. */
+/** Checks patterns. A pattern that can match no sender is refused, with the correct spelling. */
 export function patternRow(patterns: readonly string[]): Result<Record<string, unknown>> {
-  const warnings = blocklistWarnings(compileBlocklist(new Map([["", patterns]]))).filter(({ kind }) => kind !== "broad"); // that may be meant
+  const warnings = blocklistWarnings(compileBlocklist(new Map([["", patterns]]))).filter(({ kind }) => kind !== "broad"); // allowed: it may be intended
   return warnings.length > 0 ? err(warnings.map(({ text }) => text).join("\n")) : ok({ blocked_patterns: patterns });
 }
 
-/** A pattern that blocks everybody may be meant. */
+/** Notes about patterns that block everybody; that may be intended. */
 export function patternNotes(row: Readonly<Record<string, unknown>>): readonly string[] {
   return blocklistWarnings(compileBlocklist(new Map([["", row["blocked_patterns"]]]))).map(({ text }) => text);
 }
@@ -102,7 +91,7 @@ export async function editTable(book: RuleBook, table: RuleTable, verb: Verb): P
   const key = tableKey(verb.address);
   if (!key.ok) return fail(key.error);
   const stored = await book.show(table, key.value);
-  const missing = `Cannot find ${key.value} in ${table}: must have a row, is none`;
+  const missing = `Cannot find a row for ${key.value} in the table ${table}`;
   if (verb.kind === "remove") return (await book.remove(table, key.value)) ? 0 : fail(missing);
   if (verb.kind === "show") {
     if (stored === null) return fail(missing);
@@ -119,7 +108,7 @@ export async function editTable(book: RuleBook, table: RuleTable, verb: Verb): P
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** What to do with a table. */
+/** One operation on a table. */
 export type Verb =
   | { readonly kind: "list" }
   | { readonly kind: "show"; readonly address: string }

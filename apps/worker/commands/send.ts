@@ -1,17 +1,17 @@
-// sesame send: hands one mail to the front door over SMTP, a file or a text. For trying Sesame out. Line ends become CRLF,
-// as SMTP has them; all other octets of a file leave as they are.
+// sesame send: sends one mail to the front door of `sesame local` by SMTP, from a file or from options. Line ends become CRLF, as
+// SMTP requires; the other octets of a file stay as they are.
 
-import { type Address, type EpochMs, err, mailboxesOf, ok, openMail, parseAddress, quote, type Result, safeText } from "@sesame/core";
+import { type Address, type EpochMs, err, ok, openMail, parseAddress, quote, type Result } from "@sesame/core";
 import { mailDate } from "@sesame/core/compose";
-import { type FieldValue, writeBlock } from "@sesame/core/mail";
+import { type FieldValue, mailboxesOf, safeText, writeBlock } from "@sesame/core/mail";
 import nodemailer from "nodemailer";
-import { readNamed } from "./named-file.ts";
+import { readInputFile } from "./input-file.ts";
 
 export type SendOptions = Readonly<{ from?: string; to?: readonly string[]; subject?: string; text?: string; host: string; port: number }>;
 
-/** Sends a file, or a mail made of the options. Returns the exit code: 1 where it was not taken, 2 where it cannot be sent. */
+/** Sends a file, or a mail made from the options. Returns the exit code: 1 if it was refused, 2 if it cannot be sent. */
 export async function send(file: string | undefined, options: SendOptions): Promise<number> {
-  const mail = file === undefined ? compose(options) : await readNamed(file, "mail");
+  const mail = file === undefined ? compose(options) : await readInputFile(file, "mail");
   const envelope = mail.ok ? envelopeOf(mail.value, options) : mail;
   if (!mail.ok || !envelope.ok) return fail(2, envelope.ok ? "" : envelope.error);
   const { host, port } = options;
@@ -32,21 +32,21 @@ function fail(code: 1 | 2, text: string): number {
   return code;
 }
 
-/** What the front door said, or that there is none. */
+/** The reply of the server, or that there is none. */
 function notSent(error: unknown, at: string): string {
   const { message = String(error), response } = error as { message?: string; response?: string };
-  if (response !== undefined) return `Cannot send the mail: ${at} must take it, is ${response}`;
-  return `Cannot send the mail: sesame local must run at ${at}, is ${message}`;
+  if (response !== undefined) return `Cannot send the mail: ${at} answered ${response}`;
+  return `Cannot send the mail to ${at}: ${message}; start sesame local, or check --host and --port`;
 }
 
 type Envelope = { from: string; to: string[] };
 
-/** From the options, else from the header. Addresses are parsed, so no control character reaches the socket. */
+/** The envelope from the options, else from the header. Addresses are parsed, so no control character reaches the socket. */
 function envelopeOf(octets: Uint8Array, { from, to = [] }: SendOptions): Result<Envelope> {
   const mail = openMail(octets, octets.length);
   const recipients = to.length > 0 ? parseAll(to) : ok(mailboxesOf(mail, "To", "Cc").map(({ address }) => address));
   if (!recipients.ok) return recipients;
-  if (recipients.value.length === 0) return err('Cannot send a mail: it needs --to or a To field, is ""');
+  if (recipients.value.length === 0) return err("Cannot send a mail: it has no recipient; give --to, or a file with a To or Cc field");
   const senders = from ? parseAll([from]) : ok(mailboxesOf(mail, "From").map(({ address }) => address));
   if (!senders.ok) return senders;
   return ok({ from: isNullPath(from) ? "" : (senders.value[0] ?? ""), to: recipients.value });
@@ -56,7 +56,7 @@ function isNullPath(from: string | undefined): boolean {
   return from === "" || from === "<>";
 }
 
-/** Addresses as the front door takes them: it offers no SMTPUTF8. */
+/** Parses addresses. They must be ASCII: the front door does not offer SMTPUTF8. */
 function parseAll(texts: readonly string[]): Result<Address[]> {
   const found: Address[] = [];
   for (const text of texts) {
@@ -64,7 +64,7 @@ function parseAll(texts: readonly string[]): Result<Address[]> {
     const parsed = parseAddress(text);
     if (!parsed.ok) return parsed;
     if (!/^[\x20-\x7e]*$/.test(parsed.value))
-      return err(`Cannot send a mail: an address must be ASCII, a domain as xn--…, is ${quote(text)}`);
+      return err(`Cannot send a mail: an address must be ASCII, with its domain as xn--…, is ${quote(text)}`);
     found.push(parsed.value);
   }
   return ok(found);

@@ -1,11 +1,12 @@
-// Data lock: one process at a time uses a data folder, since queue and ledger give back at start what they find held.
-// The lock is a file with the holder's process id and start time; the lock of a process that is dead is taken over. A
-// process id is used again sooner or later (in a container at once), so the start time must agree as well.
+// Data lock: only one process may use a data folder, because queue and ledger release at start what the last process held.
+// The lock is a file with the process id and start time of its holder. The lock of a dead process is taken over. The system
+// reuses process ids (in a container at once), so the start time must match too.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { err, ok, type Result } from "@sesame/core";
+import { sleep } from "../timers.ts";
 import { hasCode } from "./trouble.ts";
 
 /** A held lock. */
@@ -15,16 +16,16 @@ type Holder = Readonly<{ pid: number; startTime: string | null }>;
 
 const held = new Set<string>();
 const attempts = 20;
-const pauseMs = 25; // between making the file and writing into it a holder's lock is empty for a moment
+const retryDelayMs = 25; // the lock file is empty for a moment between its creation and the first write
 
-/** Locks a data folder, and makes it where there is none. The error says why it cannot be used. */
+/** Locks a data folder, and creates it if it is missing. The error says why the folder cannot be used. */
 export async function lockData(folder: string): Promise<Result<DataLock>> {
   try {
     await mkdir(folder, { recursive: true });
     return await lockFile(folder, join(folder, "sesame.lock"));
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    return err(`Cannot use "${folder}": data folder as this user must be able to write in it, is ${said}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    return err(`Cannot use the data folder "${folder}": this user must be able to write to it (${reason})`);
   }
 }
 
@@ -35,14 +36,14 @@ async function lockFile(folder: string, path: string): Promise<Result<DataLock>>
     const holder = parseHolder(text);
     if (holder !== null && isAlive(holder, path)) return err(refusal(folder, holder));
     const fresh = holder === null && attempt < attempts / 2;
-    if (fresh) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (fresh) await sleep(retryDelayMs);
     else if (text !== null) removeStale(path, text);
   }
-  return err(`Cannot lock "${folder}": only one process may use it, is a lock that keeps changing`);
+  return err(`Cannot lock "${folder}": another process keeps changing its lock file; stop that process or choose another folder`);
 }
 
 function refusal(folder: string, { pid }: Holder): string {
-  return `Cannot lock "${folder}": only one process may use it, is process ${pid}, which is running`;
+  return `Cannot lock "${folder}": process ${pid} uses it; stop that process or choose another folder`;
 }
 
 function tryCreate(path: string): boolean {
@@ -56,7 +57,7 @@ function tryCreate(path: string): boolean {
   }
 }
 
-/** Moves a stale lock aside before removing it: should it be another's fresh lock by now, it is put back. */
+/** Renames a stale lock before it removes it. If another process has written a new lock meanwhile, it is restored. */
 function removeStale(path: string, expected: string): void {
   const aside = `${path}.${process.pid}`;
   try {
@@ -75,11 +76,11 @@ function release(path: string): void {
 }
 
 function isAlive(holder: Holder, path: string): boolean {
-  if (holder.pid === process.pid) return held.has(path); // else a process before this one had its number
+  if (holder.pid === process.pid) return held.has(path); // else an earlier process had the same id
   try {
     process.kill(holder.pid, 0);
   } catch (error) {
-    if (!hasCode(error, "EPERM")) return false; // EPERM: it runs, and is somebody else's
+    if (!hasCode(error, "EPERM")) return false; // EPERM: it runs under another user
   }
   const startTime = startTimeOf(holder.pid);
   return holder.startTime === null || startTime === null || holder.startTime === startTime;
@@ -105,11 +106,11 @@ function parseHolder(text: string | null): Holder | null {
   }
 }
 
-/** Clock ticks from the boot to the start of a process; `null` where the system does not tell (see proc(5), field 22). */
+/** Clock ticks from boot to the start of a process; `null` if the system does not tell (proc(5), field 22). */
 export function startTimeOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name of the process is field 2, in brackets, and may hold blanks and brackets itself.
+    // Field 2, the process name, is in brackets and may itself contain blanks and brackets.
     return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
   } catch {
     return null;

@@ -1,5 +1,5 @@
-// Database: the one SQLite file of a data folder: queues, users' tables, ledger and outbound table.
-// A commit is on the disk when it returns (WAL with synchronous=FULL), because a 250 of the front door rests on it.
+// Database: the SQLite file of a data folder, with queues, users' tables, ledger and outbound table. A commit is on the disk
+// when it returns (WAL with synchronous=FULL), because the front door answers 250 after it.
 
 import { Database, SQLiteError } from "bun:sqlite";
 import { existsSync, mkdirSync } from "node:fs";
@@ -9,7 +9,7 @@ import { err, ok, type Result } from "@sesame/core";
 const version = 1;
 const fileName = "sesame.sqlite";
 
-// Rows of the users' tables and of the outbound table are JSON: they are decoded in the core, and strictly.
+// Rows of the users' tables and of the outbound table are JSON. The core decodes them strictly.
 const schema = `
   CREATE TABLE queue_entries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
@@ -35,7 +35,7 @@ const schema = `
   CREATE TABLE ledger_secrets (name TEXT PRIMARY KEY, octets BLOB NOT NULL);
 `;
 
-/** Opens the database of a data folder, and makes it where there is none. Throws when it cannot be used. */
+/** Opens the database of a data folder, and creates it if it is missing. Throws if it cannot be used. */
 export function openDatabase(folder: string): Database {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, fileName);
@@ -43,24 +43,24 @@ export function openDatabase(folder: string): Database {
     return openFile(path);
   } catch (error) {
     if (!(error instanceof SQLiteError)) throw error;
-    throw new Error(`Cannot open "${path}": must be a database of Sesame that can be written, is ${error.message}`);
+    throw new Error(`Cannot open "${path}": must be a Sesame database that this user can write (${error.message})`);
   }
 }
 
 /**
- * The database of a data folder in which `sesame local` has run. Elsewhere a row would be written for nobody: who forgot
- * `--aws` must hear of it.
+ * Opens the database of a data folder in which `sesame local` has run. In another folder no worker would read the row: the
+ * user probably forgot `--aws`.
  */
 export function openTables(folder: string): Result<Database> {
   if (existsSync(join(folder, fileName))) return ok(openDatabase(folder));
-  const rule = "sesame local must have run in this data folder, and the tables of sesame run need --aws";
-  return err(`Cannot open the tables: ${rule}, is "${folder}", which has no ${fileName}`);
+  const fix = "use --data with the data folder of sesame local, or --aws for the tables of sesame run";
+  return err(`Cannot open the tables: "${folder}" has no ${fileName}; ${fix}`);
 }
 
 function openFile(path: string): Database {
   const database = new Database(path, { create: true, strict: true });
   try {
-    // First, since the pragmas below may already have to wait for another process.
+    // First, because the next pragmas may have to wait for another process.
     database.run("PRAGMA busy_timeout = 5000");
     database.run("PRAGMA journal_mode = WAL");
     database.run("PRAGMA synchronous = FULL");
@@ -73,7 +73,7 @@ function openFile(path: string): Database {
   }
 }
 
-/** The same in memory, which nobody else sees and no restart survives. */
+/** The same database in memory, for this process only. A restart loses it. */
 export function openMemoryDatabase(): Database {
   const database = new Database(":memory:", { strict: true });
   database.run("PRAGMA foreign_keys = ON");
@@ -84,13 +84,15 @@ export function openMemoryDatabase(): Database {
 function upgrade(database: Database): void {
   const found = database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
   if (found > version)
-    throw new Error(`Cannot open ${database.filename}: its version must be at most ${version}, is ${found}`);
+    throw new Error(
+      `Cannot open ${database.filename}: its version must be at most ${version}, is ${found}; use the newer Sesame that wrote it`,
+    );
   if (found === version) return;
   database.run(schema);
   database.run(`PRAGMA user_version = ${version}`);
 }
 
-/** A row as it was stored. Text that is no JSON stays text: its decoder refuses it, and it alone. */
+/** A row as it was stored. Text that is not JSON stays text; its decoder refuses this row only. */
 export function parseRow(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,24 +1,24 @@
-// Durable file: files that are whole or absent, and that survive a power cut once a call has returned.
-// The order is always the same: write a temporary file, sync it, give it its name, sync the folder that holds the name.
+// Durable file: files that are complete or absent, and that survive a power failure once a call has returned. The order is
+// always the same: write a temporary file, sync it, rename it, sync its folder.
 
 import { randomUUID } from "node:crypto";
 import { access, copyFile, type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode } from "./trouble.ts";
 
-/** Octets to be written: in memory, or a stream of them. */
+/** Octets to write: in memory or as a stream. */
 export type Octets = Uint8Array | AsyncIterable<Uint8Array>;
 
-/** Makes a folder and its parents, so that they survive a power cut too. */
+/** Creates a folder and its parents, and syncs them. */
 export async function ensureFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true });
   if (first === undefined) return;
   for (let at = folder; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
 }
 
-/** Syncs the names that a folder holds. */
+/** Syncs the directory entries of a folder. */
 export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return; // a folder cannot be opened there
+  if (process.platform === "win32") return; // Windows cannot open a folder
   const handle = await open(folder, "r");
   try {
     await handle.sync();
@@ -27,7 +27,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Writes a temporary file, synced, and gives its path. Nothing is left of it when that fails. */
+/** Writes and syncs a temporary file, and returns its path. If that fails, the file is removed. */
 export async function writeTemporary(folder: string, octets: Octets): Promise<string> {
   await ensureFolder(folder);
   const path = join(folder, randomUUID());
@@ -49,14 +49,14 @@ async function writeAll(handle: FileHandle, octets: Octets): Promise<void> {
   else for await (const piece of octets) await handle.writeFile(piece);
 }
 
-/** Gives a temporary file its name; an older file of that name is replaced at one stroke. */
+/** Renames a temporary file to its path. A file already there is replaced atomically. */
 export async function moveIntoPlace(temporary: string, path: string): Promise<void> {
   await ensureFolder(dirname(path));
   await rename(temporary, path);
   await syncFolder(dirname(path));
 }
 
-/** Gives a temporary file one more name and keeps it, for a mail that several places get. */
+/** Hard-links a temporary file to a path and keeps it, for a mail that is stored in several places. */
 export async function linkIntoPlace(temporary: string, path: string): Promise<void> {
   await ensureFolder(dirname(path));
   try {
@@ -85,12 +85,12 @@ export async function writeDurably(path: string, temporaryFolder: string, octets
   await moveIntoPlace(await writeTemporary(temporaryFolder, octets), path);
 }
 
-/** Removes what a process that died left in the data folder's `tmp`. Only for the start, before anything is written. */
+/** Removes temporary files of a process that crashed. Only for the start, before anything is written. */
 export async function emptyTemporary(dataFolder: string): Promise<void> {
   await rm(join(dataFolder, "tmp"), { recursive: true, force: true });
 }
 
-/** Removes a file and syncs its folder. Removing what is gone is no error. */
+/** Removes a file and syncs its folder. A missing file is not an error. */
 export async function removeDurably(path: string): Promise<void> {
   await rm(path, { force: true });
   await syncFolder(dirname(path)).catch((error: unknown) => {
@@ -98,7 +98,7 @@ export async function removeDurably(path: string): Promise<void> {
   });
 }
 
-/** Whether there is such a file. */
+/** Whether the file exists. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await access(path);

@@ -1,11 +1,12 @@
-// File mail store: MailStore as files, `<data>/mail/<bucket>/<key>`, with a sidecar `<file>.json` for attributes and marks.
-// A stored mail is never changed: the mark stands beside it, so a mail may be read while it is marked.
+// File mail store: MailStore as files, `<data>/mail/<bucket>/<key>`, with `<file>.json` beside them for attributes and audit
+// marks. A stored mail is never changed, so it can be read while its audit mark is written.
 
 import { access, open as openFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { headLimit, type MailStore, type ObjectLocation, PortError, type StoredMail } from "@sesame/core";
+import { type AuditRecord, auditTexts } from "@sesame/core/journey";
 import { linkIntoPlace, type Octets, removeDurably, writeDurably } from "./durable-file.ts";
-import { safeName } from "./safe-name.ts";
+import { safeFileName } from "./safe-file-name.ts";
 import { asPortError, hasCode, portCall } from "./trouble.ts";
 
 const pieceSize = 64 * 1024;
@@ -21,12 +22,12 @@ export class FileMailStore implements MailStore {
     this.#temporary = join(folder, "tmp");
   }
 
-  /** Stores a mail. It is on the disk when this returns. */
+  /** Stores a mail. It is synced to the disk when this returns. */
   put(location: ObjectLocation, octets: Octets): Promise<void> {
     return portCall("MailStore", "put", () => writeDurably(this.#path(location), this.#temporary, octets));
   }
 
-  /** Stores a synced file as a mail, without copying it where the file system can do that. The file stays. */
+  /** Stores a synced file as a mail, by hard link if the file system has them. The file stays. */
   adopt(location: ObjectLocation, file: string): Promise<void> {
     return portCall("MailStore", "adopt", () => linkIntoPlace(file, this.#path(location)));
   }
@@ -42,12 +43,12 @@ export class FileMailStore implements MailStore {
     });
   }
 
-  mark(mail: StoredMail, trail: Readonly<Record<string, string>>): Promise<void> {
+  mark(mail: StoredMail, record: AuditRecord): Promise<void> {
     return portCall("MailStore", "mark", async () => {
       const path = this.#path(mail.location);
-      await access(path); // a mark beside nothing would wait for another mail of that key
+      await access(path); // a mark without its mail would later belong to another mail with this key
       const sidecar = sidecarOf(path);
-      const attributes = { ...mail.attributes, ...(await readAttributes(sidecar)), ...trail };
+      const attributes = { ...mail.attributes, ...(await readAttributes(sidecar)), ...auditTexts(record) };
       await writeDurably(sidecar, this.#temporary, Buffer.from(`${JSON.stringify(attributes, null, 2)}\n`));
     });
   }
@@ -56,15 +57,15 @@ export class FileMailStore implements MailStore {
     return portCall("MailStore", "erase", () => this.discard(mail.location));
   }
 
-  /** Deletes what is stored at a place, opened or not. */
+  /** Deletes the mail at a location, whether it was opened or not. */
   async discard(location: ObjectLocation): Promise<void> {
     const path = this.#path(location);
     await removeDurably(path);
-    await removeDurably(sidecarOf(path)); // after the mail: a mail without its mark would look unprocessed
+    await removeDurably(sidecarOf(path)); // after the mail: a mail without its audit mark would look unprocessed
   }
 
   #path({ bucket, key }: ObjectLocation): string {
-    return join(this.#folder, safeName(bucket), safeName(key));
+    return join(this.#folder, safeFileName(bucket), safeFileName(key));
   }
 }
 
@@ -110,7 +111,7 @@ function whole(path: string, size: number): Promise<Uint8Array> {
 
 type Readable = Awaited<ReturnType<typeof openFile>>;
 
-/** Exactly `length` octets from `position`. A file that holds fewer was cut short, and is no mail to deliver. */
+/** Reads exactly `length` octets from `position`. Throws if the file is shorter: an incomplete mail must not be delivered. */
 async function readFully(file: Readable, position: number, length: number): Promise<Uint8Array> {
   const octets = new Uint8Array(length);
   let filled = 0;
@@ -123,7 +124,11 @@ async function readFully(file: Readable, position: number, length: number): Prom
 }
 
 function shorter(operation: string, length: number): PortError {
-  return new PortError("MailStore", operation, `Cannot read a mail: it is shorter than when it was opened, is ${length}`);
+  return new PortError(
+    "MailStore",
+    operation,
+    `Cannot read a mail: its file has only ${length} octets left, fewer than when it was opened`,
+  );
 }
 
 async function readAttributes(sidecar: string): Promise<Readonly<Record<string, string>>> {

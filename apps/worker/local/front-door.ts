@@ -1,32 +1,32 @@
-// Front door: an SMTP server on the loopback in SES's place (RFC 5321; SIZE, RFC 1870; 8BITMIME, RFC 6152). It takes mail
-// for served domains only, and says 250 once the mail and its queue entries are on the disk. It has no AUTH and no TLS, as
-// nothing but this machine can reach it. What it makes of a mail is in intake.ts.
+// Front door: the SMTP server of `sesame local` on the loopback, in place of SES (RFC 5321; SIZE, RFC 1870; 8BITMIME, RFC
+// 6152). It accepts mail for served domains only, and answers 250 when the mail and its queue entries are on the disk. It has
+// no AUTH and no TLS: only this machine can reach it. accept-mail.ts stores the mail.
 
 import { rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { type Address, type Domain, domainOf, err, ok, parseAddress, type Result } from "@sesame/core";
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from "smtp-server";
-import { type Connection, makeExact } from "./exact-data.ts";
-import { type Intaken, type IntakeOptions, spool, take } from "./intake.ts";
+import { type AcceptedMail, type AcceptOptions, acceptMail, spool } from "./accept-mail.ts";
+import { type Connection, fixConnection } from "./smtp-server-fixes.ts";
 import { hasCode } from "./trouble.ts";
 
-export type FrontDoorOptions = IntakeOptions &
+export type FrontDoorOptions = AcceptOptions &
   Readonly<{
-    /** The first port to try; twenty more follow when it is taken. 0 lets the system choose. Default 2500. */
+    /** The first port to try; if it is in use, the next twenty are tried. 0: the system chooses. Default 2500. */
     port?: number;
     /** Largest mail, in octets. Default 41943040, the limit of SES. */
     maxSize?: number;
-    /** Hears of each mail that was taken. */
-    onMail?: (mail: Intaken) => void;
-    /** Hears of each mail that could not be stored, and of troubles of connections. */
+    /** Called for each accepted mail. */
+    onMail?: (mail: AcceptedMail) => void;
+    /** Called for each mail that could not be stored, and for connection errors. */
     onTrouble?: (error: Error) => void;
   }>;
 
-/** A front door that is open. */
+/** A running front door. */
 export type FrontDoor = Readonly<{
-  /** The port that it got. */
+  /** The port it listens on. */
   port: number;
-  /** Takes no more connections and waits for the open ones, at most some seconds. */
+  /** Accepts no more connections, and waits two seconds at most for the open ones. */
   close(): Promise<void>;
 }>;
 
@@ -35,7 +35,7 @@ const morePorts = 20;
 const idleMs = 5 * 60_000; // RFC 5321 §4.5.3.2.7
 const closeMs = 2000;
 
-/** Opens the front door. The error says which port could not be had. */
+/** Opens the front door. The error says which port cannot be used. */
 export async function openFrontDoor(options: FrontDoorOptions): Promise<Result<FrontDoor>> {
   const first = options.port ?? 2500;
   const last = first === 0 ? 0 : first + morePorts;
@@ -43,10 +43,9 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<Result<F
     const server = makeServer(options);
     const got = await listen(server, port);
     if (typeof got === "number") return ok({ port: got, close: () => close(server) });
-    if (!hasCode(got, "EADDRINUSE"))
-      return err(`Cannot open port ${port} on ${host}: the system refuses it, is "${got.message}"`);
+    if (!hasCode(got, "EADDRINUSE")) return err(`Cannot listen on ${host} port ${port}: ${got.message}; choose another --port`);
   }
-  return err(`Cannot open the front door on ${host}: a port must be free, is ${first} to ${last}, all taken`);
+  return err(`Cannot listen on ${host}: the ports ${first} to ${last} are all in use; choose another --port`);
 }
 
 function listen(server: SMTPServer, port: number): Promise<number | Error> {
@@ -63,7 +62,7 @@ function close(server: SMTPServer): Promise<void> {
 function makeServer(options: FrontDoorOptions): SMTPServer {
   const { maxSize = 41_943_040, onTrouble = () => {} } = options;
   const domains = new Set(options.queues.keys());
-  // Its own check of addresses refuses local parts that do exist, such as `a..b`; ours decides, as it does everywhere.
+  // The address check of smtp-server refuses local parts that are in use, such as `a..b`. parseAddress decides instead.
   const settings: SMTPServerOptions & { lenientAddressParsing: boolean } = {
     name: "sesame.localhost",
     banner: "Sesame",
@@ -78,7 +77,7 @@ function makeServer(options: FrontDoorOptions): SMTPServer {
     logger: false,
     onConnect: (session, callback) => {
       const connection = [...(server.connections as ReadonlySet<Connection>)].find(({ id }) => id === session.id);
-      if (connection) makeExact(connection);
+      if (connection) fixConnection(connection);
       callback();
     },
     onMailFrom: ({ address }, _session, callback) => callback(refuseSender(address)),
@@ -86,9 +85,9 @@ function makeServer(options: FrontDoorOptions): SMTPServer {
     onData: (stream, session, callback) => {
       receive(options, maxSize, stream, session)
         .then(
-          (intaken) => {
-            callback(null, `OK ${intaken.sesId}`);
-            options.onMail?.(intaken);
+          (accepted) => {
+            callback(null, `OK ${accepted.sesId}`);
+            options.onMail?.(accepted);
           },
           (error: Error) => {
             callback(error instanceof Refusal ? error : new Refusal(451, "4.3.0 Cannot store the mail now, try again later"));
@@ -103,7 +102,7 @@ function makeServer(options: FrontDoorOptions): SMTPServer {
   return server;
 }
 
-/** An answer of 4yz or 5yz. smtp-server reads `responseCode`. */
+/** An SMTP reply 4yz or 5yz. smtp-server reads `responseCode`. */
 class Refusal extends Error {
   readonly responseCode: number;
   constructor(responseCode: number, text: string) {
@@ -114,12 +113,12 @@ class Refusal extends Error {
 }
 
 function refuseSender(text: string): Refusal | null {
-  return text === "" || parseAddress(text).ok ? null : new Refusal(553, "5.1.7 The reverse-path is no address");
+  return text === "" || parseAddress(text).ok ? null : new Refusal(553, "5.1.7 The reverse-path is not an address");
 }
 
 function refuseRecipient(text: string, domains: ReadonlySet<Domain>): Refusal | null {
   const parsed = parseAddress(text);
-  if (!parsed.ok) return new Refusal(553, "5.1.3 The recipient is no address");
+  if (!parsed.ok) return new Refusal(553, "5.1.3 The recipient is not an address");
   return domains.has(domainOf(parsed.value)) ? null : new Refusal(550, "5.7.1 Relaying is denied: the domain is not served here");
 }
 
@@ -128,19 +127,19 @@ async function receive(
   maxSize: number,
   stream: SMTPServerDataStream,
   session: SMTPServerSession,
-): Promise<Intaken> {
+): Promise<AcceptedMail> {
   const spooled = await spool(options.folder, stream, maxSize);
   if (spooled === "too-big") throw new Refusal(552, `5.3.4 The mail is larger than ${maxSize} octets`);
   try {
     const { mailFrom, rcptTo } = session.envelope;
     const source = mailFrom === false ? "" : wireSpelling(mailFrom.address);
-    return await take(options, { source, recipients: rcptTo.map(({ address }) => wireSpelling(address) as Address) }, spooled);
+    return await acceptMail(options, { source, recipients: rcptTo.map(({ address }) => wireSpelling(address) as Address) }, spooled);
   } finally {
     await rm(spooled.file, { force: true });
   }
 }
 
-/** The address with its domain as A-labels: smtp-server turns `xn--…` into the letters that it stands for. */
+/** The address with its domain as A-labels: smtp-server converts `xn--…` to Unicode. */
 function wireSpelling(text: string): string {
   const at = text.lastIndexOf("@");
   const parsed = parseAddress(text);

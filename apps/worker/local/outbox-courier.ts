@@ -1,6 +1,6 @@
-// Outbox courier: the routes "ses" and "internal" into a folder, `<data>/outbox/<name>.eml` with `<name>.json` beside it.
-// Nothing leaves this machine. Internal mail for a served domain also goes into the Maildir of its target, as it would
-// through the mail server. Names come from mail and effect, so a repeated send is the same file.
+// Outbox courier: writes mail of the routes "ses" and "internal" to a folder, `<data>/outbox/<name>.eml`, with `<name>.json`
+// beside it. No mail leaves this machine. Internal mail for a served domain also goes to the Maildir of its target, as it would
+// through the mail server. The name derives from the mail and the effect, so a repeated send writes the same file.
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import {
   type Verdict,
 } from "@sesame/core";
 import { exists, moveIntoPlace, writeDurably } from "./durable-file.ts";
-import { consignmentName, type MaildirCourier, writeContent } from "./maildir-courier.ts";
+import { copyFileName, type MaildirCourier, writeContent } from "./maildir-courier.ts";
 import { portCall } from "./trouble.ts";
 
 export type OutboxCourierOptions = Readonly<{
@@ -26,7 +26,7 @@ export type OutboxCourierOptions = Readonly<{
   maildir: MaildirCourier;
 }>;
 
-/** Mail that would leave through SES or the mail server, kept to be looked at. */
+/** Mail that would be sent through SES or the internal port, kept as files. */
 export class OutboxCourier implements Courier {
   readonly #options: OutboxCourierOptions;
 
@@ -34,35 +34,31 @@ export class OutboxCourier implements Courier {
     this.#options = options;
   }
 
-  send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  send(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     return portCall("Courier", "send", async () => {
       if (route === "mailbox")
-        throw new PortError(
-          "Courier",
-          "send",
-          'Cannot take a mail to the outbox: its route must be ses or internal, is "mailbox"',
-        );
+        throw new PortError("Courier", "send", 'Cannot write to the outbox: the route must be ses or internal, is "mailbox"');
       const verdicts = new Map<EffectKey, Verdict>();
-      for (const recipient of consignment.recipients) verdicts.set(recipient.key, await this.#relay(route, consignment, recipient));
+      for (const recipient of transaction.recipients) verdicts.set(recipient.key, await this.#relay(route, transaction, recipient));
       return verdicts;
     });
   }
 
   async #relay(
     route: "ses" | "internal",
-    consignment: MailTransaction,
+    transaction: MailTransaction,
     { address, key }: MailTransaction["recipients"][number],
   ): Promise<Verdict> {
-    const name = consignmentName(consignment, key);
+    const name = copyFileName(transaction, key);
     const { folder, domains, maildir } = this.#options;
     const stored =
-      route === "internal" && domains.includes(domainOf(address)) ? await maildir.deliver(address, name, consignment.content) : null;
+      route === "internal" && domains.includes(domainOf(address)) ? await maildir.deliver(address, name, transaction.content) : null;
     const sesId = route === "ses" ? sesIdOf(name) : null;
     const path = join(folder, "outbox", name);
-    // The description is written last, so where it stands the mail does too.
+    // The .json file is written last: if it exists, the mail exists too.
     if (!(await exists(`${path}.json`))) {
-      await moveIntoPlace(await writeContent(join(folder, "tmp"), consignment.content), `${path}.eml`);
-      await writeDurably(`${path}.json`, join(folder, "tmp"), describe(route, consignment, address, key, sesId));
+      await moveIntoPlace(await writeContent(join(folder, "tmp"), transaction.content), `${path}.eml`);
+      await writeDurably(`${path}.json`, join(folder, "tmp"), describe(route, transaction, address, key, sesId));
     }
     return { action: "relayed", detail: sesId ?? stored ?? `in the outbox as ${name}` };
   }
@@ -72,7 +68,7 @@ function describe(route: Route, { from, mailId }: MailTransaction, to: Address, 
   return Buffer.from(`${JSON.stringify({ route, from, to, mailId, key, sesId }, null, 2)}\n`);
 }
 
-/** An id in the look of SES's own, equal in every attempt. */
+/** An id in the form of SES, the same in every attempt. */
 function sesIdOf(name: string): string {
   const hash = createHash("sha256").update(name).digest("hex");
   const parts = [hash.slice(4, 16), hash.slice(16, 24), hash.slice(24, 28), hash.slice(28, 32), hash.slice(32, 36), hash.slice(36, 48)];

@@ -1,21 +1,21 @@
-// SES notice: what SES would announce of a mail that it received and stored, in the envelope in which SNS would bring it
-// (SES Developer Guide, "Contents of notifications for Amazon SES email receiving"). So the local system is decoded by
-// the same code as production. No check is made here, hence every verdict is a plain PASS.
+// SES notice: writes the notification that SES would send for a received mail, inside an SNS notification (SES Developer Guide,
+// "Contents of notifications for Amazon SES email receiving"). So `sesame local` decodes it with the code of production.
+// Nothing is scanned here: every verdict is PASS.
 
 import { randomUUID } from "node:crypto";
 import type { ObjectLocation } from "@sesame/core";
 import { fieldsOf, fieldValue, firstValue, type HeaderBlock, parseMailboxes, splitHeader, valuesOf } from "@sesame/core/mail";
 
-/** A mail that was received and stored. */
+/** A received and stored mail. */
 export type ReceivedMail = Readonly<{
-  /** SES's id of the inbound mail. */
+  /** The SES id of the received mail. */
   sesId: string;
   location: ObjectLocation;
-  /** The reverse-path without brackets; "" is the null one. */
+  /** The reverse-path without brackets; "" is the null reverse-path. */
   source: string;
-  /** The recipients of one served domain, as the client spelt them. */
+  /** The recipients of one served domain, as the client wrote them. */
   recipients: readonly string[];
-  /** The first octets of the mail, at least its header block. */
+  /** The first octets of the mail, with the whole header block. */
   head: Uint8Array;
   /** When it was received, in milliseconds since 1970. */
   receivedAt: number;
@@ -24,7 +24,7 @@ export type ReceivedMail = Readonly<{
 const topicArn = "arn:aws:sns:local:000000000000:sesame-local";
 const maxHeaders = 10_000; // SES leaves out header fields beyond 10 KB
 
-/** The body of the queue entry that announces a mail. */
+/** The body of the queue entry for a mail. */
 export function writeNotice(mail: ReceivedMail): string {
   const timestamp = new Date(mail.receivedAt).toISOString();
   return JSON.stringify({
@@ -48,7 +48,7 @@ function mailPart({ sesId, source, head }: ReceivedMail, timestamp: string): unk
   const headers = headersTruncated
     ? []
     : block.fields.filter(({ name }) => name !== "").map((field) => ({ name: field.name, value: fieldValue(field) }));
-  // The null reverse-path has not been seen in a notice of SES; the empty text is the nearest to what `source` is.
+  // We have seen no SES notice with a null reverse-path. The empty string is the closest to the form of `source`.
   return { timestamp, source, messageId: sesId, destination, headersTruncated, headers, commonHeaders: commonHeaders(block, source) };
 }
 

@@ -7,7 +7,7 @@ import { portCall } from "./trouble.ts";
 
 type Found = { email_address: string; row: string };
 
-/** Rules and blocklists as `sesame rules` and `sesame block` write them. */
+/** Looks up the rows that `sesame rules` and `sesame block` write. */
 export class SqliteDirectory implements Directory {
   readonly #database: Database;
 

@@ -1,19 +1,20 @@
-// SQLite ledger: Ledger in four tables. Every method is one transaction that takes the write lock first, so that two
-// owners contend as they would at a conditional write. It serves one process; giveBack() at start relies on that.
+// SQLite ledger: Ledger in four tables. Every method is one transaction that takes the write lock first; this has the effect of
+// a conditional write in DynamoDB. Only one process may use it; releaseAll() relies on that.
 
 import type { Database } from "bun:sqlite";
 import { randomBytes } from "node:crypto";
-import type { AddressKey, Claim, Clock, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory, ReplyRow } from "@sesame/core";
+import type { AddressKey, Claim, Clock, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
+import type { ReplyRow } from "@sesame/core/journey";
 import { portCall } from "./trouble.ts";
 
 export type SqliteLedgerOptions = Readonly<{
   database: Database;
-  /** Who claims; unlike any other owner's name. */
+  /** The name of this owner; unique for each process. */
   owner: string;
   clock: Clock;
-  /** Days that a mail is remembered after its last change. Default 35. */
+  /** Days that a mail is kept after its last change. Default 35. */
   rememberDays?: number;
-  /** The secret of the loop mark where it is configured; else the database holds it. */
+  /** The configured key of the loop mark; if not set, the database holds one. */
   loopKey?: Uint8Array;
 }>;
 
@@ -32,12 +33,12 @@ export class SqliteLedger implements Ledger {
     this.#options = { rememberDays: 35, ...options };
   }
 
-  /** Lets every open lease expire, so that the next claim counts the crash. Only for the start: nobody else is alive. */
-  giveBack(): void {
+  /** Expires every open lease, so that the next claim counts a crash. Only for the start, when no other process runs. */
+  releaseAll(): void {
     this.#run("UPDATE ledger_mails SET until = 0 WHERE owner IS NOT NULL AND closed = 0");
   }
 
-  /** Forgets mails and replies whose time is over. */
+  /** Deletes expired mails and replies. */
   forget(): void {
     this.#run("DELETE FROM ledger_mails WHERE expires <= ?", this.#now());
     this.#run("DELETE FROM ledger_replies WHERE until <= ?", this.#now());
@@ -48,7 +49,7 @@ export class SqliteLedger implements Ledger {
       const sql = "SELECT owner, until, crashes, closed FROM ledger_mails WHERE mail_id = ?";
       const row = this.#options.database.query<MailRow, [string]>(sql).get(mailId);
       if (row?.closed) return { kind: "closed", finals: this.#finalsOf(mailId) };
-      // Who asks is alive: a lease of its own that ran out was no crash.
+      // An owner that claims its own expired lease has not crashed.
       const isForeign = row !== null && row.owner !== null && row.owner !== this.#options.owner;
       if (isForeign && row.until > this.#now()) return { kind: "busy", until: row.until as EpochMs };
       return { kind: "held", lease: this.#hold(mailId, leaseSeconds, row?.crashes ?? 0, isForeign) };
@@ -110,7 +111,7 @@ export class SqliteLedger implements Ledger {
       this.#run("INSERT INTO ledger_secrets VALUES ('loop-key', ?) ON CONFLICT DO NOTHING", randomBytes(32));
       const query = this.#options.database.query<{ octets: Uint8Array }, []>("SELECT octets FROM ledger_secrets WHERE name = 'loop-key'");
       const found = query.get();
-      if (found === null) throw new Error("Cannot read the loop key as it was just written");
+      if (found === null) throw new Error("Cannot read the loop key: the row just written is missing");
       return new Uint8Array(found.octets);
     });
   }

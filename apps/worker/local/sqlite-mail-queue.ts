@@ -1,10 +1,12 @@
-// SQLite mail queue: MailQueue in a table, with the manners of SQS's standard queue: visibility timeout, receive counts,
-// the newest receipt alone rules, and a dead-letter table. A waiting receive wakes when an entry is put in this process
-// and when an entry comes back into sight. It serves one process; giveBack() at start relies on that.
+// SQLite mail queue: MailQueue in a table, with the behaviour of an SQS standard queue: visibility timeout, receive counts, only
+// the newest receipt handle is valid, and a dead-letter table. A waiting receive returns when this process puts an entry, or
+// when an entry becomes visible again. Only one process may use it; releaseAll() relies on that.
 
 import type { Database } from "bun:sqlite";
 import { randomUUID } from "node:crypto";
-import type { Clock, EpochMs, MailQueue, QueueEntry, QueueSize, Stop } from "@sesame/core";
+import type { Clock, EpochMs, MailQueue, QueueEntry, Stop } from "@sesame/core";
+import type { QueueSize } from "@sesame/core/journey";
+import { sleep } from "../timers.ts";
 import { portCall } from "./trouble.ts";
 
 export type SqliteMailQueueOptions = Readonly<{
@@ -12,20 +14,19 @@ export type SqliteMailQueueOptions = Readonly<{
   /** The queue's name; several queues share the table. */
   name: string;
   clock: Clock;
-  /** How long a received entry stays out of sight. Default 120. */
+  /** Visibility timeout. Default 120. */
   visibilitySeconds?: number;
   /** How long an empty receive waits. Default 20. */
   waitSeconds?: number;
-  /** An entry that was received so often is a dead letter. Default 1000: nobody empties that table, so it comes late. */
+  /** An entry received this often becomes a dead letter. Default 1000: high, because nothing reads the dead-letter table. */
   maxReceiveCount?: number;
-  /** Waits some milliseconds; a fake one in tests. */
+  /** Waits some milliseconds. Tests pass a fake one. */
   sleep?: (ms: number) => Promise<void>;
 }>;
 
 type Row = { seq: number; id: string; receipt: string; receive_count: number; sent_at: number; body: string };
 
-const stopStepMs = 250; // how soon a wait sees that it shall stop
-const realSleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const stopCheckMs = 250; // a wait checks this often whether it must stop
 
 /** One queue of the data folder. */
 export class SqliteMailQueue implements MailQueue {
@@ -33,20 +34,20 @@ export class SqliteMailQueue implements MailQueue {
   readonly #waiters = new Set<() => void>();
 
   constructor(options: SqliteMailQueueOptions) {
-    this.#options = { visibilitySeconds: 120, waitSeconds: 20, maxReceiveCount: 1000, sleep: realSleep, ...options };
+    this.#options = { visibilitySeconds: 120, waitSeconds: 20, maxReceiveCount: 1000, sleep, ...options };
   }
 
-  /** Puts an entry and gives its id. It may stand inside a transaction of the same database. */
+  /** Puts an entry and returns its id. May be called inside a transaction of the same database. */
   put(body: string): string {
     const { database, name } = this.#options;
     const [id, now] = [randomUUID(), this.#now()];
     database.query("INSERT INTO queue_entries (queue, id, body, sent_at, visible_at) VALUES (?, ?, ?, ?, ?)").run(name, id, body, now, now);
-    for (const wake of this.#waiters) wake(); // they look on a later turn, after the commit
+    for (const wake of this.#waiters) wake(); // they read the table later, after the commit
     return id;
   }
 
-  /** Shows all entries that a process held when it ended. Only for the start, before anything is received. */
-  giveBack(): void {
+  /** Makes all entries visible that a process held when it ended. Only for the start, before the first receive. */
+  releaseAll(): void {
     const { database, name } = this.#options;
     database
       .query("UPDATE queue_entries SET visible_at = ?, receipt = NULL WHERE queue = ? AND receipt IS NOT NULL")
@@ -60,7 +61,7 @@ export class SqliteMailQueue implements MailQueue {
         const entries = this.#take(limit);
         const left = until - this.#now();
         if (entries.length > 0 || left <= 0) return entries;
-        await this.#pause(Math.min(left, stopStepMs, this.#untilSight()));
+        await this.#wait(Math.min(left, stopCheckMs, this.#untilVisible()));
       }
       return [];
     });
@@ -110,7 +111,7 @@ export class SqliteMailQueue implements MailQueue {
   #take(limit: number): readonly QueueEntry[] {
     const { database, name, visibilitySeconds, maxReceiveCount } = this.#options;
     const now = this.#now();
-    // A look first: an empty queue is asked often, and a write would sync the disk each time.
+    // Read first: an empty queue is polled often, and a write would sync the disk each time.
     const some = database.query("SELECT 1 FROM queue_entries WHERE queue = ? AND visible_at <= ? LIMIT 1").get(name, now);
     if (some === null) return [];
     const take = database.transaction(() => {
@@ -135,20 +136,20 @@ export class SqliteMailQueue implements MailQueue {
     database.query(`DELETE FROM queue_entries WHERE ${spent}`).run(name, now, maxReceiveCount);
   }
 
-  /** Hides an entry, if its receipt still holds it. One that is given back has no holder any more. */
+  /** Hides an entry if its receipt handle is still valid. `held`: false removes the receipt handle. */
   #hide(entry: QueueEntry, seconds: number, held: boolean): boolean {
     const now = this.#now();
     const sql = "UPDATE queue_entries SET visible_at = ?1, receipt = iif(?2, receipt, NULL) WHERE receipt = ?3 AND visible_at > ?4";
     return this.#options.database.query(sql).run(now + seconds * 1000, held ? 1 : 0, entry.receiptHandle, now).changes > 0;
   }
 
-  #untilSight(): number {
+  #untilVisible(): number {
     const sql = "SELECT min(visible_at) AS at FROM queue_entries WHERE queue = ?";
     const at = this.#options.database.query<{ at: number | null }, [string]>(sql).get(this.#options.name)?.at;
     return at === null || at === undefined ? Number.POSITIVE_INFINITY : Math.max(1, at - this.#now());
   }
 
-  async #pause(ms: number): Promise<void> {
+  async #wait(ms: number): Promise<void> {
     let wake: () => void = () => {};
     const woken = new Promise<void>((resolve) => {
       wake = resolve;

@@ -1,12 +1,12 @@
-// SQLite outbound: Outbound as rows of JSON. A row is completed, never emptied: what stands, stands, so that a send and
-// its bounce may be noted in any order, and twice.
+// SQLite outbound: Outbound as JSON rows. A new note adds attributes to a row and never overwrites any, so a send and its bounce
+// may be noted in any order, and more than once.
 
 import type { Database } from "bun:sqlite";
 import type { Outbound, OutboundRow } from "@sesame/core";
 import { parseRow } from "./database.ts";
 import { portCall } from "./trouble.ts";
 
-/** The table of mails sent through SES, or into the outbox in its place. */
+/** The table of mails sent through SES (here: written to the outbox). */
 export class SqliteOutbound implements Outbound {
   readonly #database: Database;
 

@@ -1,7 +1,7 @@
-// SQLite rule book: RuleBook on the two users' tables of the data folder. A worker that runs sees a change at once.
+// SQLite rule book: RuleBook on the two users' tables of the data folder. A running worker sees a change at once.
 
 import type { Database } from "bun:sqlite";
-import type { RuleBook, RuleTable } from "@sesame/core";
+import type { RuleBook, RuleTable } from "@sesame/core/journey";
 import { parseRow } from "./database.ts";
 import { portCall } from "./trouble.ts";
 
@@ -9,7 +9,7 @@ type Found = { email_address: string; row: string };
 
 const tables: Readonly<Record<RuleTable, string>> = { rules: "email_rules", blocked: "email_blocked_senders" };
 
-/** The users' tables, as the command line edits them. */
+/** The users' tables, for `sesame rules` and `sesame block`. */
 export class SqliteRuleBook implements RuleBook {
   readonly #database: Database;
 

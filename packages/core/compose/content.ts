@@ -1,42 +1,45 @@
-// OpenedMail: the octets of one mail on their way out. A delivery is the header with its edits over the untouched body, a forward
-// a new header over the same body, a reply or notice a body of its own. What did not fit into the head stays a stream that
-// the courier opens, so that no large mail is held in memory. RFC 6152 for the question whether 8-bit octets occur.
+// Content: the octets of an outgoing mail. A delivery is the edited header over the unchanged body. A forward is a new header
+// over the same body. A reply or a stand-in has its own body. The part of a large mail that is not in memory stays a stream that
+// the courier opens. RFC 6152 (8BITMIME) needs to know whether octets above 127 occur.
 
 import { type HeaderEdit, renderBlock } from "../mail/header-edit.ts";
 import type { Mail } from "../mail/mail.ts";
 
-/** The octets of an outgoing mail: what is in memory, then a stream that can be opened again. */
+/**
+ * The octets of an outgoing mail: `pieces` in memory, then `rest`, which opens the stream of the remaining octets. `size` in
+ * octets.
+ */
 export type Content = Readonly<{
   pieces: readonly Uint8Array[];
   rest: (() => AsyncIterable<Uint8Array>) | null;
   size: number;
-  /** Whether octets above 127 occur; "unknown" when the rest was not read (RFC 6152). */
+  /** Whether octets above 127 occur; "unknown" if `rest` was not read (RFC 6152). */
   eightBit: boolean | "unknown";
 }>;
 
-/** How a generated mail leaves: through our own mail server past its transport maps, or through Amazon SES. */
+/** How a generated mail is sent: by the internal mail server without its transport_maps, or by Amazon SES. */
 export type OutgoingRoute = "internal" | "ses";
 
-/** A generated mail: a new header block over the stored body, or over a body of its own. */
+/** A generated mail: a new header block, and the stored body or a new one. */
 export type Draft = Readonly<{ head: Uint8Array; body: "original" | Uint8Array }>;
 
-/** The octets at hand: the parsed head, and the rest where it did not fit. */
+/** A stored mail: the parsed head, and the rest if it is longer. */
 export type OpenedMail = Readonly<{ mail: Mail; rest: Content["rest"] }>;
 
-/** What a delivery sends. Above an mbox line, and without a header block, the octets go out exactly as they are stored. */
+/** Returns the content of a delivery. Without edits, the octets are exactly as stored. */
 export function deliveryContent({ mail, rest }: OpenedMail, edits: readonly HeaderEdit[]): Content {
   return contentOf(edits.length > 0 ? [renderBlock(mail.block, edits), mail.head.subarray(mail.bodyStart)] : [mail.head], rest, mail);
 }
 
-/** What a forward or reply sends. */
+/** Returns the content of a forward, stand-in or reply. */
 export function draftContent({ mail, rest }: OpenedMail, { head, body }: Draft): Content {
   return body === "original" ? contentOf([head, mail.head.subarray(mail.bodyStart)], rest, mail) : contentOf([head, body], null, mail);
 }
 
 function contentOf(pieces: readonly Uint8Array[], rest: Content["rest"], mail: Mail): Content {
-  const held = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const size = rest === null ? held : held + mail.size - mail.head.length;
-  // NUL counts: it leaves as an octet above 127 (packages/smtp/source.ts).
+  const inMemory = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const size = rest === null ? inMemory : inMemory + mail.size - mail.head.length;
+  // NUL counts: it is sent as an octet above 127 (packages/smtp/content-stream.ts).
   const eightBit = rest === null ? pieces.some((piece) => piece.some((octet) => octet > 127 || octet === 0)) : "unknown";
   return { pieces, rest, size, eightBit };
 }

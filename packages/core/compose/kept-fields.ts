@@ -1,8 +1,7 @@
-// Kept field: what a forward takes over from the original header, and the form in which it does. An allow-list: all that
-// is not named here stays behind, such as DKIM-Signature and ARC- (they cannot verify under a new From), Sender,
-// Return-Path and Delivered-To (SES checks or refuses them), Bcc, requests for receipts, and every X-SES- field, since SES
-// obeys some of them in whoever's name. Each is written once: SES refuses a second one (SES Developer Guide, "Amazon SES
-// header fields"); Received alone may recur.
+// Kept fields: the fields of the original that a forward copies, and how it writes them. This is an allow-list. Not copied:
+// DKIM-Signature and ARC fields (they cannot verify under a new From), Sender, Return-Path and Delivered-To (SES checks or
+// refuses them), Bcc, requests for receipts, and X-SES fields, because SES obeys some of them. Each field is written once,
+// because SES refuses duplicates (SES Developer Guide, "Amazon SES header fields"); only Received may repeat.
 
 import { decodeWords } from "../mail/encoded-word.ts";
 import { fieldsOf, fieldValue, firstValue, valuesOf } from "../mail/header.ts";
@@ -10,20 +9,20 @@ import { safeText } from "../mail/header-write.ts";
 import type { Mail } from "../mail/mail.ts";
 import { parseParameters, writeParameters } from "../mail/mime-parameter.ts";
 import { type NewField, structured } from "./generated-header.ts";
-import { boxesOf, boxesValue } from "./original-fields.ts";
+import { mailboxListValue, writableMailboxesOf } from "./original-fields.ts";
 
-/** Fields with a syntax of their own, kept as they are if they are lawful ASCII. */
+/** Fields with a syntax of their own, copied if they are valid ASCII. */
 const structuredNames = [
   "Importance",
   "Priority",
   "X-Priority",
   "Sensitivity",
   "Thread-Index",
-  // Machines at the target must not answer what machines sent (RFC 3834 §2).
+  // Auto-responders at the target must not answer automatic mail (RFC 3834 §2).
   "Auto-Submitted",
   "Precedence",
   "X-Auto-Response-Suppress",
-  // The list still is whose mail it is, and the reader may want to leave it (RFC 2369, RFC 2919, RFC 8058).
+  // The list is still the source, and the reader may want to unsubscribe (RFC 2369, RFC 2919, RFC 8058).
   "List-Id",
   "List-Help",
   "List-Subscribe",
@@ -37,7 +36,7 @@ const structuredNames = [
 /** Fields of text in any alphabet. */
 const textNames = ["Thread-Topic", "Content-Description"];
 
-/** Fields that tell how to read the body, beside those with parameters. Content-Length is none: it lies. */
+/** Fields that describe the body, besides those with parameters. Content-Length is often wrong and is not copied. */
 const bodyNames = [
   "Content-Transfer-Encoding",
   "Content-ID",
@@ -50,10 +49,10 @@ const bodyNames = [
   "Content-Alternative",
 ];
 
-const maxValue = 4000; // characters; such a field is rarely longer than 100
-const maxWord = 900; // octets; a line has 998 and breaks at spaces only
+const maxValue = 4000; // characters; such a field rarely has more than 100
+const maxWordOctets = 900; // octets; a line has 998 and is folded only at spaces
 
-/** Names of all fields that can be taken over. */
+/** Names of all fields that can be copied. */
 export const keptNames: readonly string[] = [
   "Received",
   "To",
@@ -66,30 +65,30 @@ export const keptNames: readonly string[] = [
   ...bodyNames,
 ];
 
-/** The way so far. None is lost, whatever stands in it: their number ends a loop (RFC 5321 §6.3). */
+/** Returns all Received fields. None is left out, whatever it contains: their number stops a loop (RFC 5321 §6.3). */
 export function receivedFields(mail: Mail): readonly NewField[] {
   return fieldsOf(mail.block, "Received").map((field) => {
     const words = safeText(fieldValue(field), 1000)
       .replace(/[^ -~]/g, "?")
       .split(" ");
-    return structured("Received", words.map((word) => word.slice(0, maxWord)).join(" ") || "(empty)");
+    return structured("Received", words.map((word) => word.slice(0, maxWordOctets)).join(" ") || "(empty)");
   });
 }
 
-/** To and Cc with at most `limit` mailboxes, for the reader: who gets this mail is for the envelope. */
+/** Returns To and Cc with at most `limit` mailboxes. They inform the reader; the envelope decides who gets the mail. */
 export function addresseeFields(mail: Mail, limit: number): readonly NewField[] {
-  const to = boxesOf(mail, "To").slice(0, limit);
-  const cc = boxesOf(mail, "Cc").slice(0, limit - to.length);
-  const fields = [structured("To", boxesValue(to)), structured("Cc", boxesValue(cc))];
+  const to = writableMailboxesOf(mail, "To").slice(0, limit);
+  const cc = writableMailboxesOf(mail, "Cc").slice(0, limit - to.length);
+  const fields = [structured("To", mailboxListValue(to)), structured("Cc", mailboxListValue(cc))];
   return fields.filter(({ value }) => value.text !== "");
 }
 
-/** All others that are kept. */
+/** Returns all other fields that are kept. */
 export function otherFields(mail: Mail): readonly NewField[] {
   return [...structuredNames.flatMap((name) => structuredField(mail, name)), ...bodyFields(mail)];
 }
 
-/** What describes the body must go with it, in a form that every reader parses. */
+/** The fields that describe the body, written so that every mail program can parse them. */
 function bodyFields(mail: Mail): readonly NewField[] {
   const fields = [
     ...textNames.flatMap((name) => textField(mail, name)),
@@ -105,8 +104,8 @@ function structuredField(mail: Mail, name: string): readonly NewField[] {
   const value = firstValue(mail.block, name);
   if (value === null) return [];
   const clean = safeText(value, maxValue);
-  const isLawful = /^[ -~]+$/.test(clean) && clean.split(" ").every((word) => word.length <= maxWord);
-  return isLawful ? [structured(name, clean)] : [];
+  const isValid = /^[ -~]+$/.test(clean) && clean.split(" ").every((word) => word.length <= maxWordOctets);
+  return isValid ? [structured(name, clean)] : [];
 }
 
 function textField(mail: Mail, name: string): readonly NewField[] {

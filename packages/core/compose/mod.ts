@@ -1,13 +1,16 @@
 /**
- * New mail: the auto-reply, the forward, and the stand-in for a forward that SES would refuse. Equal input gives equal octets.
+ * Outgoing mail: the auto-reply, the forward, and the stand-in for a forward that SES would refuse. Equal input gives equal octets,
+ * so every attempt sends the same mail. No function sends anything.
  *
  * @module
  */
 
-export type { Content, Draft, OpenedMail } from "./content.ts";
-export { composeForward, type ForwardFields, type ForwardInput, readForwardFields } from "./forward.ts";
-export { mailDate, references } from "./generated-header.ts";
-export { keptNames } from "./kept-fields.ts";
-export { type Quotation, quotationOf } from "./quotation.ts";
+// Generated mails.
 export { composeReply, type ReplyInput } from "./reply.ts";
-export { composeStandIn, type Obstacle, type Unforwardable } from "./stand-in.ts";
+export { type Quotation, quotationOf } from "./quotation.ts";
+export { composeForward, type ForwardFields, type ForwardInput, readForwardFields } from "./forward.ts";
+export { composeStandIn, type SesRefusal, type Unforwardable } from "./stand-in.ts";
+
+// The octets that go out.
+export type { Content, Draft, OpenedMail } from "./content.ts";
+export { mailDate } from "./generated-header.ts";

@@ -1,6 +1,6 @@
-// Quotation: the first lines of the mail that a reply answers, so that its writer knows which one is meant. At most 2 KB of
-// its text, never an attachment and never live HTML: a reply may go to somebody whose address was forged, and carries what
-// a stranger wrote under our name. It is in no language; "wrote:" would be English under any text.
+// Quotation: the first lines of the mail that a reply answers, so that the sender knows which mail it was. At most 2 KB of text,
+// never an attachment and never active HTML: the address of the sender may be forged, and a reply would send a stranger's content
+// in our name. It contains no words of its own, because the language of the reply is unknown.
 
 import type { Address } from "../mail/address.ts";
 import { readableText } from "../mail/body-text.ts";
@@ -8,25 +8,25 @@ import { safeText } from "../mail/header-write.ts";
 import { type Mail, mailboxesOf } from "../mail/mail.ts";
 import { truncateText } from "../mail/truncate.ts";
 
-/** Who wrote, and how it began. */
+/** The author and the start of the text. */
 export type Quotation = Readonly<{ author: string; text: string }>;
 
-const maxQuotation = 2048; // octets; more would make the answerer an amplifier
+const maxQuotation = 2048; // octets; more would help to amplify an attack
 
-/** The quotation of a mail, or `null` where it has no readable text. */
+/** Returns the quotation of a mail, or `null` if it has no readable text. */
 export async function quotationOf(mail: Mail, sender: Address): Promise<Quotation | null> {
   const text = truncateText(await readableText(mail), maxQuotation);
-  // The path may be one that a service made up for this mail; people know each other by From.
+  // A sending service may have made the reverse-path for this mail only. People know the address in From.
   return text === "" ? null : { author: safeText(mailboxesOf(mail, "From")[0]?.address ?? sender), text };
 }
 
-/** As plain text, each line marked (RFC 3676 §4.5). */
+/** Returns the quotation as plain text, each line marked with `>` (RFC 3676 §4.5). */
 export function plainQuotation({ author, text }: Quotation): string {
   const lines = text.split("\n").map((line) => (line === "" || line.startsWith(">") ? `>${line}` : `> ${line}`));
   return [`${author}:`, ...lines].join("\n");
 }
 
-/** As HTML that shows text and does nothing. */
+/** Returns the quotation as HTML with all markup escaped. */
 export function htmlQuotation({ author, text }: Quotation): string {
   const lines = text.split("\n").map(escapeHtml);
   return `<p>${escapeHtml(author)}:</p>\n<blockquote type="cite" dir="auto">${lines.join("<br>\n")}</blockquote>`;

@@ -1,7 +1,7 @@
-// Reply: the out-of-office answer to one mail, composed so that every attempt builds the same octets. It goes to the
-// reverse-path and nobody else (RFC 3834 §4, RFC 5230 §4.5), says that it is automatic (RFC 3834 §5) and quotes at most
-// 2 KB of the original, as text. The one file that knows mimetext, which here only puts encoded parts side by side; the
-// header is written by header.ts. Whether to reply is decided in reply-decision.ts.
+// Reply: the out-of-office answer to one mail. Every attempt builds the same octets. It is sent to the reverse-path only (RFC
+// 3834 §4, RFC 5230 §4.5), declares itself automatic (RFC 3834 §5) and quotes at most 2 KB of the original as text. This is the
+// only file that uses mimetext, and only to join encoded parts; mail/header-write.ts writes the header. plan/plan-reply.ts
+// decides whether to reply.
 
 import { createMimeMessage } from "mimetext/browser";
 import { derivedId } from "../derived-id.ts";
@@ -18,10 +18,10 @@ import type { ReplyRule } from "../rules/rule-row.ts";
 import type { MailId } from "../ses/notice.ts";
 import type { EpochMs } from "../time.ts";
 import type { Draft } from "./content.ts";
-import { mailDate, type NewField, ownFields, references, structured } from "./generated-header.ts";
+import { loopFields, mailDate, type NewField, referencesValue, structured } from "./generated-header.ts";
 import { htmlQuotation, plainQuotation, type Quotation } from "./quotation.ts";
 
-/** Everything that a reply is made of. */
+/** The input for one reply. */
 export type ReplyInput = Readonly<{
   mail: Mail;
   mailId: MailId;
@@ -30,21 +30,21 @@ export type ReplyInput = Readonly<{
   sender: Address;
   rule: ReplyRule;
   loopKey: Uint8Array;
-  /** What is quoted of the mail, read once for all recipients: `quotationOf(mail, sender)`. */
+  /** The quotation, read once for all recipients: `quotationOf(mail, sender)`. `null`: the reply has none. */
   quotation: Quotation | null;
 }>;
 
-const maxSubject = 256; // characters; what Pigeonhole allows
+const maxSubject = 256; // characters; the limit of Dovecot Pigeonhole
 
 /** Composes the reply. */
 export function composeReply(input: ReplyInput): Draft {
   const { mail, mailId, recipient, sender, rule, quotation } = input;
   const body = rule.contentType === "html" ? htmlBody(input, quotation) : plainBody(rule.text, quotation);
   const original = messageIdOf(mail);
-  const thread = references(mail, original);
+  const thread = referencesValue(mail, original);
   const fields: readonly NewField[] = [
-    structured("From", recipient), // RFC 5230 §5.4; a name would have to be asked of somebody
-    structured("To", sender), // RFC 5230 §5.5; the sender's own names for it stay his
+    structured("From", recipient), // RFC 5230 §5.4; without a name, because none is known
+    structured("To", sender), // RFC 5230 §5.5; without a display name
     { name: "Subject", value: { kind: "text", text: replySubject(rule, mail) } },
     structured("Date", mailDate(input.receivedAt)),
     structured("Message-ID", `<${derivedId("reply", mailId, recipient)}@${domainOf(recipient)}>`),
@@ -53,7 +53,7 @@ export function composeReply(input: ReplyInput): Draft {
     structured("Auto-Submitted", "auto-replied (vacation)"), // RFC 3834 §5
     structured("X-Auto-Response-Suppress", "All"),
     structured("Precedence", "bulk"),
-    ...ownFields(input.loopKey, recipient, mailId),
+    ...loopFields(input.loopKey, recipient, mailId),
     structured("MIME-Version", "1.0"),
     ...body.fields,
   ];
@@ -63,8 +63,8 @@ export function composeReply(input: ReplyInput): Draft {
 type Body = Readonly<{ fields: readonly NewField[]; octets: Uint8Array }>;
 
 /**
- * The rule's subject, else `Auto: ` and the original's, else a plain one (RFC 5230 §5.3). An `Auto: ` that stands in front
- * already is not repeated. Encoded words in a rule, as a Sieve script may hold them, are read.
+ * The subject of the rule, else `Auto: ` and the original subject, else a fixed text (RFC 5230 §5.3). An existing `Auto: ` is not
+ * repeated. Encoded words in a rule are decoded, because a migrated Sieve script may contain them.
  */
 function replySubject(rule: ReplyRule, mail: Mail): string {
   const own = truncateLine(decodeWords(rule.subject ?? ""), maxSubject);
@@ -84,27 +84,30 @@ function plainText(text: string, quotation: Quotation | null): string {
   return `${text.trimEnd()}\n${quotation === null ? "" : `\n${plainQuotation(quotation)}\n`}`;
 }
 
-/** The user's HTML as it is, and a text that says the same (RFC 2046 §5.1.4). */
+/** The HTML of the user as it is, and a plain text of the same content (RFC 2046 §5.1.4). */
 function htmlBody({ rule, mailId, recipient }: ReplyInput, quotation: Quotation | null): Body {
   const html = withoutControls(rule.text);
-  // Quoted-printable never holds "=_", so no line of a part can be taken for this boundary (RFC 2045 §6.7, RFC 2046 §5.1.1).
+  // Quoted-printable text never contains "=_", so no line of a part can equal this boundary (RFC 2045 §6.7, RFC 2046 §5.1.1).
   const boundary = `=_sesame_${derivedId("boundary", mailId, recipient)}`;
   const parts = [
     ["text/plain", plainText(textOfHtml(html, { keepLinks: true }), quotation).trimEnd()],
     ["text/html", withQuotation(html, quotation)],
   ] as const;
-  const tree = createMimeMessage();
+  const mime = createMimeMessage();
   for (const [contentType, text] of parts) {
-    tree.addMessage({ contentType, encoding: "quoted-printable", data: quotedPrintable(text) });
+    mime.addMessage({ contentType, encoding: "quoted-printable", data: quotedPrintable(text) });
   }
-  const joined = tree.dumpTextContent(tree.getMessageByType("text/plain"), tree.getMessageByType("text/html"), boundary);
+  const joined = mime.dumpTextContent(mime.getMessageByType("text/plain"), mime.getMessageByType("text/html"), boundary);
   return {
     fields: [structured("Content-Type", `multipart/alternative; boundary="${boundary}"`)],
     octets: utf8(`${joined}\r\n--${boundary}--\r\n`),
   };
 }
 
-/** The quotation stands within the body, where there is one, and is left to the plain part where it could not be text. */
+/**
+ * Puts the quotation at the end of the HTML body. It is left out, and stays in the plain part, if the HTML would not show it as
+ * text.
+ */
 function withQuotation(html: string, quotation: Quotation | null): string {
   if (quotation === null || endsInside(html)) return html;
   const [end] = [...html.matchAll(/<\/(?:body|html)\s*>/gi)].map((match) => match.index);

@@ -1,9 +1,10 @@
 /**
- * A plan in words for people and as JSON for programs. Pure: a terminal, a page and a browser show the same.
+ * A plan as text for people and as JSON for programs. It does no I/O: a terminal, a page and a browser show the same.
  *
  * @module
  */
 
+export type { ExplainCommands } from "./explain-context.ts";
 export { outgoing, planJson } from "./plan-json.ts";
 export { explainText } from "./plan-text.ts";
 export { shellWord } from "./shell-word.ts";

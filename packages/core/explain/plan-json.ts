@@ -1,11 +1,11 @@
-// Plan as JSON: the answer of `sesame explain --json` and `--batch`, for programs. It shows what plan.ts decided and decides
-// nothing. Fields may be added to it; those that are there keep their names and meaning.
+// Plan as JSON: an explanation for programs. It shows what plan.ts decided, and decides nothing. Fields may be added; existing
+// fields keep their names and meaning.
 
 import type { Draft } from "../compose/content.ts";
 import { base64, concat } from "../octets.ts";
 import type { Course, Effect, Plan } from "../plan/types.ts";
 
-/** The plan in the form of the JSON answer; a draft is the whole outgoing mail in Base64. */
+/** The plan as JSON. A `draft` is the whole outgoing mail in Base64. */
 export function planJson(plan: Plan, mail: Uint8Array, bodyStart: number): Record<string, unknown> {
   if (plan.kind === "discard") return { kind: "discard", reason: plan.reason, courses: [] };
   return { kind: "carry", courses: plan.courses.map((course) => courseJson(course, mail, bodyStart)) };

@@ -1,214 +1,214 @@
-// Reason sentences: every word by which a plan says why, as a sentence for people, with the rule that demands it and with
-// what would have to be different. One table per union, so that the compiler misses a word that has no sentence.
-// It judges nothing: the words come from the core.
+// Reason sentences: a sentence for each reason word of a plan, with the standard that requires it, and how to change the result.
+// One table per union, so that the compiler reports a word without a sentence. It decides nothing.
 
 import type { Unforwardable } from "../compose/stand-in.ts";
 import type { HeaderDefect } from "../mail/header.ts";
 import type { RefuseReason } from "../plan/recipient.ts";
 import type { DiscardReason, Warning, WithheldReason } from "../plan/types.ts";
+import type { ExplainCommands } from "./explain-context.ts";
 
-/** What a word means. Texts start in lower case: they follow the word and a colon. */
+/** The text for a reason word. Texts start in lower case: they follow the word and a colon. */
 export type Sentence = Readonly<{
   why: string;
-  /** What would change the decision. */
-  change: string;
-  /** Header fields in which the reason is seen. */
+  /** How to change the decision. */
+  change: string | ((commands: ExplainCommands) => string);
+  /** Header fields that show the reason. */
   fields?: readonly string[];
 }>;
 
 const listFields = ["List-Id", "List-Owner", "List-Subscribe", "List-Post", "List-Unsubscribe", "List-Help", "List-Archive"];
 
-/** Why a reply or a forward is not made. */
+/** Why an auto-reply or a forward is not made. */
 export const withheldSentences: Readonly<Record<WithheldReason, Sentence>> = {
   "null-reverse-path": {
-    why: "a mail without a sender must not be answered, since nobody would read the answer (RFC 3834 §2)",
-    change: "nothing here: a mail whose envelope names a sender is answered",
+    why: "the envelope sender is <>, and a mail without a sender must not be answered (RFC 3834 §2)",
+    change: "not configurable: only mail with an envelope sender is answered",
     fields: ["Return-Path"],
   },
   "system-sender": {
-    why: "the sender is a machine or a list by its name (mailer-daemon, owner-…, …-request, no-reply, bounce), and no person reads there (RFC 3834 §2, RFC 5230 §4.6)",
-    change: "nothing here: a mail from a person's address is answered",
+    why: "the sender is a program or a list by its name (mailer-daemon, owner-…, …-request, no-reply, bounce) (RFC 3834 §2, RFC 5230 §4.6)",
+    change: "not configurable: such senders get no auto-reply",
     fields: ["From", "Sender"],
   },
   "auto-submitted": {
-    why: "the mail says that a program sent it, and programs that answer programs never end (RFC 3834 §2 and §5)",
-    change: "nothing here: the sender's program sets this field",
+    why: "a program sent the mail, and auto-replies to programs can cause mail loops (RFC 3834 §2 and §5)",
+    change: "not configurable: set by the sender",
     fields: ["Auto-Submitted", "X-Autoreply", "X-Autorespond"],
   },
   "mailing-list": {
-    why: "the mail came through a mailing list, and its author did not write to this recipient (RFC 3834 §2, RFC 5230 §4.6)",
-    change: "nothing here: the list sets these fields",
+    why: "the mail came through a mailing list (RFC 3834 §2, RFC 5230 §4.6)",
+    change: "not configurable: set by the mailing list",
     fields: listFields,
   },
   "bulk-precedence": {
-    why: "the sender calls it bulk, junk or list mail, which needs no answer (RFC 3834 §2)",
-    change: "nothing here: the sender sets this field",
+    why: "the sender marked the mail as bulk, junk or list mail (RFC 3834 §2)",
+    change: "not configurable: set by the sender",
     fields: ["Precedence"],
   },
   "response-suppressed": {
-    why: "the sender asks not to get out-of-office replies (MS-OXCMAIL 2.1.3.2.20)",
-    change: "nothing here: the sender's program sets this field",
+    why: "the sender asks for no auto-reply (MS-OXCMAIL 2.1.3.2.20)",
+    change: "not configurable: set by the sender",
     fields: ["X-Auto-Response-Suppress"],
   },
   report: {
-    why: "it is a machine's report on an earlier mail, such as a bounce, a receipt or a complaint (RFC 6522 §3)",
-    change: "nothing here: a report is never answered",
+    why: "the mail is a report on an earlier mail, such as a bounce, a receipt or a complaint (RFC 6522 §3)",
+    change: "not configurable: reports are never answered",
     fields: ["Content-Type", "X-Failed-Recipients"],
   },
   "from-self": {
-    why: "sender and recipient are one mailbox, so the answer would come back to the one who is away",
-    change: "nothing here: a mail from another mailbox is answered",
+    why: "sender and recipient are the same mailbox",
+    change: "not configurable: mail from other senders is answered",
   },
   "not-addressed": {
-    why: "no To, Cc or Bcc field names the recipient, so it came as a blind copy or through a list (RFC 5230 §4.5)",
-    change: "nothing here: a mail that names the recipient is answered",
+    why: "no To, Cc or Bcc field names the recipient: the mail is a blind copy or came through a list (RFC 5230 §4.5)",
+    change: "not configurable: only mail that names the recipient is answered",
     fields: ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"],
   },
   "spam-verdict": {
-    why: "Amazon SES takes the mail for spam, and a reply or forward would spread it in our name",
-    change: "nothing here: the verdict is that of SES; the delivery is not affected",
+    why: "Amazon SES classified the mail as spam; Sesame does not forward or answer spam",
+    change: "not configurable: set by SES; the delivery is not affected",
   },
   "virus-verdict": {
-    why: "Amazon SES found a virus in the mail, and a reply or forward would spread it in our name",
-    change: "nothing here: the verdict is that of SES; the delivery is not affected",
+    why: "Amazon SES found a virus in the mail; Sesame does not forward or answer such mail",
+    change: "not configurable: set by SES; the delivery is not affected",
   },
   "dmarc-verdict": {
-    why: "the domain in From disowns the mail: DMARC failed, and its policy is to quarantine or reject (RFC 7489 §6.3)",
-    change: "nothing here: the sender's domain must sign its mail or name its hosts; the delivery is not affected",
+    why: "DMARC failed for the domain in From, and its policy is quarantine or reject (RFC 7489 §6.3)",
+    change: "not configurable: the sender's domain must sign its mail or authorize its hosts; the delivery is not affected",
     fields: ["From"],
   },
   "own-mark": {
-    why: "it is a forward or reply of ours that came back, and sending it again would make a loop (RFC 5321 §6.3)",
-    change: "look for an address that forwards to itself by way of another",
+    why: "the mail is our own forward or auto-reply that came back; sending it again would make a mail loop (RFC 5321 §6.3)",
+    change: "find the address that forwards back to this one",
     fields: ["X-Loop"],
   },
   "ses-bounce": {
-    why: "From is the mail daemon of Amazon SES, and a notice of failure is never answered (RFC 3834 §2)",
-    change: "nothing here",
+    why: "the mail is a bounce from Amazon SES, and bounces are never answered (RFC 3834 §2)",
+    change: "not configurable: bounces are never answered",
     fields: ["From"],
   },
   "bounce-of-ours": {
-    why: "it is the bounce of a forward or reply that we sent; sent on, it would fail and come back again (RFC 5321 §6.3)",
-    change: "look at the target that failed: it may no longer exist",
+    why: "the mail is the bounce of our own forward or auto-reply; forwarding it would make a mail loop (RFC 5321 §6.3)",
+    change: "check the target that failed: it may no longer exist",
   },
   "not-active": {
-    why: "out-of-office is set for another time",
-    change: "set other times with --start and --end of: sesame rules set",
+    why: "the out-of-office period has not started or is over",
+    change: ({ rules }) => `set another period with ${rules} set --start and --end`,
   },
   "already-answered": {
-    why: "the sender has had this very text, and gets it again only after some days (RFC 3834 §2, RFC 5230 §4.2)",
-    change: "another text is sent at once; REPLY_EVERY_DAYS says how long the sender is remembered",
+    why: "the sender already got this text; it is sent again only after some days (RFC 3834 §2, RFC 5230 §4.2)",
+    change: "a new text is sent at once; REPLY_EVERY_DAYS sets the number of days",
   },
   "to-self": {
-    why: "the target is the recipient, who has the mail already",
-    change: "take the target out of the forwards",
+    why: "the target is the recipient itself",
+    change: "remove the target from the forwards",
   },
   "to-sender": {
-    why: "the target sent the mail, and would only get it back",
-    change: "nothing here: mail from others is forwarded to it",
+    why: "the target is the sender of the mail",
+    change: "not configurable: mail from other senders is forwarded to it",
   },
   "too-many-hops": {
-    why: "the mail came through so many hosts that it must be going round in a loop (RFC 5321 §6.3)",
-    change: "look for an address that forwards to itself by way of others",
+    why: "the mail passed so many hosts that it is probably in a mail loop (RFC 5321 §6.3)",
+    change: "find the address that forwards back to this one",
   },
   "header-unreadable": {
-    why: "without a whole header nobody can tell whether a program sent the mail, so no rule runs",
-    change: "nothing here: the sender must write a header that ends within the first 256 KiB",
+    why: "the header is not complete, so Sesame cannot tell whether a program sent the mail; no rule applies",
+    change: "not configurable: the sender must write a header that ends within the first 256 KiB",
   },
   "address-unsupported": {
-    why: "letters outside ASCII before the @ can stand in no 7-bit header (RFC 6531 §3.3), and Amazon SES takes neither them nor a domain without a dot",
-    change: "use an address whose local part is ASCII, in a domain that the world knows",
+    why: "the address has non-ASCII letters before the @ (RFC 6531 §3.3), or a domain that Amazon SES does not accept",
+    change: "use an address with an ASCII local part and a public domain",
   },
   "sender-unreadable": {
-    why: "the envelope names a sender that is no address, so there is nobody to answer (RFC 5321 §4.1.2)",
-    change: "nothing here: the sender's host must write an address",
+    why: "the envelope sender is not an address, so there is nobody to answer (RFC 5321 §4.1.2)",
+    change: "not configurable: set by the sender's host",
   },
 };
 
-/** Why a target gets a notice in the place of the forward. */
+/** Why a target gets a stand-in instead of the forward. */
 export const standInSentences: Readonly<Record<Unforwardable, Sentence>> = {
   "too-large": {
-    why: 'Amazon SES does not send so large a mail, so a notice tells the target of it (SES Developer Guide, "Service quotas in Amazon SES")',
-    change: "the mail lies in the mailbox; a target in a served domain would get it",
+    why: 'the mail is too large for Amazon SES, so the target gets a short stand-in (SES Developer Guide, "Service quotas in Amazon SES")',
+    change: "the mail is in the mailbox; a target in a served domain gets the mail itself",
   },
   "forbidden-attachment": {
-    why: 'Amazon SES does not send an attachment of this kind, so a notice tells the target of it (SES Developer Guide, "Amazon SES unsupported attachment types")',
-    change: "the mail lies in the mailbox; a target in a served domain would get it",
+    why: 'Amazon SES does not send this type of attachment, so the target gets a short stand-in (SES Developer Guide, "Amazon SES unsupported attachment types")',
+    change: "the mail is in the mailbox; a target in a served domain gets the mail itself",
   },
 };
 
-/** Why a recipient gets nothing at all. */
+/** Why a recipient is refused. */
 export const refuseSentences: Readonly<Record<RefuseReason, Sentence>> = {
   "foreign-domain": {
-    why: "the domain is none of those that are served here",
-    change: "name it in DOMAINS, or take it out of the receipt rule of SES",
+    why: "the domain is not a served domain",
+    change: "add it to DOMAINS, or remove it from the SES receipt rule",
   },
   "invalid-address": {
-    why: "it is no address that a mail server would take (RFC 5321 §4.1.2)",
-    change: "nothing here: the sender's host must write an address",
+    why: "the recipient is not a valid address (RFC 5321 §4.1.2)",
+    change: "not configurable: set by the sender's host",
   },
 };
 
-/** Why a mail is dropped before any recipient is looked at. */
+/** Why the whole mail is dropped. */
 export const discardSentences: Readonly<Record<DiscardReason, Sentence>> = {
-  "spam-verdict": { why: "Amazon SES takes the mail for spam, and SPAM_VERDICT is drop", change: "set SPAM_VERDICT to deliver" },
+  "spam-verdict": { why: "Amazon SES classified the mail as spam, and SPAM_VERDICT is drop", change: "set SPAM_VERDICT to deliver" },
   "virus-verdict": { why: "Amazon SES found a virus in the mail, and VIRUS_VERDICT is drop", change: "set VIRUS_VERDICT to deliver" },
 };
 
 /** What an administrator should know. */
 export const warningSentences: Readonly<Record<Warning["kind"], Sentence>> = {
   "rule-invalid": {
-    why: "what cannot be read in a row is off, and the rest of it stands",
-    change: "mend the row with sesame rules or sesame block, which refuse what the worker cannot read",
+    why: "Sesame cannot read a part of the row and skips it; the rest of the row applies",
+    change: ({ rules, block }) => `correct the row with ${rules} or ${block}; both refuse values that the worker cannot read`,
   },
   "blocks-everybody": {
-    why: "a pattern of the blocklist matches every sender, so that all mail is blocked",
-    change: "narrow the pattern with sesame block, unless that is what is meant",
+    why: "a pattern of the blocklist matches every sender, so all mail is blocked",
+    change: ({ block }) => `if this is not intended, change the pattern with ${block}`,
   },
-  "mail-defect": { why: "the mail is not written as RFC 5322 §2 demands", change: "nothing here: the sender's program writes it so" },
+  "mail-defect": { why: "the mail does not follow RFC 5322 §2", change: "not configurable: set by the sender's program" },
   "loop-mark-forged": {
-    why: "an X-Loop field looks like our mark and was not made with our key; it changes nothing",
-    change: "if the mark is ours, see that all workers share one LOOP_KEY",
+    why: "an X-Loop field has the form of our loop mark, but was not made with our key; it is ignored",
+    change: "if the mark is ours, check that all workers use the same LOOP_KEY",
     fields: ["X-Loop"],
   },
   "reverse-path-unreadable": {
-    why: "the envelope names a sender that is no address; the mail is delivered with the null reverse-path (RFC 5321 §4.5.5)",
-    change: "nothing here: the sender's host must write an address",
+    why: "the envelope sender is not an address; the mail is delivered with the null reverse-path (RFC 5321 §4.5.5)",
+    change: "not configurable: set by the sender's host",
   },
 };
 
-/** What is odd about a header. */
+/** Defects of a header. */
 export const defectSentences: Readonly<Record<HeaderDefect, Sentence>> = {
   "no-header-block": {
-    why: "the first line is no header field (RFC 5322 §2.2); every octet is delivered as it came, and no rule runs",
-    change: "nothing here: the sender must write a header",
+    why: "the first line is not a header field (RFC 5322 §2.2); the mail is delivered unchanged, and no rule applies",
+    change: "not configurable: the sender's program must write a header",
   },
   "mbox-line": {
-    why: "the line of a mailbox file stands above the header; the fields below it are read, and nothing is edited",
-    change: "nothing here: the program that handed the mail in must leave out the line",
+    why: "the first line is the From line of a mailbox file; the fields below it are read, and no field is changed",
+    change: "not configurable: the program that sent the mail must omit this line",
   },
   "header-too-long": {
-    why: "the header does not end within the first 256 KiB; the mail is delivered, and no rule runs",
-    change: "nothing here: the sender must write a shorter header",
+    why: "the header does not end within the first 256 KiB; the mail is delivered, and no rule applies",
+    change: "not configurable: the sender's program must write a shorter header",
   },
   "bare-cr": {
-    why: "a CR stands without its LF; it counts as a line end, since it leaves as one (RFC 5321 §2.3.8)",
-    change: "nothing here: the sender's program must end lines with CRLF",
+    why: "the header has a CR without LF; it counts as a line end and is sent as CRLF (RFC 5321 §2.3.8)",
+    change: "not configurable: the sender's program must end lines with CRLF",
   },
   nul: {
-    why: "the header holds a NUL octet (RFC 5322 §2.1), which SMTP cannot carry: another octet takes its place",
-    change: "nothing here: the sender's program must leave it out",
+    why: "the header has a NUL octet (RFC 5322 §2.1), which SMTP cannot carry; it is replaced",
+    change: "not configurable: the sender's program must omit it",
   },
   "too-many-fields": {
-    why: "the header has more fields than are read; the mail is delivered, and no rule runs",
-    change: "nothing here: the sender must write fewer fields",
+    why: "the header has more fields than Sesame reads; the mail is delivered, and no rule applies",
+    change: "not configurable: the sender's program must write fewer fields",
   },
   "field-too-long": {
-    why: "a field of the header is longer than is read; what is decided goes by its start",
-    change: "nothing here: the sender must write a shorter field",
+    why: "a header field is longer than Sesame reads; decisions use the start of the field",
+    change: "not configurable: the sender's program must write a shorter field",
   },
   "field-without-colon": {
-    why: "a line of the header has no colon (RFC 5322 §2.2); it is passed over, and the fields below it count",
-    change: "nothing here: the sender's program must write a field",
+    why: "a header line has no colon (RFC 5322 §2.2); it is skipped, and the fields below it are read",
+    change: "not configurable: the sender's program must write a valid field",
   },
 };

@@ -1,5 +1,5 @@
-// Explanation of rows: which rows of the users' tables were looked up for a recipient, which were found, and which
-// command of `sesame rules` and `sesame block` would change what they decide. It asks the core, and decides nothing.
+// Row lines: which rows of the users' tables were looked up for a recipient, which were found, and which commands change them. It
+// decides nothing.
 
 import { type Address, parseAddress, parseDomain, sameAddress, tableKeys } from "../mail/address.ts";
 import { mailboxesOf } from "../mail/mail.ts";
@@ -9,15 +9,16 @@ import { quote } from "../result.ts";
 import { compileBlocklist, findBlock } from "../rules/blocklist.ts";
 import { noRules, type RuleRow } from "../rules/rule-row.ts";
 import { sendersOf } from "../rules/sender.ts";
+import type { ExplainCommands, ExplainContext } from "./explain-context.ts";
 import { shellWord } from "./shell-word.ts";
 import type { Line } from "./text-lines.ts";
 
 type Block = Extract<Course, { readonly kind: "block" }>;
 type Row = Readonly<{ key: string; patterns: readonly string[] }>;
 
-const shownPatterns = 8; // a command with more would be no help
+const shownPatterns = 8; // a longer command is not printed
 
-/** What was found for a recipient, and what was not. */
+/** The rows that were found for a recipient, and the keys without a row. */
 export function lookupLines(recipient: Address, row: string | null, facts: Facts): readonly Line[] {
   const keys = tableKeys(recipient);
   return [
@@ -29,11 +30,11 @@ export function lookupLines(recipient: Address, row: string | null, facts: Facts
 function rulesText(keys: readonly string[], row: string | null, { rules }: Facts): string {
   if (row === null) return `no row for ${keys.join(", ")}`;
   const others = keys.filter((key) => key !== row && rules.has(key));
-  const unused = others.length > 0 ? `; not used, since the nearest row is taken whole: ${others.join(", ")}` : "";
+  const unused = others.length > 0 ? `; not used, because only the most specific row applies: ${others.join(", ")}` : "";
   return `row ${row}, ${contentsOf(rules.get(row) ?? noRules)}${unused}`;
 }
 
-/** What a row asks for. */
+/** The auto-reply and the forwards of a row. */
 function contentsOf({ reply, forwards }: RuleRow): string {
   const targets = forwards.length === 1 ? "1 forward" : `${forwards.length || "no"} forwards`;
   return `out-of-office ${reply === null ? "off" : "on"}, ${targets}`;
@@ -44,7 +45,8 @@ function blocklistText(keys: readonly string[], facts: Facts): string {
   if (rows.length === 0) return `no row for ${keys.join(", ")}`;
   const count = rows.reduce((sum, { patterns }) => sum + patterns.length, 0);
   const senders = sendersOf(facts.envelope.reversePath ?? null, facts.mail);
-  const whom = senders.length > 0 ? `none matches ${senders.join(", ")}` : "there is no sender to match";
+  const whom =
+    senders.length > 0 ? `no match with the envelope sender, From or Sender (${senders.join(", ")})` : "the mail has no sender to match";
   return `${count === 1 ? "1 pattern" : `${count} patterns`} in ${rows.map(({ key }) => key).join(", ")}; ${whom}`;
 }
 
@@ -55,47 +57,47 @@ function rowsOf(keys: readonly string[], { blocklist }: Facts): readonly Row[] {
   });
 }
 
-/** The commands after which a blocked sender gets through, row by row. */
-export function letThrough({ recipient }: Block, facts: Facts): readonly string[] {
+/** The commands that unblock a sender, one for each row. */
+export function unblockCommands({ recipient }: Block, { facts, commands }: ExplainContext): readonly string[] {
   const senders = sendersOf(facts.envelope.reversePath ?? null, facts.mail);
   const passes = (pattern: string) => findBlock(compileBlocklist(new Map([["", [pattern]]])), senders) === null;
   return rowsOf(tableKeys(recipient), facts).flatMap(({ key, patterns }) => {
     const kept = patterns.filter(passes);
-    return kept.length === patterns.length ? [] : [blockCommand({ key, patterns: kept })];
+    return kept.length === patterns.length ? [] : [blockCommand({ key, patterns: kept }, commands)];
   });
 }
 
-function blockCommand({ key, patterns }: Row): string {
-  if (patterns.length === 0) return `sesame block remove ${shellWord(key)}`;
-  if (patterns.length > shownPatterns) return `sesame block set ${shellWord(key)} with the other ${patterns.length} patterns of the row`;
-  return `sesame block set ${[key, ...patterns].map(shellWord).join(" ")}`;
+function blockCommand({ key, patterns }: Row, { block }: ExplainCommands): string {
+  if (patterns.length === 0) return `${block} remove ${shellWord(key)}`;
+  if (patterns.length > shownPatterns) return `${block} set ${shellWord(key)} with the other ${patterns.length} patterns of the row`;
+  return `${block} set ${[key, ...patterns].map(shellWord).join(" ")}`;
 }
 
-/** Where the sender that a pattern matched stands in the mail. */
+/** Where in the mail the matched sender is. */
 export function placeOf(matched: Address, facts: Facts): string {
   const path = facts.envelope.reversePath ?? null;
-  if (path !== null && sameAddress(path, matched)) return "the sender of the envelope";
+  if (path !== null && sameAddress(path, matched)) return "the envelope sender";
   const field = ["From", "Sender"].find((name) => mailboxesOf(facts.mail, name).some(({ address }) => sameAddress(address, matched)));
-  return field === undefined ? `the sender of the envelope, which came as <${path}>` : `an address in ${field}`;
+  return field === undefined ? `the envelope sender, which is <${path}>` : `an address in ${field}`;
 }
 
-/** The command that switches off the reply of a row. */
-export function offCommand(row: string): string {
-  return `sesame rules set ${shellWord(row)} --off`;
+/** The command that switches off the auto-reply of a row. */
+export function offCommand(row: string, { rules }: ExplainCommands): string {
+  return `${rules} set ${shellWord(row)} --off`;
 }
 
-/** The command that takes one target out of the forwards of a row. */
-export function unforwardCommand(row: string, target: Address, facts: Facts): string {
+/** The command that removes one target from the forwards of a row. */
+export function unforwardCommand(row: string, target: Address, { facts, commands }: ExplainContext): string {
   const others = (facts.rules.get(row) ?? noRules).forwards.filter((address) => !sameAddress(address, target));
   const kept = others.length > 0 ? `--forward ${others.map(shellWord).join(" ")}` : "--no-forward";
-  return `sesame rules set ${shellWord(row)} ${kept}`;
+  return `${commands.rules} set ${shellWord(row)} ${kept}`;
 }
 
-/** Keys of given rows under which no worker ever looks, with the key that was meant. */
+/** Keys of rows that are never looked up, with the correct key. */
 export function deadKeyLines({ rules, blocklist }: Facts): readonly Line[] {
   return [...new Set([...rules.keys(), ...blocklist.rows.keys()])].flatMap((key): Line[] => {
     const meant = keyFor(key);
-    const text = `${quote(key)} is never found${meant === null ? "" : `: its key must be ${meant}`}`;
+    const text = `${quote(key)} is never matched${meant === null ? "" : `: its key must be ${meant}`}`;
     return meant === key ? [] : [{ level: 0, label: "Row", text }];
   });
 }

@@ -1,6 +1,6 @@
-// Shell word: a text as one word of a POSIX shell, for commands that are printed to be pasted.
+// Shell word: quotes a text as one word of a POSIX shell, for commands that users copy.
 
-/** As it is where a shell reads nothing into it, else in single quotes. */
+/** Unchanged if the text has no special characters, else in single quotes. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_.,:@%+=/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -5,40 +5,66 @@
 import type { EpochMs } from "../time.ts";
 
 /**
- * `partial`: somebody got it and somebody did not. `all_invalid`: whoever did not block it has no mailbox here. `rejected`: nobody got
- * it, for other reasons.
+ * `partial`: some recipients got it, some did not. `all_invalid`: no recipient who did not block it has a mailbox. `rejected`: no
+ * recipient got it, for other reasons.
  */
 export type AuditStatus = "delivered" | "partial" | "blocked" | "all_invalid" | "rejected";
 
 /** How a mail ended, for the audit trail. */
 export type AuditMark = Readonly<{ status: AuditStatus; invalidInboxes: readonly string[]; blockedSender: string | null }>;
 
-const maxList = 1200; // leaves room within 2 KB for the other values and for metadata that was there before
+/** What a store keeps beside a closed mail: by name, one text or a list of texts, all in printable ASCII. */
+export type AuditRecord = Readonly<Record<string, string | readonly string[]>>;
 
-/** Renders a mark as metadata. */
-export function auditMetadata(mark: AuditMark, processedAt: EpochMs, processedBy: string): Readonly<Record<string, string>> {
+const maxList = 1200; // characters; leaves room within 2 KB for the other values and for existing metadata
+
+/** The record of a mark. Names are S3 metadata keys; `processed_at` is in seconds since 1970. */
+export function auditRecord(mark: AuditMark, processedAt: EpochMs, processedBy: string): AuditRecord {
   return {
     processed: "true",
     processed_at: String(Math.floor(processedAt / 1000)),
     processed_by: ascii(processedBy),
     status: mark.status,
-    ...(mark.invalidInboxes.length > 0 && { invalid_inboxes: joined(mark.invalidInboxes.map(ascii)) }),
+    ...(mark.invalidInboxes.length > 0 && { invalid_inboxes: mark.invalidInboxes.map(ascii) }),
     ...(mark.blockedSender !== null && { blocked_sender: ascii(mark.blockedSender).slice(0, 320) }),
   };
+}
+
+/** A record as texts, the form in which stores keep it. */
+export function auditTexts(record: AuditRecord): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, value]) => [name, typeof value === "string" ? value : auditListText(value)]),
+  );
+}
+
+/**
+ * A list as one text: the items joined by ",", with "+N more" in place of those at its end that do not fit. Items take at most
+ * 1200 characters, and the whole text at most `limit` characters; only "+N more" alone may be longer.
+ */
+export function auditListText(items: readonly string[], limit: number = Number.POSITIVE_INFINITY): string {
+  let kept = countWithin(items, maxList);
+  let text = listText(items, kept);
+  while (text.length > limit && kept > 0) text = listText(items, --kept);
+  return text;
+}
+
+/** How many items, each with a separator, take at most `limit` characters. */
+function countWithin(items: readonly string[], limit: number): number {
+  let [count, length] = [0, 0];
+  for (const item of items) {
+    length += item.length + 1;
+    if (length > limit) break;
+    count++;
+  }
+  return count;
+}
+
+function listText(items: readonly string[], kept: number): string {
+  const shown = items.slice(0, kept);
+  return (kept < items.length ? [...shown, `+${items.length - kept} more`] : shown).join(",");
 }
 
 /** Percent-encodes what is not printable ASCII, and the percent sign itself. */
 function ascii(text: string): string {
   return text.replace(/[^ -~]+|%/gu, (run) => encodeURIComponent(run.replace(/[\ud800-\udfff]/gu, "\ufffd")));
-}
-
-function joined(items: readonly string[]): string {
-  const kept: string[] = [];
-  let length = 0;
-  for (const item of items) {
-    length += item.length + 1;
-    if (length > maxList) break;
-    kept.push(item);
-  }
-  return kept.length === items.length ? kept.join(",") : `${kept.join(",")},+${items.length - kept.length} more`;
 }

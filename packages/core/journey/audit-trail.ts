@@ -2,7 +2,7 @@
 // decides, and never fails: where the mark cannot be written the mail is closed all the same, and the journal says so.
 
 import type { MailId, Notice } from "../ses/notice.ts";
-import { auditMetadata } from "./audit-mark.ts";
+import { auditRecord } from "./audit-mark.ts";
 import { thrownEvent } from "./port-error.ts";
 import type { JourneyPorts, StoredMail } from "./ports.ts";
 import type { Settlement } from "./settle.ts";
@@ -16,9 +16,9 @@ export async function writeAuditTrail(
   { mark, erase }: Extract<Settlement, { readonly kind: "close" }>,
   ports: AuditPorts,
 ): Promise<void> {
-  if (notice.location.kind === "inline") return; // no object: the closing line in the log is its trail
+  if (notice.location.kind === "inline") return; // no object to mark: the closing line in the log is the only record
   const { store, clock, worker } = ports;
-  const marked = await audit("mark", () => store.mark(stored, auditMetadata(mark, clock.now(), worker)), notice.mailId, ports);
+  const marked = await audit("mark", () => store.mark(stored, auditRecord(mark, clock.now(), worker)), notice.mailId, ports);
   if (marked && erase) await audit("erase", () => store.erase(stored), notice.mailId, ports);
 }
 

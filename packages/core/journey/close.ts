@@ -17,7 +17,7 @@ import type { Settlement } from "./settle.ts";
 
 type ClosePorts = Pick<JourneyPorts, "ledger" | "outbound" | "store" | "clock" | "journal" | "worker">;
 
-/** All that is to be said of one attempt at a mail. */
+/** One attempt at a mail, from its notice to the second decision. */
 export type Attempt = Readonly<{
   notice: Notice;
   recipients: readonly Recipient[];
@@ -30,7 +30,7 @@ export type Attempt = Readonly<{
   settlement: Settlement;
 }>;
 
-/** Ends an attempt. "fenced": the mail is another worker's, and nothing more may be said about it. */
+/** Ends an attempt. "fenced": another worker owns the mail now, and nothing was written. */
 export async function close(attempt: Attempt, ports: ClosePorts): Promise<"closed" | "fenced"> {
   const { notice, stored, report, settlement } = attempt;
   const { mailId } = notice;
@@ -44,7 +44,7 @@ export async function close(attempt: Attempt, ports: ClosePorts): Promise<"close
   return "closed";
 }
 
-/** Records how it ended. Where that fails, what the last act did may be done again, and the log says so now. */
+/** Records how it ended. If that fails, the last transaction may be repeated, and the log says so now. */
 async function recordEnd(attempt: Attempt, { ledger, journal }: ClosePorts): Promise<"recorded" | "fenced"> {
   const { recipients, lease, report, settlement } = attempt;
   const isLast = settlement.kind === "close" && !tellsOfOthers(lease.finals, recipients);
@@ -69,7 +69,7 @@ function noteMail({ notice, receiveCount, startedAt, plan, report, settlement }:
   journal.note({ kind: "mail", mailId, sesId, from, receivedAt, receiveCount, plan, verdicts, settlement, seconds });
 }
 
-/** Best effort: without its row a bounce of ours is still known by the mark in it. */
+/** Best effort: without its row a bounce of our own mail is still recognised by its loop mark. */
 async function noteOutbound(row: OutboundRow, mailId: MailId, { outbound, journal }: ClosePorts): Promise<void> {
   try {
     await outbound.note(row);

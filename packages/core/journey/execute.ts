@@ -1,6 +1,6 @@
-// Execute: does what the plan says, and decides nothing that the plan has not decided. Deliveries first, then replies,
-// then forwards; each end is recorded before the next act begins. Deliveries and forwards act and then record (at least
-// once); a reply claims first (at most once). Whatever a port throws while an effect runs becomes a `delayed` verdict.
+// Execute: carries out the plan and decides nothing. Deliveries first, then auto-replies, then forwards. The final verdict of an
+// effect is recorded in the ledger before the next effect begins. Deliveries and forwards send, then record (at least once);
+// an auto-reply claims its turn, then sends (at most once). What a port throws becomes a `delayed` verdict.
 
 import { deliveryContent, draftContent, type OpenedMail } from "../compose/content.ts";
 import { addressKey } from "../mail/address.ts";
@@ -15,13 +15,13 @@ import type { JourneyPorts, Lease, MailTransaction, ReplyRow } from "./ports.ts"
 
 type ExecutePorts = Pick<JourneyPorts, "ledger" | "courier" | "journal" | "clock" | "stop">;
 
-/** What happened. `unrecorded` are the finals of the last act, to be recorded together with the closing. */
+/** What happened. `unrecorded`: the finals of the last transaction; close.ts records them together with the closing. */
 export type Report = Readonly<{
   verdicts: ReadonlyMap<EffectKey, Verdict>;
   unrecorded: ReadonlyMap<EffectKey, Final>;
-  /** What left through SES, for the outbound table: written once its final is recorded. */
+  /** Rows for the outbound table, for what left through SES. Written after its final is recorded. */
   outbound: readonly OutboundRow[];
-  /** Another worker owns the mail now; nothing more may be done or said about it. */
+  /** Another worker owns the mail now; this one must not send or record anything more. */
   fenced: boolean;
 }>;
 
@@ -66,7 +66,7 @@ function groupDeliveries(served: readonly Serve[], lease: Lease): readonly (read
   return [...groups.values()].flat();
 }
 
-/** One execution: the verdicts so far, and the finals that wait to be recorded. */
+/** One execution: the verdicts so far, and the finals that are not recorded yet. */
 class Run {
   readonly #verdicts = new Map<EffectKey, Verdict>();
   #unrecorded = new Map<EffectKey, Final>();
@@ -91,7 +91,7 @@ class Run {
 
   async deliver(group: readonly Delivery[]): Promise<void> {
     const verdicts = await this.#sendGroup(group);
-    // One answer refused the whole transaction: each recipient is tried alone before that is final for it.
+    // One SMTP reply refused the whole transaction: each recipient is tried alone before that is final for it.
     const alone = group.length > 1 ? group.filter(({ effect }) => refusesAll(verdicts.get(effect.key))) : [];
     const settled = group.filter((delivery) => !alone.includes(delivery));
     this.#note("deliver", "mailbox", new Map(settled.map(({ effect }) => [effect.key, verdicts.get(effect.key) ?? noAnswer])));
@@ -103,7 +103,7 @@ class Run {
     if (!first) return new Map();
     const content = deliveryContent(this.#opened, first.effect.edits);
     const recipients = group.map(({ course, effect }) => ({ address: course.recipient, key: effect.key }));
-    return this.#act("mailbox", { mailId: this.#mailId, from: first.effect.from, recipients, content });
+    return this.#transact("mailbox", { mailId: this.#mailId, from: first.effect.from, recipients, content });
   }
 
   async reply(course: Serve, effect: Reply): Promise<void> {
@@ -121,14 +121,14 @@ class Run {
   }
 
   async #claimAndReply(effect: Reply, row: ReplyRow): Promise<Verdict> {
-    if (!(await this.#mayAct())) return stopped;
+    if (!(await this.#recordSoFar())) return stopped;
     const claim = await this.#guard(() => this.#ports.ledger.claimReply(row));
     if (!claim.ok) return claim.error;
     if (claim.value === "answered") return { action: "skipped", reason: "already-answered" };
     if (claim.value === "in-doubt") return { action: "skipped", reason: "reply-in-doubt" };
     const sent = await this.#send(effect);
     if (isFinal(sent)) return sent;
-    // Only where it is certain that nothing left may another attempt send it.
+    // Another attempt may send it only if it is certain that nothing was sent.
     if (sent.possibleDuplicate || sent.reason === "port-error") return { action: "skipped", reason: "reply-in-doubt" };
     const released = await this.#guard(() => this.#ports.ledger.releaseReply(row));
     return released.ok ? sent : { action: "skipped", reason: "reply-in-doubt" };
@@ -136,11 +136,11 @@ class Run {
 
   async forward(course: Serve, effect: Forward): Promise<void> {
     if (this.#verdicts.has(effect.key)) return;
-    const verdict = this.#whenSays(course, effect.when) ?? ((await this.#mayAct()) ? await this.#send(effect) : stopped);
+    const verdict = this.#whenSays(course, effect.when) ?? ((await this.#recordSoFar()) ? await this.#send(effect) : stopped);
     this.#note("forward", effect.route, new Map([[effect.key, verdict]]), effect.standIn);
   }
 
-  /** `null`: it may run now. */
+  /** The verdict of an effect that may not run now; `null`: it may. */
   #whenSays(course: Serve, when: When): Verdict | null {
     const now: EpochMs = this.#ports.clock.now();
     if (when.notAfter !== null && now >= when.notAfter) return { action: "skipped", reason: "too-late" };
@@ -159,23 +159,23 @@ class Run {
   async #send(effect: Forward | Reply): Promise<Verdict> {
     const content = draftContent(this.#opened, effect.draft);
     const recipients = [{ address: effect.to, key: effect.key }];
-    const verdicts = await this.#act(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content });
+    const verdicts = await this.#transact(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content });
     const verdict = verdicts.get(effect.key) ?? noAnswer;
     if (verdict.action === "relayed" && effect.route === "ses") this.#outbound.push(outboundRow(effect, verdict.detail));
     return verdict;
   }
 
-  /** Gives a transaction to the courier, once what came before is recorded and unless work shall end. */
-  async #act(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
+  /** Gives a transaction to the courier after the finals so far are recorded, unless work shall stop. */
+  async #transact(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
     const all = (verdict: Verdict) => new Map(transaction.recipients.map(({ key }) => [key, verdict]));
-    if (!(await this.#mayAct())) return all(stopped);
+    if (!(await this.#recordSoFar())) return all(stopped);
     const sent = await this.#guard(() => this.#ports.courier.send(route, transaction));
-    // A courier that threw may have got the mail through before.
+    // A courier that threw may have sent the mail before.
     return sent.ok ? sent.value : all({ ...sent.error, possibleDuplicate: true });
   }
 
-  /** Records the finals of the act before, so that a crash in the next one does not repeat it. */
-  async #mayAct(): Promise<boolean> {
+  /** Records the finals so far, so that a crash in the next transaction does not repeat them. */
+  async #recordSoFar(): Promise<boolean> {
     if (this.#fenced || this.#ports.stop.stopped) return false;
     if (this.#unrecorded.size === 0) return true;
     const recorded = await this.#guard(() => this.#ports.ledger.record(this.#lease, this.#unrecorded, "hold"));
@@ -185,7 +185,7 @@ class Run {
     return recorded.value === "recorded";
   }
 
-  /** The catch site of effects: what a port throws delays, and is named. */
+  /** The one place that catches what a port throws while an effect runs: it delays, and the journal notes it. */
   async #guard<T>(call: () => Promise<T>): Promise<Result<T, Delayed>> {
     try {
       return ok(await call());
@@ -205,7 +205,7 @@ class Run {
   }
 }
 
-/** `sesId` is what SES called the mail; the row is how its bounce will be known as one of ours. */
+/** The row by which a later bounce of this mail is recognised. `sesId`: the id that SES gave it. */
 function outboundRow({ kind, from, to }: Forward | Reply, sesId: string): OutboundRow {
   return { MessageId: sesId, original_source: from ?? "", bouncedRecipients: [to], kind };
 }

@@ -11,7 +11,7 @@ import { servedAddresses } from "../plan/recipient.ts";
 import { rememberedSenderOf } from "../rules/sender.ts";
 import { type Bounce, isSesBounce, originalIds } from "../ses/bounce.ts";
 import type { Notice } from "../ses/notice.ts";
-import { decodeOutbound } from "../ses/outbound-row.ts";
+import { decodeOutboundRow } from "../ses/outbound-row.ts";
 import { sesMaxOctets } from "../ses/ses-limits.ts";
 import type { Answers } from "./gather.ts";
 import type { JourneyPorts, StoredMail } from "./ports.ts";
@@ -34,7 +34,7 @@ export async function lookUp(
   const { reversePath } = notice.envelope;
   const served = servedAddresses(recipients);
   const bounce: Bounce = isSesBounce(mail)
-    ? (decodeOutbound(await outbound.find(originalIds(mail, readDsn(mail)))) ?? "unknown")
+    ? (decodeOutboundRow(await outbound.find(originalIds(mail, readDsn(mail)))) ?? "unknown")
     : "not-a-bounce";
   const mayReply = [...rules.values()].some(({ reply }) => reply !== null);
   const answered = reversePath && mayReply ? await ledger.recall(served.map(addressKey), rememberedSenderOf(reversePath, mail)) : new Map();

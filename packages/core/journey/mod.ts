@@ -5,7 +5,7 @@
  * @module
  */
 
-export { type AuditMark, type AuditStatus, auditMetadata } from "./audit-mark.ts";
+export { type AuditMark, type AuditRecord, type AuditStatus, auditListText, auditRecord, auditTexts } from "./audit-mark.ts";
 export { handleEntry } from "./entry.ts";
 export type { JournalEvent, Stage } from "./events.ts";
 export { execute, type Report } from "./execute.ts";
@@ -36,7 +36,7 @@ export {
   type Stop,
   type StoredMail,
 } from "./ports.ts";
-export { backOff } from "./retry-delay.ts";
+export { backOff, noRoomDelay } from "./retry-delay.ts";
 export { type BlockedMail, type Settlement, settle } from "./settle.ts";
 export { parseSmtpReply, type SmtpPhase, type SmtpReply, verdictOfReply } from "./smtp-reply.ts";
 export type { StageTimer } from "./stage-timer.ts";

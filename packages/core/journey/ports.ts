@@ -10,6 +10,7 @@ import type { DirectoryRows, Inquiry } from "../rules/inquiry.ts";
 import type { MailId, ObjectLocation } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
 import type { EpochMs } from "../time.ts";
+import type { AuditRecord } from "./audit-mark.ts";
 import type { JournalEvent } from "./events.ts";
 import type { BlockedMail } from "./settle.ts";
 
@@ -74,7 +75,7 @@ export interface MailStore {
   /** Opens a mail. "missing": there is surely no such object (a refusal of access is thrown instead). */
   open(location: ObjectLocation): Promise<StoredMail | "missing">;
   /** Adds the audit trail to what the store keeps beside the mail; existing attributes stay. */
-  mark(mail: StoredMail, trail: Readonly<Record<string, string>>): Promise<void>;
+  mark(mail: StoredMail, record: AuditRecord): Promise<void>;
   /** Deletes the mail. Deleting what is gone is no error. */
   erase(mail: StoredMail): Promise<void>;
 }
@@ -150,7 +151,7 @@ export type MailTransaction = Readonly<{
 /** Takes mail where a route leads. */
 export interface Courier {
   /** A verdict for each recipient. A missing one counts as delayed, and so does whatever is thrown. */
-  send(route: Route, consignment: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>>;
+  send(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>>;
 }
 
 /** Takes note of what happens, for logs and metrics. Never throws. */

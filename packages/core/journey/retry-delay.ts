@@ -1,12 +1,11 @@
-// Retry delay: how long an entry waits before it comes back, where something must be waited for. Takes data and gives seconds.
-// All is derived and nothing is chance, so that a retry is repeatable; and what derives from the id spreads entries that
-// began to wait together. What must be waited for is decided in settle.ts and journey.ts.
+// Retry delay: how many seconds an entry waits before it comes back. Jitter derives from the id, not from random numbers, so a
+// retry is repeatable and entries that began to wait together are spread. settle.ts and journey.ts decide what to wait for.
 
 import { derivedId } from "../derived-id.ts";
 import type { Verdict } from "../plan/verdict.ts";
-// All in seconds.
 import type { EpochMs } from "../time.ts";
 
+// In seconds.
 const [firstDelay, longestDelay, roomDelay] = [30, 3600, 10];
 const [sameMailBase, sameMailSpread] = [5, 15];
 const rowDelay = 30; // the event that fills the outbound table may be slower than the bounce mail
@@ -19,20 +18,24 @@ export function backOff(id: string, receiveCount: number): number {
 }
 
 /**
- * The delay of a mail with an effect that is delayed. What was not begun can be begun at once elsewhere. All else backs off
- * with every receive, trouble of a whole host too: while the server of the mailboxes is away the pollers receive nothing,
- * so counts stay low and pauses short; but nobody stops them for the internal port, or where a server greets a probe and
- * refuses each mail.
+ * Seconds until a mail with a delayed effect is tried again. An effect that was not begun can begin at once in another worker.
+ * Everything else backs off with each receive, also when a whole host is in trouble: the pollers stop while the mail server
+ * is unreachable, but not for the internal port, nor for a server that accepts connections and refuses each mail.
  */
 export function retryDelay({ reason }: Extract<Verdict, { readonly action: "delayed" }>, id: string, receiveCount: number): number {
   if (reason === "stopped") return 0;
-  if (reason === "no-room") return receiveCount <= 1 ? roomDelay : backOff(id, receiveCount - 1);
+  if (reason === "no-room") return noRoomDelay(id, receiveCount);
   return backOff(id, receiveCount);
 }
 
+/** Seconds until a mail is tried again that found no room in memory: 10 the first time, then longer with each receive. */
+export function noRoomDelay(id: string, receiveCount: number): number {
+  return receiveCount <= 1 ? roomDelay : backOff(id, receiveCount - 1);
+}
+
 /**
- * The delay of an entry whose mail another entry has in work. Longer with each receive, since that work may wait ten minutes
- * for a mail server's answer; and not the same for all of them.
+ * Seconds until an entry is tried again whose mail is in work for another entry. Longer with each receive, since that work may
+ * wait ten minutes for the mail server (RFC 5321 §4.5.3.2.6), and spread over several entries.
  */
 export function sameMailDelay(entryId: string, receiveCount: number): number {
   if (receiveCount > 1) return backOff(entryId, receiveCount - 1);
@@ -40,8 +43,8 @@ export function sameMailDelay(entryId: string, receiveCount: number): number {
 }
 
 /**
- * The delay of a bounce without its row; 0 where it waits no more. At the first receive it waits in any case: after an outage
- * the event that brings the row may stand behind it. Later while it is young: the first receive may have ended before it was read.
+ * Seconds that a bounce waits for its row in the outbound table; 0: it waits no longer. It always waits at the first receive:
+ * after an outage the event that fills the row may still be in the queue. Later it waits only until it is 30 s old.
  */
 export function outboundRowDelay(receiveCount: number, receivedAt: EpochMs, now: EpochMs): number {
   if (receiveCount <= 1) return rowDelay;

@@ -1,5 +1,5 @@
-// Settle: the second decision. From the plan and what happened, whether the entry must come back and when, or how the
-// mail ended for good. Takes data and gives data. RFC 3464 §2.3.3 for the action words.
+// Settle: the second decision. It takes the plan and the verdicts and says whether the entry must come back and when, or how the
+// mail ended. Data in, data out: no I/O, no clock. Action words are those of RFC 3464 §2.3.3.
 
 import type { Course, EffectKey, Plan } from "../plan/types.ts";
 import { type DelayReason, delayed, isFinal, type Verdict } from "../plan/verdict.ts";
@@ -12,10 +12,10 @@ export type Settlement =
   | { readonly kind: "retry"; readonly afterSeconds: number; readonly reason: DelayReason }
   | { readonly kind: "close"; readonly mark: AuditMark; readonly erase: boolean };
 
-/** Whether a mail that every recipient blocked is deleted after its mark. */
+/** Whether a mail that every recipient blocked is deleted after its audit mark is written. */
 export type BlockedMail = "delete" | "keep";
 
-/** Decides how it ends. `receiveCount` is how often the entry was received, this time included. */
+/** Decides. `receiveCount`: how often the entry was received, this time included. */
 export function settle(
   plan: Plan,
   mailId: MailId,

@@ -1,45 +1,48 @@
 /// <reference path="./punycode.d.ts" />
-// Address: an addr-spec in its wire spelling, made only by its parsers, compared by its key (RFC 5321 §4.1.2, §4.5.3.1,
-// RFC 6531 §3.3). It does not check that a domain exists. Address lists of header fields are read by mailbox.ts, which is
-// exported from here.
+// Address: an addr-spec in the spelling of the wire (RFC 5321 §4.1.2, §4.5.3.1, RFC 6531 §3.3). Only the parsers here make an
+// address, a domain or a reverse-path. Addresses are compared by their key. This file does not check that a domain exists.
+// mailbox.ts reads the address lists of header fields.
 
 import { toASCII, toUnicode } from "punycode/punycode.es6.js";
+import { utf8 } from "../octets.ts";
 import { err, ok, quote, type Result } from "../result.ts";
+import { unquote } from "./token.ts";
 
 declare const addressBrand: unique symbol;
 declare const addressKeyBrand: unique symbol;
 declare const domainBrand: unique symbol;
 
-/** A mailbox address `local@domain`, spelled as it arrived and safe to stand in an SMTP command. */
+/** A mailbox address `local@domain` as it arrived. It is safe to put in an SMTP command. */
 export type Address = string & { readonly [addressBrand]: true };
-/** The one spelling under which equal addresses are equal: lower case, unquoted local part, domain as A-label. */
+/** The normal form of an address: lower case, local part without quotes, domain as A-labels. Equal addresses have equal keys. */
 export type AddressKey = string & { readonly [addressKeyBrand]: true };
-/** A domain name in lower case and A-label form, without a final dot. */
+/** A domain name in lower case, as A-labels, without a final dot; or an address literal. */
 export type Domain = string & { readonly [domainBrand]: true };
-/** Who gets the notices of failure; `null` is the null reverse-path `<>` (RFC 5321 §4.5.5). */
+/** The address to which delivery failures are reported. `null` is the null reverse-path `<>` (RFC 5321 §4.5.5). */
 export type ReversePath = Address | null;
 
-// The only limit of length that counts: what a command must be able to carry (RFC 5321 §4.5.3.1.3, less the brackets). The
-// 64 octets of a local part are what every host must take, not what it may refuse, and SRS and VERP make longer ones.
+// The length limit of a path (RFC 5321 §4.5.3.1.3, without the angle brackets). The 64 octets of §4.5.3.1.1 are what every host
+// must accept, not a maximum: SRS and VERP make longer local parts.
 const maxPath = 254;
 const maxDomain = 255; // RFC 5321 §4.5.3.1.2
-const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
-// RFC 5322 §3.2.3 atext, and the non-ASCII of RFC 6531 §3.3. Dots may stand anywhere: some mailboxes have them so.
+const domainLabel = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+// RFC 5322 §3.2.3 atext and the non-ASCII characters of RFC 6531 §3.3. Dots are allowed anywhere, because some existing mailboxes
+// have them at the ends or in a row.
 const dotAtom = /^[^\s"(),:;<>@[\\\]\u0000-\u001f\u007f-\u009f]+$/;
 const quotedLocal = /^"(?:[^"\\\u0000-\u001f\u007f-\u009f\u2028\u2029]|\\[\u0020-\u007e])*"$/;
-const loneSurrogate = /[\ud800-\udfff]/u; // has no UTF-8 of its own, so another address would leave
+const loneSurrogate = /[\ud800-\udfff]/u; // has no UTF-8 form: U+FFFD would replace it, and the mail would go to another address
 
 /**
- * Parses an addr-spec, with or without its angle brackets and the obsolete source route, which is not followed (RFC 5321
- * §4.1.1.3). Refuses what could break out of an SMTP command.
+ * Parses an addr-spec, with or without angle brackets. An obsolete source route is removed and not followed (RFC 5321 §4.1.1.3).
+ * Characters that could end an SMTP command are an error.
  */
 export function parseAddress(text: string): Result<Address> {
   const refuse = (rule: string) => err(`Cannot read an address: ${rule}, is ${quote(text)}`);
   const path = text.trim().replace(/^<(.*)>$/s, "$1");
   const bare = path.startsWith("@") ? path.replace(/^@[^\s":<>]*:/, "") : path;
   const at = bare.lastIndexOf("@");
-  if (at < 1) return refuse("it needs a local part, an @ and a domain");
-  if (utf8Length(bare) > maxPath) return refuse(`it may have ${maxPath} octets`);
+  if (at < 1) return refuse("must have a local part, an @ and a domain");
+  if (utf8(bare).length > maxPath) return refuse(`must have at most ${maxPath} octets`);
   const local = bare.slice(0, at);
   const domain = bare.slice(at + 1);
   if ((!dotAtom.test(local) && !quotedLocal.test(local)) || loneSurrogate.test(bare))
@@ -48,17 +51,20 @@ export function parseAddress(text: string): Result<Address> {
   return ok(bare as Address);
 }
 
-/** Parses a domain: host name, U-label or address literal. */
+/** Parses a domain: a host name, also with U-labels, or an address literal. An error if a label is not valid. */
 export function parseDomain(text: string): Result<Domain> {
   const folded = text.trim().normalize("NFC").toLowerCase().replace(/\.$/, "");
   if (/^\[[0-9a-z.:]{1,60}\]$/.test(folded)) return ok(folded as Domain);
   const ascii = folded.length > maxDomain ? "" : toASCII(folded); // RFC 3492, RFC 5890 §2.3.2.1
-  const good = ascii.length <= maxDomain && ascii.split(".").every((part) => label.test(part));
-  if (good) return ok(ascii as Domain);
+  const isValid = ascii.length <= maxDomain && ascii.split(".").every((part) => domainLabel.test(part));
+  if (isValid) return ok(ascii as Domain);
   return err(`Cannot read a domain: its labels must be letters, digits and hyphens, is ${quote(text)}`);
 }
 
-/** The null reverse-path has several spellings in notices: absent, empty, `<>`, `< >`. `undefined` where it is no path at all. */
+/**
+ * Parses a reverse-path. Notices write the null path in several ways: absent, empty, `<>`, `< >`. Returns `undefined` if the text
+ * is no path.
+ */
 export function parseReversePath(text: string | null | undefined): ReversePath | undefined {
   const bare = (text ?? "").trim();
   if (/^(?:<\s*>)?$/.test(bare)) return null;
@@ -66,37 +72,38 @@ export function parseReversePath(text: string | null | undefined): ReversePath |
   return parsed.ok ? parsed.value : undefined;
 }
 
-/** Whose domain it is, in the form that compares. */
+/** Returns the domain of an address in its normal form. */
 export function domainOf(address: Address): Domain {
   const domain = parseDomain(address.slice(address.lastIndexOf("@") + 1));
-  if (!domain.ok) throw new TypeError(domain.error); // an Address was parsed, so this is a bug
+  if (!domain.ok) throw new TypeError(domain.error); // a bug: `parseAddress` has checked the domain
   return domain.value;
 }
 
-/** The local part without its quotes: they are no part of the value (RFC 5321 §4.1.2). */
+/** Returns the local part without quotes, which are not part of its value (RFC 5321 §4.1.2). */
 export function localPartOf(address: Address): string {
   const local = address.slice(0, address.lastIndexOf("@"));
-  return local.startsWith('"') ? local.slice(1, -1).replace(/\\(.)/g, "$1") : local;
+  return local.startsWith('"') ? unquote(local) : local;
 }
 
 /**
- * The spelling that compares. Local parts are case-sensitive by RFC 5321 §2.4; in practice, and in Dovecot, they are not.
+ * Returns the form in which addresses are compared. RFC 5321 §2.4 says that local parts are case-sensitive. In practice, and in
+ * Dovecot, they are not.
  */
 export function addressKey(address: Address): AddressKey {
   return `${localPartOf(address).normalize("NFC").toLowerCase()}@${domainOf(address)}` as AddressKey;
 }
 
-/** The key with its domain as people read it; the key itself where that is the same. */
+/** Returns the key with its domain as U-labels (RFC 5890 §2.3.2.1), or the key itself if the domain has none. */
 export function unicodeKey(address: Address): string {
   const key = addressKey(address);
   try {
     return key.includes("xn--") ? `${key.slice(0, key.lastIndexOf("@"))}@${toUnicode(domainOf(address)).normalize("NFC")}` : key;
   } catch {
-    return key; // RangeError: a label that only looks like an A-label
+    return key; // RangeError: the label starts with `xn--` and is not a valid A-label
   }
 }
 
-/** The key without its `+tag`; the key itself where there is none (RFC 5233). */
+/** Returns the key without its `+tag` (RFC 5233), or the key itself if it has none. */
 export function withoutTag(key: AddressKey): AddressKey {
   const at = key.lastIndexOf("@");
   const plus = key.indexOf("+");
@@ -104,8 +111,8 @@ export function withoutTag(key: AddressKey): AddressKey {
 }
 
 /**
- * The spelling for a header or for SES, which parse strictly and take 7-bit only: the domain as A-labels without a final dot,
- * the local part in quotes where its dots make it no dot-atom (RFC 5322 §3.4.1). `null` where the local part is not ASCII.
+ * Returns the address in the strict 7-bit form that header fields and SES need: the domain as A-labels without a final dot, the
+ * local part in quotes if its dots are not those of a dot-atom (RFC 5322 §3.4.1). Returns `null` if the local part is not ASCII.
  */
 export function asciiAddress(address: Address): Address | null {
   const at = address.lastIndexOf("@");
@@ -119,22 +126,21 @@ function isAscii(text: string): boolean {
   return /^[ -~]*$/.test(text);
 }
 
-/** Whether two addresses are one. */
+/** Whether two addresses are equal. */
 export function sameAddress(a: Address, b: Address): boolean {
   return addressKey(a) === addressKey(b);
 }
 
-/** Whether two addresses lead to one mailbox: equal, or equal without their tags (RFC 5233). */
+/** Whether two addresses belong to one mailbox: they are equal, or equal without their tags (RFC 5233). */
 export function sameMailbox(a: Address, b: Address): boolean {
   return withoutTag(addressKey(a)) === withoutTag(addressKey(b));
 }
 
-/** The table keys under which rows for an address stand, nearest first: itself, without its tag, the domain's catch-all. */
+/**
+ * Returns the table keys of the rows for an address, the nearest first: the address, the address without its tag, the catch-all
+ * of the domain.
+ */
 export function tableKeys(address: Address): readonly string[] {
   const key = addressKey(address);
   return [...new Set<string>([key, withoutTag(key), `*@${domainOf(address)}`])];
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

@@ -1,7 +1,6 @@
-// DSN: what a delivery status notification says, read from its raw octets (RFC 3464, RFC 6522, RFC 6533 for addresses
-// outside ASCII). Two things matter: who failed, and the header of the mail that failed. SES's own reports, those that
-// other hosts made and SES passes on, and those of 2011 without parts are all read; nothing in them is believed here:
-// bounce.ts decides that.
+// DSN: reads a delivery status notification from its octets (RFC 3464, RFC 6522; RFC 6533 for internationalized addresses). It
+// returns the failed recipients and the header of the failed mail. It reads the reports of SES, the reports of other hosts that
+// SES passes on, and old SES reports without MIME parts. It does not decide whether a report is genuine: ses/bounce.ts does.
 
 import { textOf } from "../octets.ts";
 import { type Address, parseAddress } from "./address.ts";
@@ -12,22 +11,22 @@ import { contentOf, type MimePart, partsOf } from "./mime-part.ts";
 /** The parts of a DSN that Sesame uses. */
 export type Dsn = Readonly<{
   /**
-   * Who failed, in the order of the report: the Final-Recipients, those that were delivered to last; where there is none,
-   * the recipients that the header (X-Failed-Recipients) or the text of the report names.
+   * The failed recipients in the order of the report: each Final-Recipient, with delivered ones last. If there is none, the
+   * recipients named in X-Failed-Recipients or in the text of the report.
    */
   finalRecipients: readonly Address[];
-  /** Header block of the mail that failed; `null` where the DSN does not include it. */
+  /** Header block of the failed mail; `null` if the DSN does not include it. */
   original: HeaderBlock | null;
 }>;
 
-/** Nothing is known of a mail that is no report. */
+/** The value for a mail that is not a DSN. */
 export const noDsn: Dsn = { finalRecipients: [], original: null };
 
 const maxRecipients = 1000;
 const statusTypes = ["message/delivery-status", "message/global-delivery-status"];
 const originalTypes = ["message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"];
 
-/** Reads a DSN from a mail. What is missing is empty. */
+/** Reads a DSN from a mail. Missing parts are empty. It never throws. */
 export function readDsn(mail: Mail): Dsn {
   const parts = partsOf(mail);
   const original = parts.find(({ type }) => originalTypes.includes(type));
@@ -54,8 +53,8 @@ function distinct(addresses: readonly Address[]): readonly Address[] {
 }
 
 /**
- * The `Final-Recipient: rfc822; a@b` of each per-recipient block, whatever the order of the fields and however many empty
- * lines there are (RFC 3464 §2.3.2). A recipient that was reached stands behind those that were not.
+ * The `Final-Recipient: rfc822; a@b` fields of the per-recipient blocks (RFC 3464 §2.3.2), in any order of fields and with any
+ * number of empty lines between blocks. Recipients with a positive Action come last.
  */
 function finalRecipients(text: string): readonly Address[] {
   const lines = text.replace(/\r\n?/g, "\n").replace(/^[ \t]+$/gm, "");
@@ -69,11 +68,11 @@ function finalRecipients(text: string): readonly Address[] {
   return [...some(false), ...some(true)];
 }
 
-/** The address behind its type. An X.400 address is none, even where it holds an `@`. */
+/** The address after its address type. An X.400 address is skipped, even if it contains an `@`. */
 function recipientIn(value: string): readonly Address[] {
   const [, type = "rfc822", address = ""] = /^(?:\s*([\w-]+)\s*;)?(.*)$/s.exec(value) ?? [];
   if (type.toLowerCase() === "x400") return [];
-  // RFC 6533 §3: a `utf-8` address may write its characters as `\x{F6}`.
+  // In a `utf-8` address a character may be written as `\x{F6}` (RFC 6533 §3).
   return addressIn(type.toLowerCase() === "utf-8" ? address.replace(/\\x\{([0-9a-f]{2,6})\}/gi, fromCode) : address);
 }
 
@@ -82,20 +81,23 @@ function fromCode(whole: string, digits: string): string {
   return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
 }
 
-/** The address in a text that may have a comment behind it (RFC 3464 §2.1.1). */
+/** The address in a value that may end with a comment (RFC 3464 §2.1.1). */
 function addressIn(text: string): readonly Address[] {
   const parsed = parseAddress(text.replace(/\s\([^()]*\)\s*$/, ""));
   return parsed.ok ? [parsed.value] : [];
 }
 
-/** The two ways in which SES tells people who failed: one address a line, and within the sentence of 2011. */
+/**
+ * The recipients in the text of an SES report. New reports list one address on each line. Reports of 2011 name it within a
+ * sentence.
+ */
 function recipientsInText(text: string): readonly Address[] {
   const sentence = /following message to <([^<>\s]{1,320})>/i.exec(text)?.[1];
   const [, list = ""] = /following recipients?:[ \t]*\r?\n([\s\S]*)/i.exec(text) ?? [];
   const found: Address[] = sentence === undefined ? [] : [...addressIn(sentence)];
   for (const line of list.split(/\r?\n/)) {
     const address = addressIn(line);
-    if (address.length === 0 && line.trim() !== "") break; // the list is over
+    if (address.length === 0 && line.trim() !== "") break; // end of the list
     found.push(...address);
   }
   return found;

@@ -1,17 +1,23 @@
-// Header edit: the three kinds of change that a delivered header may see, as data in the plan, and the block rendered
-// with them. Fields that no edit names keep their octets, since signatures depend on them (RFC 6376 §3.7).
+// Header edit: the changes that the plan may make to the header of a delivered mail, as data, and the function that applies them.
+// Fields that no edit names keep their octets, because signatures cover them (RFC 6376 §3.7).
 
 import { concat, utf8 } from "../octets.ts";
 import type { HeaderBlock, HeaderField } from "./header.ts";
-import { mustRender } from "./header-write.ts";
+import { renderOrThrow } from "./header-write.ts";
 
-/** An edit, as data in the plan. `remove` takes the topmost field only if it has the name, or every field of the name. */
+/**
+ * One change. `prepend` adds a field at the top. `replace` writes the first field of the name anew and removes the others.
+ * `remove` with "topmost" removes the first field of the block if it has the name; with "all" it removes every field of the name.
+ */
 export type HeaderEdit =
   | { readonly kind: "prepend"; readonly name: string; readonly value: string }
   | { readonly kind: "replace"; readonly name: string; readonly value: string }
   | { readonly kind: "remove"; readonly name: string; readonly which: "topmost" | "all" };
 
-/** Renders a block after edits, separator included. Edits apply in order, each to what the one before it left. */
+/**
+ * Returns the octets of a header block after the edits, including the separator. Edits apply in order, each to the result of the
+ * one before. Throws a TypeError if a value cannot be written, which is a bug.
+ */
 export function renderBlock(block: HeaderBlock, edits: readonly HeaderEdit[]): Uint8Array {
   let fields = block.fields;
   for (const edit of edits) fields = applyEdit(fields, edit, lineEndOf(block));
@@ -38,11 +44,11 @@ function applyEdit(fields: readonly HeaderField[], edit: HeaderEdit, lineBreak: 
 }
 
 function newField(name: string, value: string, lineBreak: string): HeaderField {
-  const raw = utf8(mustRender(name, { kind: "structured", text: value }).replaceAll("\r\n", lineBreak));
+  const raw = utf8(renderOrThrow(name, { kind: "structured", text: value }).replaceAll("\r\n", lineBreak));
   return { name, key: name.toLowerCase(), raw };
 }
 
-/** The line end that a block uses, so that an edit does not mix two of them. */
+/** The line end of the first field. New fields use it too, so that a block does not mix line ends. */
 function lineEndOf(block: HeaderBlock): string {
   const raw = block.fields[0]?.raw;
   return raw && raw.at(-1) === 10 && raw.at(-2) !== 13 ? "\n" : "\r\n";

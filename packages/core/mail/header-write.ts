@@ -1,41 +1,47 @@
-// Header write: the one place that writes header fields in Sesame. It refuses line ends, NUL and unprintable names,
-// encodes what needs encoding (RFC 2047) and folds (RFC 5322 §2.1.1, §2.2.3). What a mail or a rule says is hostile:
-// `safeText` makes a text of it that can stand in a field and cannot pose as another one.
+// Header writer: the only place in Sesame that writes header fields. It refuses line ends, NUL and unprintable names, encodes
+// text that is not ASCII (RFC 2047) and folds lines (RFC 5322 §2.1.1, §2.2.3). Text from a mail or a rule is untrusted:
+// `safeText` removes what could end a field or imitate another one.
 
 import { utf8 } from "../octets.ts";
 import { err, ok, quote, type Result } from "../result.ts";
 import { encodeWords } from "./encoded-word.ts";
 
-/** A value to be written: text in any alphabet, or structured ASCII whose encoding is done. */
+/** A value to write: text in any alphabet, or structured ASCII that is already encoded. */
 export type FieldValue = Readonly<{ kind: "text" | "structured"; text: string }>;
 
-const maxLine = 78; // RFC 5322 §2.1.1, the SHOULD
-const maxEncodedLine = 76; // RFC 2047 §2, for a line that holds an encoded word
-const hardLine = 998; // RFC 5322 §2.1.1, the MUST
+const maxLine = 78; // RFC 5322 §2.1.1, SHOULD
+const maxEncodedLine = 76; // RFC 2047 §2, for a line with an encoded word
+const hardLine = 998; // RFC 5322 §2.1.1, MUST
 
-/** Writes a new header block from values, with the empty line that ends it. */
+/**
+ * Writes a new header block, including the empty line at its end. Throws a TypeError if a field cannot be written, which is a
+ * bug.
+ */
 export function writeBlock(fields: readonly Readonly<{ name: string; value: FieldValue }>[]): Uint8Array {
-  return utf8(`${fields.map(({ name, value }) => mustRender(name, value)).join("")}\r\n`);
+  return utf8(`${fields.map(({ name, value }) => renderOrThrow(name, value)).join("")}\r\n`);
 }
 
-/** For values that were made safe before; anything else is a bug here, and must not leave as mail. */
-export function mustRender(name: string, value: FieldValue): string {
+/**
+ * Writes one field whose value is already safe. Throws a TypeError otherwise: an unsafe value here is a bug, and no mail must be
+ * sent with it.
+ */
+export function renderOrThrow(name: string, value: FieldValue): string {
   const rendered = renderField(name, value);
   if (!rendered.ok) throw new TypeError(rendered.error);
   return rendered.value;
 }
 
 /**
- * Writes one field, its CRLF included: encoded words for text that needs them, folded at 78 where there is white space.
- * Refuses names outside RFC 5322 §2.2, values with CR, LF, NUL or other control characters, and what no line can hold.
+ * Writes one field with its CRLF. Encodes text where needed and folds at white space after 78 octets. An error for a name that is
+ * not valid (RFC 5322 §2.2), a value with control characters, structured text that is not ASCII, or a line of more than 998
+ * octets.
  */
 export function renderField(name: string, { kind, text }: FieldValue): Result<string> {
   if (!/^[!-9;-~]{1,76}$/.test(name))
     return err(`Cannot write a header field: its name must be printable ASCII without a colon, is ${quote(name)}`);
   if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text))
     return err(`Cannot write the field ${name}: must hold no control character, is ${quote(text)}`);
-  if (kind === "structured" && !/^[\t -~]*$/.test(text))
-    return err(`Cannot write the field ${name}: must be ASCII, is ${quote(text)}`);
+  if (kind === "structured" && !/^[\t -~]*$/.test(text)) return err(`Cannot write the field ${name}: must be ASCII, is ${quote(text)}`);
   const isEncoded = kind === "text" && needsEncoding(text);
   const words = isEncoded ? encodeWords(text, maxEncodedLine - name.length - 2).join(" ") : text;
   const lines = fold(name, words);
@@ -44,18 +50,21 @@ export function renderField(name: string, { kind, text }: FieldValue): Result<st
   return ok(`${lines.join("\r\n")}\r\n`);
 }
 
-/** Text that would not come back as it is: other alphabets, outer or double spaces, tabs, long words, look-alikes. */
+/**
+ * Text that would change on the way: non-ASCII text, white space at the ends or in a row, long words, and text that looks like an
+ * encoded word.
+ */
 function needsEncoding(text: string): boolean {
   return !/^[ -~]*$/.test(text) || /^ | {2}| $|=\?/.test(text) || /[^ ]{60}/.test(text);
 }
 
-/** Lines without their ends. White space inside the value stays: it may be that of a quoted string. */
+/** Returns the lines of a field without line ends. White space inside the value stays: it may be part of a quoted string. */
 function fold(name: string, text: string): readonly string[] {
   const limit = text.includes("=?") ? maxEncodedLine : maxLine;
   const [first = "", ...words] = text.trim().match(/[ \t]*[^ \t]+/g) ?? [];
   const lines: string[] = [];
   let line = `${name}: ${first}`.trimEnd();
-  // Nothing but the name on a line is lawful but unloved, so it is the last resort.
+  // A line with only the name is valid, but some programs misread it. It is used only if nothing else fits.
   if (line.length > hardLine) {
     lines.push(`${name}:`);
     line = ` ${first}`;
@@ -73,8 +82,8 @@ function fold(name: string, text: string): readonly string[] {
 const unsafe = /[\u0000-\u001f\u007f\u0080-\u009f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]+/g;
 
 /**
- * Makes a hostile text safe to write: control characters, line separators and direction overrides become a space,
- * runs of white space one, the ends are trimmed, and the text is cut at `limit` characters (never inside one).
+ * Makes untrusted text safe to write in a header: control characters, line separators and direction overrides become a space,
+ * white space is collapsed and trimmed, and the text is cut at `limit` characters.
  */
 export function safeText(text: string, limit: number = 600): string {
   const clean = text
@@ -91,7 +100,9 @@ export function safeText(text: string, limit: number = 600): string {
         .trimEnd()}…`;
 }
 
-/** A mailbox as a structured value: the name quoted or encoded, never able to pose as an address. */
+/**
+ * Writes a mailbox as a structured value. The name is quoted or encoded, so that it cannot be read as an address (RFC 5322 §3.4).
+ */
 export function mailboxValue(name: string, address: string): string {
   const shown = safeText(name, 200);
   if (shown === "") return address;

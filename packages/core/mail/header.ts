@@ -1,57 +1,59 @@
-// Header: the header block of a mail, kept as the octets that arrived: split and read. RFC 5322 §2.2, §3.6.
-// Reading forgives: any octets are a header block with a list of defects, and what is not edited leaves as it came.
-// Values are not decoded here beyond unfolding (see encoded-word.ts). Edits are in header-edit.ts, and the one function
-// that writes a field is in header-write.ts; both are exported from here, so that there is one door to headers.
+// Header: splits the header block of a mail and reads field values (RFC 5322 §2.2, §3.6). It keeps the octets as they arrived.
+// Any octets are accepted: violations are listed as defects. It unfolds values but does not decode them (see encoded-word.ts).
+// header-edit.ts changes a block, and header-write.ts writes fields.
 
 import { latin1, textOf } from "../octets.ts";
 
-/** One field with its name and all octets, folds and line end included. The name of a line without one is "". */
+/**
+ * One field: its name, the name in lower case, and all its octets with folds and line end. The name is "" for a line without a
+ * name.
+ */
 export type HeaderField = Readonly<{ name: string; key: string; raw: Uint8Array }>;
 
-/** The fields in order, and the empty line that ends them (no octets where the mail ends with its header). */
+/** The fields in order, and the empty line after them (no octets if the mail ends with its header). */
 export type HeaderBlock = Readonly<{ fields: readonly HeaderField[]; separator: Uint8Array }>;
 
-/** What is odd about a header block. None of it stops a delivery. */
+/** What is wrong with a header block. No defect stops a delivery. */
 export type HeaderDefect =
-  | "no-header-block" // the first line is no header field: nothing is edited, no rule applies
-  | "mbox-line" // an mbox `From ` line stands on top: read past it, edit nothing
-  | "header-too-long" // the block does not end within `maxHeader`: nothing but the delivery
-  | "too-many-fields" // more than `maxFields`, of which the first are read: nothing but the delivery
-  | "field-too-long" // longer than `maxValue`: decisions go by its start
-  | "bare-cr" // read as a line end, since it leaves as one
-  | "nul" // in what was read: SMTP cannot carry it, and it leaves as another octet (packages/smtp/source.ts)
-  | "field-without-colon"; // or without a name: kept, passed over, and the fields below it count
+  | "no-header-block" // the first line is not a header field: no edit, no rules
+  | "mbox-line" // an mbox `From ` line comes first: the fields after it are read, but not edited
+  | "header-too-long" // the block is longer than `maxHeader`: deliver only
+  | "too-many-fields" // more than `maxFields`: the first are read; deliver only
+  | "field-too-long" // longer than `maxValue`: decisions use the start of its value
+  | "bare-cr" // read as a line end, because it is sent as one
+  | "nul" // in the octets read: SMTP cannot carry NUL, so another octet is sent (packages/smtp/content-stream.ts)
+  | "field-without-colon"; // or without a name: kept but not read; later fields count
 
-/** The first octets of a mail, taken apart. */
+/** The header and body positions in the first octets of a mail. */
 export type HeaderSplit = Readonly<{
   block: HeaderBlock;
-  /** Where the body starts; where the block was not read to its end, what was not read. */
+  /** Position of the body. If the block was not read to its end, position of the first octet that was not read. */
   bodyStart: number;
   defects: readonly HeaderDefect[];
 }>;
 
-// Each limit stops a mail that costs its reader more than its sender: time and memory by the octet, objects by the field,
-// and one value that every question reads again. No person's mail comes near them.
-/** Octets of a header block that are read: as much as the stores hand over at once. */
+// The limits protect the reader from a mail that costs much more to read than to send. Ordinary mail is far below them.
+/** Octets of a header block that are read: what a mail store returns in its first read. */
 export const maxHeader: number = 256 * 1024;
-/** Fields that are read. */
+/** Number of fields that are read. */
 export const maxFields = 1000;
-/** Octets of a field's value that are read. */
+/** Octets of a field value that are read. */
 export const maxValue: number = 64 * 1024;
 
 const [tab, lf, cr, space, colon] = [9, 10, 13, 32, 58];
-const nothing = new Uint8Array(0);
+const noOctets = new Uint8Array(0);
 
 /**
- * Splits the first octets of a mail. A line ends in CRLF or LF, or in a bare CR: on its way to the mail server each of
- * them becomes CRLF (RFC 5321 §2.3.8), so what is decided on is what the mailbox will show. `complete`: these are all octets.
+ * Splits the first octets of a mail. A line ends in CRLF, LF or a bare CR: the mail server will receive each as CRLF (RFC 5321
+ * §2.3.8), so decisions use the same lines that the mailbox will show. `complete`: the octets are the whole mail. It never
+ * throws.
  */
 export function splitHeader(head: Uint8Array, complete: boolean): HeaderSplit {
   const isCut = !complete || head.length > maxHeader;
   const octets = isCut ? withoutHalfLineEnd(head.subarray(0, maxHeader)) : head;
   const defects = new Set<HeaderDefect>();
   const fields: HeaderField[] = [];
-  let separator: Uint8Array = nothing;
+  let separator: Uint8Array = noOctets;
   let at = 0;
   if (startsWithMboxLine(octets)) {
     defects.add("mbox-line");
@@ -70,15 +72,15 @@ export function splitHeader(head: Uint8Array, complete: boolean): HeaderSplit {
     fields.push(field);
     at += field.raw.length;
   }
-  if (fields.length === 0) return { block: { fields, separator: nothing }, bodyStart: 0, defects: ["no-header-block"] };
+  if (fields.length === 0) return { block: { fields, separator: noOctets }, bodyStart: 0, defects: ["no-header-block"] };
   if (separator.length === 0 && at < octets.length) defects.add("too-many-fields");
   else if (separator.length === 0 && isCut) defects.add("header-too-long");
   const bodyStart = at + separator.length;
-  noteOctets(octets.subarray(0, bodyStart), defects);
+  addOctetDefects(octets.subarray(0, bodyStart), defects);
   return { block: { fields, separator }, bodyStart, defects: [...defects] };
 }
 
-/** A CR at the cut may be half of a CRLF, and nobody can tell. */
+/** Drops a CR at the cut: it may be the first half of a CRLF. */
 function withoutHalfLineEnd(octets: Uint8Array): Uint8Array {
   return octets.at(-1) === cr ? octets.subarray(0, -1) : octets;
 }
@@ -107,7 +109,7 @@ function lineEnd(head: Uint8Array, at: number): number {
   return head.length;
 }
 
-/** A field ends before the next line that does not start with white space (RFC 5322 §2.2.3). */
+/** The field at a position. It ends before the next line that does not start with white space (RFC 5322 §2.2.3). */
 function fieldAt(head: Uint8Array, at: number): HeaderField {
   let end = lineEnd(head, at);
   while (isBlank(head[end])) end = lineEnd(head, end);
@@ -116,7 +118,7 @@ function fieldAt(head: Uint8Array, at: number): HeaderField {
   return { name, key: name.toLowerCase(), raw };
 }
 
-/** The name before the colon, without white space that stands between them against RFC 5322 §2.2; "" if there is none. */
+/** The name before the colon, or "". White space before the colon is accepted, although RFC 5322 §2.2 forbids it. */
 function nameOf(raw: Uint8Array): string {
   let stop = 0;
   while (isNameOctet(raw[stop])) stop++;
@@ -129,7 +131,7 @@ function isNameOctet(octet: number = 0): boolean {
   return octet > space && octet < 127 && octet !== colon;
 }
 
-function noteOctets(block: Uint8Array, defects: Set<HeaderDefect>): void {
+function addOctetDefects(block: Uint8Array, defects: Set<HeaderDefect>): void {
   if (block.includes(0)) defects.add("nul");
   for (let at = block.indexOf(cr); at >= 0; at = block.indexOf(cr, at + 1)) {
     if (block[at + 1] === lf) continue;
@@ -138,13 +140,16 @@ function noteOctets(block: Uint8Array, defects: Set<HeaderDefect>): void {
   }
 }
 
-/** All fields of a name, in order. */
+/** Returns all fields of a name, in order. Case does not matter. */
 export function fieldsOf(block: HeaderBlock, name: string): readonly HeaderField[] {
   const key = name.toLowerCase();
   return block.fields.filter((field) => field.key === key);
 }
 
-/** The value of a field, as far as it is read: unfolded, other line ends as spaces, trimmed; encoded words as they stand. */
+/**
+ * Returns the value of a field: unfolded, bare line ends as spaces, trimmed, at most `maxValue` octets. Encoded words are not
+ * decoded.
+ */
 export function fieldValue({ raw }: HeaderField): string {
   return textOf(startOf(raw.subarray(raw.indexOf(colon) + 1), maxValue))
     .replace(/(?:\r\n|[\r\n])(?=[ \t])/g, "")
@@ -152,7 +157,9 @@ export function fieldValue({ raw }: HeaderField): string {
     .trim();
 }
 
-/** At most `limit` octets, not ending inside a UTF-8 character: one broken one would make all of them Latin-1. */
+/**
+ * At most `limit` octets, cut between UTF-8 characters: one broken character would make `textOf` read the whole value as Latin-1.
+ */
 function startOf(octets: Uint8Array, limit: number): Uint8Array {
   if (octets.length <= limit) return octets;
   let end = limit;
@@ -160,12 +167,12 @@ function startOf(octets: Uint8Array, limit: number): Uint8Array {
   return octets.subarray(0, end);
 }
 
-/** The values of all fields of a name. */
+/** Returns the values of all fields of a name, in order. */
 export function valuesOf(block: HeaderBlock, name: string): readonly string[] {
   return fieldsOf(block, name).map(fieldValue);
 }
 
-/** The value of the first field of a name, or `null`. */
+/** Returns the value of the first field of a name, or `null`. */
 export function firstValue(block: HeaderBlock, name: string): string | null {
   const [field] = fieldsOf(block, name);
   return field ? fieldValue(field) : null;

@@ -1,51 +1,53 @@
-// Mail: a header block and an untouched body, opened from the first octets alone. What is read here are views; the
-// octets are the truth and leave as they came. RFC 5322 §3.6. The body is not looked at (see body.ts, bounce.ts).
+// Mail: a header block and a body, opened from the first octets alone (RFC 5322 §3.6). The functions here read values and change
+// no octet. The body is not read here (see body-text.ts, attachments.ts, dsn.ts).
 
 import { decodeWords } from "./encoded-word.ts";
 import { firstValue, type HeaderBlock, type HeaderDefect, splitHeader, valuesOf } from "./header.ts";
 import { type Mailbox, maxMailboxes, parseMailboxes } from "./mailbox.ts";
 
-/** An opened mail. */
+/** A mail whose header was read. */
 export type Mail = Readonly<{
-  /** Octets of the whole mail, of which `head` may be only the first. */
+  /** Size of the whole mail in octets. `head` may be only its start. */
   size: number;
   head: Uint8Array;
   block: HeaderBlock;
-  /** Where the body starts in `head`. */
+  /** Position of the body in `head`. */
   bodyStart: number;
   defects: readonly HeaderDefect[];
-  /** Answers of `mailboxesOf` that were given already: every recipient's decisions ask the same, and lists are long. */
+  /** Cache of `mailboxesOf`: the decisions for every recipient read the same lists, and lists can be long. */
   mailboxes: Map<string, readonly Mailbox[]>;
 }>;
 
-/** Opens a mail from its first octets. Any octets are a mail; what is odd about them is listed. */
+/** Opens a mail from its first octets. `size`: octets of the whole mail. It never throws: violations are listed as defects. */
 export function openMail(head: Uint8Array, size: number): Mail {
   const split = splitHeader(head, size <= head.length);
   const isNulBelow = !split.defects.includes("nul") && head.includes(0, split.bodyStart);
   return { size, head, ...split, mailboxes: new Map(), defects: isNulBelow ? [...split.defects, "nul"] : split.defects };
 }
 
-/** Whether its topmost fields can be edited. Where they cannot, the mail is delivered exactly as it is. */
+/** Whether the header can be edited. If not, the mail is delivered exactly as it is stored. */
 export function isEditable({ defects, block }: Mail): boolean {
   if (defects.includes("no-header-block") || defects.includes("mbox-line")) return false;
-  return block.fields.length > 1 || !defects.includes("header-too-long"); // the last field of such a block is cut
+  return block.fields.length > 1 || !defects.includes("header-too-long"); // the last field of such a block may be incomplete
 }
 
 const unreadable: readonly HeaderDefect[] = ["no-header-block", "header-too-long", "too-many-fields"];
 
-/** Whether rules apply: without a whole header block nobody knows whether a mail is automatic. */
+/** Whether rules apply. Without the complete header block Sesame cannot tell whether a mail is automatic. */
 export function isReadable(mail: Mail): boolean {
   return !mail.defects.some((defect) => unreadable.includes(defect));
 }
 
-/** The Message-ID with its angle brackets, or `null` (RFC 5322 §3.6.4). */
+/** Returns the Message-ID with its angle brackets, or `null` (RFC 5322 §3.6.4). */
 export function messageIdOf(mail: Mail): string | null {
   return idsOf(mail, "Message-ID")[0] ?? null;
 }
 
-const maxId = 250; // longer ones would not fit a folded line with company
+const maxId = 250; // octets; several longer ones would not fit in a folded line
 
-/** The ids of a field such as References: only what can stand in a header again. */
+/**
+ * Returns the message ids in the fields of a name, such as References. Ids that cannot be written in a header again are left out.
+ */
 export function idsOf(mail: Mail, name: string): readonly string[] {
   const ids =
     valuesOf(mail.block, name)
@@ -54,38 +56,38 @@ export function idsOf(mail: Mail, name: string): readonly string[] {
   return ids.filter((id) => id.length <= maxId && /^[!-~]+$/.test(id));
 }
 
-/** The subject as people read it, or `null`. Hostile until written again: it may hold decoded line ends. */
+/** Returns the decoded subject, or `null`. It is untrusted and can contain line ends: use `safeText` before writing it. */
 export function subjectOf(mail: Mail): string | null {
   const value = firstValue(mail.block, "Subject");
   return value === null ? null : decodeWords(value);
 }
 
 /**
- * The mailboxes of all fields of these names, each address once, at most `maxMailboxes`. An encoded word may hide an address from
- * a plain reader and show it to another, so each value is read both as it stands and decoded.
+ * Returns the mailboxes of all fields of these names, each address once, at most `maxMailboxes`. Each value is read as it is and
+ * also decoded: an encoded word can hide an address that some mail programs show.
  */
 export function mailboxesOf({ block, mailboxes }: Mail, ...names: readonly string[]): readonly Mailbox[] {
-  const question = names.join(" ");
-  const answer = mailboxes.get(question) ?? mailboxesIn(names.flatMap((name) => valuesOf(block, name)));
-  mailboxes.set(question, answer);
-  return answer;
+  const cacheKey = names.join(" ");
+  const found = mailboxes.get(cacheKey) ?? mailboxesIn(names.flatMap((name) => valuesOf(block, name)));
+  mailboxes.set(cacheKey, found);
+  return found;
 }
 
-/** The same for the values of fields. */
+/** Returns the mailboxes in field values, read like those of `mailboxesOf`. */
 export function mailboxesIn(values: readonly string[]): readonly Mailbox[] {
   const found = new Map<string, Mailbox>();
   for (const value of values) {
-    for (const { name, address } of parseMailboxes(value)) keep({ name: decodeWords(name), address });
-    if (value.includes("=?")) for (const mailbox of parseMailboxes(decodeWords(value))) keep(mailbox);
+    for (const { name, address } of parseMailboxes(value)) add({ name: decodeWords(name), address });
+    if (value.includes("=?")) for (const mailbox of parseMailboxes(decodeWords(value))) add(mailbox);
   }
   return [...found.values()];
 
-  function keep(mailbox: Mailbox): void {
+  function add(mailbox: Mailbox): void {
     if (found.size < maxMailboxes && !found.has(mailbox.address)) found.set(mailbox.address, mailbox);
   }
 }
 
-/** How many hosts the mail came through (RFC 5321 §6.3). */
+/** Returns the number of Received fields: how many hosts the mail passed (RFC 5321 §6.3). */
 export function hopsOf(mail: Mail): number {
   return mail.block.fields.reduce((count, field) => count + (field.key === "received" ? 1 : 0), 0);
 }

@@ -1,82 +1,84 @@
-// Mailbox: the addresses of a header field such as From or To, with their display names. RFC 5322 §3.4, and the obsolete
-// forms of §4.4. Reading forgives: comments and white space inside an address, groups, source routes, missing brackets,
-// names without quotes. What reads as an address to somebody shall not be missed by a blocklist. A display name is no
-// address, whatever stands in it. One pass over the text; encoded words are not decoded (encoded-word.ts does).
+// Mailbox: reads the addresses and display names of a header field such as From or To (RFC 5322 §3.4, obsolete forms §4.4). It
+// accepts broken forms: comments and white space inside an address, groups, source routes, missing brackets, unquoted names. A
+// blocklist must not miss an address that a mail program would show. An address inside a display name does not count. It makes
+// one pass over the text and does not decode encoded words (see encoded-word.ts).
 
 import { type Address, parseAddress } from "./address.ts";
-import { endOfComment, endOfQuoted } from "./token.ts";
+import { endOfComment, endOfQuoted, unquote } from "./token.ts";
 
-/** One mailbox of a header field: its address and the undecoded display name. */
+/** One mailbox of a header field: the address, and the display name as it stands. */
 export type Mailbox = Readonly<{ name: string; address: Address }>;
 
-/** What stands between two commas: the words outside, what is in angle brackets, and the last comment. */
-type Words = { phrase: string; angles: string[]; comment: string };
+/** The tokens between two commas: the text outside brackets, the texts in angle brackets, the last comment. */
+type ListItem = { phrase: string; angles: string[]; comment: string };
 
-/** Mailboxes that are read of a value. A mail that names more is a mailing, and each is compared with much. */
+/** Mailboxes that are read of one value. A mail with more is a bulk mailing, and each address takes time in later comparisons. */
 export const maxMailboxes = 1000;
 
-/** Every mailbox of an address field's value, groups flattened; what cannot be read is left out. */
+/**
+ * Returns every mailbox in the value of an address field, with groups flattened. Text that is no address is left out. It never
+ * throws.
+ */
 export function parseMailboxes(value: string): readonly Mailbox[] {
   const found: Mailbox[] = [];
-  let words: Words = { phrase: "", angles: [], comment: "" };
+  let item: ListItem = { phrase: "", angles: [], comment: "" };
   const flush = () => {
-    found.push(...mailboxesOfWords(words));
-    words = { phrase: "", angles: [], comment: "" };
+    found.push(...mailboxesBetweenCommas(item));
+    item = { phrase: "", angles: [], comment: "" };
   };
   const unclosed = new Set<string>();
-  for (let at = 0; at < value.length && found.length + words.angles.length < maxMailboxes; ) {
+  for (let at = 0; at < value.length && found.length + item.angles.length < maxMailboxes; ) {
     const char = value.charAt(at);
     const end = unclosed.has(char) ? -1 : endOfToken(value, at);
-    // An opening without its end is passed over, and so are its like: looking for the end again takes the time of the text.
+    // Skip an opening character that is never closed, and all later ones of its kind: each search for the end would read the
+    // whole text.
     if (end < 0) unclosed.add(char);
     const token = value.slice(at, end < 0 ? at + 1 : end);
     at += token.length;
-    if (end < 0) words.phrase += " ";
-    else if (char === "(") words.comment = token.slice(1, -1).trim();
-    else if (char === "<") words.angles.push(token.slice(1, -1));
+    if (end < 0) item.phrase += " ";
+    else if (char === "(") item.comment = token.slice(1, -1).trim();
+    else if (char === "<") item.angles.push(token.slice(1, -1));
     else if (char === "," || char === ";") flush();
-    else if (char !== ":") words.phrase += token;
-    else if (words.angles.length > 0 || words.phrase.includes("@"))
-      flush(); // a group's name holds no @, so this is no group
-    else words.phrase = "";
+    else if (char !== ":") item.phrase += token;
+    else if (item.angles.length > 0 || item.phrase.includes("@"))
+      flush(); // the name of a group contains no @, so this is not a group
+    else item.phrase = "";
   }
   flush();
-  return found.slice(0, maxMailboxes); // what stands between two commas may itself read as thousands
+  return found.slice(0, maxMailboxes); // one item may itself contain thousands
 }
 
-function mailboxesOfWords({ phrase, angles, comment }: Words): readonly Mailbox[] {
-  const bare = tidy(phrase);
-  const boxes = (texts: readonly string[], name: string) =>
+function mailboxesBetweenCommas({ phrase, angles, comment }: ListItem): readonly Mailbox[] {
+  const bare = collapseSpace(phrase);
+  const parseAll = (texts: readonly string[], name: string) =>
     texts.flatMap((text): readonly Mailbox[] => {
       const parsed = parseAddress(text);
       return parsed.ok ? [{ name, address: parsed.value }] : [];
     });
   if (bare === "" && angles.length === 0) return [];
-  const name = angles.length > 0 ? unquote(phrase.trim()) : comment;
-  const inAngles = boxes(
-    angles.map((angle) => tidy(withoutComments(angle))),
+  const name = angles.length > 0 ? unquoteAll(phrase.trim()) : comment;
+  const inAngles = parseAll(
+    angles.map((angle) => collapseSpace(withoutComments(angle))),
     name,
   );
   if (inAngles.length > 0) return inAngles;
-  const whole = angles.length > 0 ? [] : boxes([bare], name);
-  return whole.length > 0 ? whole : boxes([...angles, bare].flatMap(wordsWithAt), angles.length > 0 ? "" : comment);
+  const whole = angles.length > 0 ? [] : parseAll([bare], name);
+  return whole.length > 0 ? whole : parseAll([...angles, bare].flatMap(wordsWithAt), angles.length > 0 ? "" : comment);
 }
 
-/** White space as one space, and none round the dots and the @ of an address; quoted strings stay (RFC 5322 §4.4). */
-function tidy(text: string): string {
+/**
+ * White space as one space, and none around the dots and the @ of an address (RFC 5322 §4.4). Quoted strings stay as they are.
+ */
+function collapseSpace(text: string): string {
   return outsideQuotes(text, (part) => part.replace(/\s+/g, " ").replace(/ ?([.@]) ?/g, "$1")).trim();
 }
 
-/** In a display name quotes are delimiters. */
-function unquote(phrase: string): string {
-  return byQuotes(
-    phrase,
-    (part) => part,
-    (quoted) => quoted.slice(1, -1).replace(/\\(.)/gs, "$1"),
-  );
+/** A display name with its quoted strings resolved. */
+function unquoteAll(phrase: string): string {
+  return mapQuotedStrings(phrase, (part) => part, unquote);
 }
 
-/** What could be an address where the form is broken: each word with an @, outside quotes. */
+/** Possible addresses in broken text: each word with an @ outside quotes. */
 function wordsWithAt(text: string): readonly string[] {
   const words: string[] = [];
   const breaks = /"|[\s<>()[\]\\][\s<>()[\]\\"]*/g;
@@ -93,11 +95,11 @@ function wordsWithAt(text: string): readonly string[] {
 }
 
 function outsideQuotes(text: string, change: (part: string) => string): string {
-  return byQuotes(text, change, (quoted) => quoted);
+  return mapQuotedStrings(text, change, (quoted) => quoted);
 }
 
-/** Changes what stands outside quoted strings, and what stands inside. Behind a quote that never ends there is none that does. */
-function byQuotes(text: string, outside: (part: string) => string, inside: (quoted: string) => string): string {
+/** Maps the text outside and inside quoted strings. After a quote that is never closed, the rest is outside. */
+function mapQuotedStrings(text: string, outside: (part: string) => string, inside: (quoted: string) => string): string {
   let changed = "";
   let from = 0;
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', from)) {
@@ -120,7 +122,10 @@ function withoutComments(text: string): string {
   return kept;
 }
 
-/** Where the token at `at` ends: a comment, quoted string, literal or angle address, a separator, a run of plain characters; -1: never. */
+/**
+ * The end of the token at a position: a comment, quoted string, literal, angle address, separator or run of other characters; -1
+ * if it is not closed.
+ */
 function endOfToken(value: string, at: number): number {
   switch (value.charAt(at)) {
     case "(":
@@ -136,17 +141,17 @@ function endOfToken(value: string, at: number): number {
     case ":":
       return at + 1;
     default:
-      return endOfPlain(value, at);
+      return endOfWord(value, at);
   }
 }
 
-function endOfPlain(value: string, at: number): number {
+function endOfWord(value: string, at: number): number {
   const special = /[("[<,;:]/g;
   special.lastIndex = at + 1;
   return special.exec(value)?.index ?? value.length;
 }
 
-/** Another opening bracket means that this one was never closed: `<a@x.test, b <c@x.test>`. */
+/** The end of an angle address. Another `<` means that the first one was never closed: `<a@x.test, b <c@x.test>`. */
 function endOfAngle(value: string, at: number): number {
   for (let i = at + 1; i < value.length; i++) {
     const char = value.charAt(i);

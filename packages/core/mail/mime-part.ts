@@ -1,20 +1,20 @@
-// MIME part: a leaf of a multipart as raw octets, with its own header block (RFC 2045 §6, RFC 2046 §5.1). Parsers merge or
-// drop the parts of a report, and its octets matter, so they are cut here: in one pass over the lines, without a string of
-// the whole, and with a limit wherever a sender could make it long. What a part means is for dsn.ts.
+// MIME part: a leaf of a multipart as octets, with its own header block (RFC 2045 §6, RFC 2046 §5.1). MIME libraries merge or
+// drop the parts of a report, so Sesame splits them itself: in one pass over the lines, without a string of the whole body, and
+// with limits on all that a sender can make large. dsn.ts interprets the parts.
 
 import { fromBase64, latin1, utf8 } from "../octets.ts";
 import { firstValue, type HeaderBlock, maxHeader, splitHeader } from "./header.ts";
 import type { Mail } from "./mail.ts";
 import { parseParameters } from "./mime-parameter.ts";
 
-/** A part that holds no others, or that is nested too deep to look into. The type is in lower case, "" where none is named. */
+/** A part without inner parts, or one that is nested too deep to split. The type is in lower case, "" if the part names none. */
 export type MimePart = Readonly<{ type: string; block: HeaderBlock; body: Uint8Array }>;
 
-const maxParts = 50; // a report has three; a mail of ten thousand parts is none
+const maxParts = 50; // a report has three
 const maxDepth = 4;
 const [cr, lf, dash, space, tab] = [13, 10, 45, 32, 9];
 
-/** The leaves of a mail in order. A mail without parts is its own. */
+/** Returns the leaves of a mail in order. A mail that is not a multipart is its own only part. */
 export function partsOf(mail: Mail): readonly MimePart[] {
   const found: MimePart[] = [];
   collect(mail.block, mail.head.subarray(mail.bodyStart), 0, found);
@@ -36,7 +36,7 @@ function collect(block: HeaderBlock, body: Uint8Array, depth: number, found: Mim
   }
 }
 
-/** What stands between the delimiter lines; the last piece may lack its end. */
+/** The octets between the delimiter lines. The last piece may lack its delimiter. */
 function piecesOf(body: Uint8Array, boundary: string): readonly Uint8Array[] {
   const delimiter = utf8(`--${boundary}`);
   const pieces: Uint8Array[] = [];
@@ -45,7 +45,7 @@ function piecesOf(body: Uint8Array, boundary: string): readonly Uint8Array[] {
     const end = nextLine(body, at);
     const line = body[at] === dash ? lineKind(body.subarray(at, end), delimiter) : "text";
     if (line !== "text" && start >= 0) pieces.push(body.subarray(start, at));
-    if (line === "close") return pieces; // what follows is no part (RFC 2046 §5.1.1)
+    if (line === "close-delimiter") return pieces; // the epilogue follows (RFC 2046 §5.1.1)
     if (line === "delimiter") start = end;
     at = end;
   }
@@ -57,19 +57,24 @@ function nextLine(octets: Uint8Array, at: number): number {
   return found < 0 ? octets.length : found + 1;
 }
 
-/** A delimiter may be followed by white space alone, else it is the longer one of an inner multipart. */
-function lineKind(line: Uint8Array, delimiter: Uint8Array): "text" | "delimiter" | "close" {
+/**
+ * Only white space may follow the delimiter on its line. Otherwise the line is the delimiter of another multipart with a longer
+ * boundary.
+ */
+function lineKind(line: Uint8Array, delimiter: Uint8Array): "text" | "delimiter" | "close-delimiter" {
   if (line.length < delimiter.length || delimiter.some((octet, index) => line[index] !== octet)) return "text";
   const rest = line.subarray(delimiter.length);
   const closes = rest[0] === dash && rest[1] === dash;
-  return rest.subarray(closes ? 2 : 0).every(isBlank) ? (closes ? "close" : "delimiter") : "text";
+  return rest.subarray(closes ? 2 : 0).every(isBlank) ? (closes ? "close-delimiter" : "delimiter") : "text";
 }
 
 function isBlank(octet: number): boolean {
   return octet === space || octet === tab || octet === cr || octet === lf;
 }
 
-/** The first octets of a part, as many as of a header are read, with their transfer encoding undone. Never fails. */
+/**
+ * Returns the first octets of a part, decoded from their transfer encoding, at most `maxHeader` before decoding. It never throws.
+ */
 export function contentOf({ block, body }: MimePart): Uint8Array {
   const start = body.subarray(0, maxHeader);
   const encoding = parseParameters(firstValue(block, "Content-Transfer-Encoding") ?? "").main.toLowerCase();
@@ -77,7 +82,10 @@ export function contentOf({ block, body }: MimePart): Uint8Array {
   return encoding === "base64" ? fromBase64Lines(start) : start;
 }
 
-/** RFC 2045 §6.8: other characters mean nothing, and a `=` is the end. A character that is cut from its group is lost. */
+/**
+ * Decodes Base64 (RFC 2045 §6.8): other characters are ignored, and a `=` is the end. An incomplete last group loses its last
+ * character.
+ */
 function fromBase64Lines(octets: Uint8Array): Uint8Array {
   const [text = ""] = latin1(octets)
     .replace(/[^A-Za-z0-9+/=]+/g, "")
@@ -85,7 +93,10 @@ function fromBase64Lines(octets: Uint8Array): Uint8Array {
   return fromBase64(text.length % 4 === 1 ? text.slice(0, -1) : text) ?? octets;
 }
 
-/** RFC 2045 §6.7, blanks behind a soft break left out. A `=` that is followed by neither two digits nor a line end stays itself. */
+/**
+ * Decodes quoted-printable (RFC 2045 §6.7). White space after a soft line break is dropped. A `=` without two digits or a line
+ * end stays.
+ */
 function fromQuotedPrintable(octets: Uint8Array): Uint8Array {
   const text = latin1(octets)
     .replace(/=[ \t]*\r?\n/g, "")

@@ -1,10 +1,11 @@
 /**
- * Reading and writing mail (RFC 5322, MIME): octets are kept as they came, parsed values are views of them. Addresses,
- * header blocks, encoded words, MIME parameters, attachment names, readable text, DSNs, the keyed loop mark.
+ * Mail as RFC 5322 and MIME define it: addresses, header blocks, encoded words, MIME parameters, attachment names, readable text,
+ * DSNs and the loop mark. Functions read the octets of a mail and do not change them. No function does I/O.
  *
  * @module
  */
 
+// Addresses: parse, compare, table keys.
 export {
   type Address,
   type AddressKey,
@@ -21,12 +22,11 @@ export {
   sameMailbox,
   tableKeys,
   unicodeKey,
-  withoutTag,
 } from "./address.ts";
-export { AttachmentScanner, scanAttachments } from "./attachments.ts";
-export { readableText } from "./body-text.ts";
-export { type Dsn, readDsn } from "./dsn.ts";
-export { decodeWords, encodeWords } from "./encoded-word.ts";
+export { type Mailbox, parseMailboxes } from "./mailbox.ts";
+
+// A mail and its header: split, read, edit, write.
+export { hopsOf, idsOf, isEditable, isReadable, type Mail, mailboxesOf, messageIdOf, openMail, subjectOf } from "./mail.ts";
 export {
   fieldsOf,
   fieldValue,
@@ -35,18 +35,21 @@ export {
   type HeaderDefect,
   type HeaderField,
   type HeaderSplit,
-  maxFields,
-  maxHeader,
-  maxValue,
   splitHeader,
   valuesOf,
 } from "./header.ts";
 export { type HeaderEdit, renderBlock } from "./header-edit.ts";
 export { type FieldValue, mailboxValue, renderField, safeText, writeBlock } from "./header-write.ts";
-export { type HtmlReading, textOfHtml } from "./html-text.ts";
-export { type LoopMark, loopMark, readLoopMark } from "./loop-mark.ts";
-export { hopsOf, idsOf, isEditable, isReadable, type Mail, mailboxesOf, messageIdOf, openMail, subjectOf } from "./mail.ts";
-export { type Mailbox, parseMailboxes } from "./mailbox.ts";
+export { decodeWords, encodeWords } from "./encoded-word.ts";
+
+// MIME: parameters, attachment names, text of the body.
 export { type Parameter, type ParameterList, parameterTexts, parseParameters, writeParameters } from "./mime-parameter.ts";
+export { type AttachmentScanner, scanAttachments } from "./attachments.ts";
+export { readableText } from "./body-text.ts";
+export { type HtmlTextOptions, textOfHtml } from "./html-text.ts";
 export { quotedPrintable } from "./quoted-printable.ts";
 export { truncateLine, truncateText } from "./truncate.ts";
+
+// Delivery status notifications, and the loop mark in Sesame's own mail.
+export { type Dsn, readDsn } from "./dsn.ts";
+export { type LoopMark, loopMark, readLoopMark } from "./loop-mark.ts";

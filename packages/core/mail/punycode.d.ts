@@ -1,4 +1,4 @@
-// The library ships no types; only what address.ts uses is declared.
+// The punycode package has no types. Only what address.ts uses is declared here.
 declare module "punycode/punycode.es6.js" {
   export function toASCII(domain: string): string;
   export function toUnicode(domain: string): string;

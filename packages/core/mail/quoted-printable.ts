@@ -1,9 +1,9 @@
-// Quoted-printable: text as ASCII lines of at most 76 characters that no host on the way needs to alter.
-// RFC 2045 §6.7, with the cautions of RFC 2049 §3. It writes UTF-8 and ends lines with CRLF; it does not decode.
+// Quoted-printable encoder: writes text as ASCII lines of at most 76 characters that no host needs to change (RFC 2045 §6.7, with
+// the advice of RFC 2049 §3). It writes UTF-8 and CRLF line ends. It does not decode (see mime-part.ts).
 
-import { utf8 } from "../octets.ts";
+import { upperHex, utf8 } from "../octets.ts";
 
-const maxLine = 76; // RFC 2045 §6.7 (5), the final "=" included
+const maxLine = 76; // RFC 2045 §6.7 (5), including the final "="
 const [tab, space, dot, equals] = [9, 32, 46, 61];
 
 /** Encodes a text. Its line ends may be CRLF, LF or CR. */
@@ -19,7 +19,7 @@ function encodeLine(text: string): string {
     const end = endOfCharacter(octets, at);
     let part = "";
     for (let i = at; i < end; i++) part += encodeOctet(octets, i, line === "" && part === "");
-    // A character stays in one line: some readers decode line by line. 75 leave room for the "=".
+    // A character is not split between lines, because some mail programs decode each line alone. 75 leave room for the "=".
     if (line.length + part.length > maxLine - 1) {
       lines += `${line}=\r\n`;
       line = "";
@@ -41,9 +41,9 @@ function encodeOctet(octets: Uint8Array, at: number, startsLine: boolean): strin
   const octet = octets[at] ?? 0;
   const isBlank = octet === space || octet === tab;
   const isPlain = isBlank ? at < octets.length - 1 : octet > space && octet < 127 && octet !== equals;
-  // A leading dot and a leading "From " are altered by careless hosts (RFC 2049 §3 (4), RFC 5321 §4.5.2).
-  const isAltered = startsLine && (octet === dot || startsWithFrom(octets, at));
-  return isPlain && !isAltered ? String.fromCharCode(octet) : `=${octet.toString(16).toUpperCase().padStart(2, "0")}`;
+  // Some hosts change a leading dot and a leading "From " (RFC 2049 §3 (4), RFC 5321 §4.5.2).
+  const isAlteredInTransit = startsLine && (octet === dot || startsWithFrom(octets, at));
+  return isPlain && !isAlteredInTransit ? String.fromCharCode(octet) : `=${upperHex(octet)}`;
 }
 
 function startsWithFrom(octets: Uint8Array, at: number): boolean {

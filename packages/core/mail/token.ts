@@ -1,7 +1,7 @@
-// Lexeme: where a quoted string or a comment of a header value ends (RFC 5322 §3.2.2, §3.2.4; RFC 2045 §5.1 takes both over).
-// A backslash takes the meaning from what follows it. What to do about one that never ends is for whoever reads on.
+// Tokens: the ends of quoted strings and comments in a header value (RFC 5322 §3.2.2, §3.2.4; RFC 2045 §5.1 uses the same). A
+// backslash quotes the next character. The caller decides what to do with a token that is not closed.
 
-/** The place behind the quoted string that starts at `at`; -1: it never ends. */
+/** Returns the position after the quoted string that starts at `at`; -1 if it is not closed. */
 export function endOfQuoted(value: string, at: number): number {
   for (let i = at + 1; i < value.length; i++) {
     const char = value.charAt(i);
@@ -11,7 +11,7 @@ export function endOfQuoted(value: string, at: number): number {
   return -1;
 }
 
-/** The place behind the comment that starts at `at`, and that may hold others; -1: it never ends. */
+/** Returns the position after the comment that starts at `at`, with nested comments; -1 if it is not closed. */
 export function endOfComment(value: string, at: number): number {
   let depth = 0;
   for (let i = at; i < value.length; i++) {
@@ -21,4 +21,13 @@ export function endOfComment(value: string, at: number): number {
     else if (char === ")" && --depth === 0) return i + 1;
   }
   return -1;
+}
+
+/**
+ * Returns the content of a quoted string: without quotes, with quoted pairs resolved (RFC 5322 §3.2.4). The closing quote may be
+ * missing.
+ */
+export function unquote(quoted: string): string {
+  const isClosed = quoted.length > 1 && quoted.endsWith('"');
+  return quoted.slice(1, isClosed ? -1 : undefined).replace(/\\(.)/gs, "$1");
 }

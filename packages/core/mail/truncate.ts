@@ -1,40 +1,40 @@
-// Excerpt: the start of a text that is too long, cut where a reader would. Never inside a code point, and not inside
-// what is shown as one character: a letter with its accents, a joined emoji (Unicode UAX #29, its common rules only).
+// Truncate: cuts text that is too long. It never cuts inside a code point, nor inside what is shown as one character: a letter
+// with accents, a joined emoji (the common rules of Unicode UAX #29 only).
 
 import { safeText } from "./header-write.ts";
 
-const maxCharacter = 40; // UTF-16 units; the longest emoji in use has 35
-const joiner = "\u200d";
-const joins = /^[\p{M}\p{EMod}\u200d]$/u;
+const maxClusterLength = 40; // UTF-16 units; the longest emoji has 35
+const zeroWidthJoiner = "\u200d";
+const joinsPrevious = /^[\p{M}\p{EMod}\u200d]$/u;
 
-/** A text of at most `limit` characters on one line, safe to be a header field; an ellipsis stands for the rest. */
+/** Returns a text of at most `limit` characters on one line, safe for a header field. An ellipsis replaces the rest. */
 export function truncateLine(text: string, limit: number): string {
   const clean = safeText(text, Number.MAX_SAFE_INTEGER);
   if ([...clean.slice(0, 2 * limit + 2)].length <= limit) return clean;
   return `${startOf(clean, limit - 1, () => 1).trimEnd()}…`;
 }
 
-/** A text of at most `octets` octets in UTF-8; a line of its own says where it was cut. */
+/** Returns a text of at most `octets` octets in UTF-8, plus a line `[…]` where it was cut. */
 export function truncateText(text: string, octets: number): string {
-  const start = startOf(text, octets, octetsOf);
+  const start = startOf(text, octets, utf8LengthOf);
   return start === text ? text : `${start.trimEnd()}\n[…]`;
 }
 
-/** The longest start whose characters weigh no more than `limit`. */
+/** The longest start of a text whose characters weigh at most `limit`. */
 function startOf(text: string, limit: number, weigh: (char: string) => number): string {
-  let [weight, end, whole, previous] = [0, 0, 0, ""];
+  let [weight, end, clusterStart, previous] = [0, 0, 0, ""];
   for (const char of text) {
-    if (!joins.test(char) && previous !== joiner) whole = end;
+    if (!joinsPrevious.test(char) && previous !== zeroWidthJoiner) clusterStart = end;
     weight += weigh(char);
-    // One letter under a thousand accents is cut all the same.
-    if (weight > limit) return text.slice(0, end - whole > maxCharacter ? end : whole);
+    // A base character with more accents than any script uses is cut between them.
+    if (weight > limit) return text.slice(0, end - clusterStart > maxClusterLength ? end : clusterStart);
     end += char.length;
     previous = char;
   }
   return text;
 }
 
-function octetsOf(char: string): number {
+function utf8LengthOf(char: string): number {
   const point = char.codePointAt(0) ?? 0;
   if (point < 0x80) return 1;
   if (point < 0x800) return 2;

@@ -1,5 +1,5 @@
-// Findings: what a mail says that is the same for all its recipients, found once: which blocklist rows match its sender,
-// the edits of a delivery, why no rule runs. Part of plan.ts, and as pure.
+// Findings: what is the same for all recipients of a mail, worked out once: which blocklist rows match its sender, the header
+// edits of a delivery, why no rule runs. Part of plan.ts; no I/O, no clock.
 
 import { type ForwardFields, readForwardFields } from "../compose/forward.ts";
 import { type Quotation, quotationOf } from "../compose/quotation.ts";
@@ -14,26 +14,26 @@ import { bounceEdits, isFromSesComplaints, isFromSesDaemon } from "../ses/bounce
 import type { Facts } from "./facts.ts";
 import type { BounceOutcome, Warning, WithheldReason } from "./types.ts";
 
-/** What is the same for all recipients, found once. */
+/** What is the same for all recipients. */
 export type Findings = Readonly<{
   reversePath: ReversePath;
   /** Which rows of the blocklist match the sender. */
   blocks: SenderMatches;
-  /** Why nobody answers, because one of SES's machines wrote the mail. */
+  /** The reason why nobody replies to a mail that SES itself wrote; `null` for other mail. */
   fromSes: WithheldReason | null;
   dsn: Dsn;
   edits: readonly HeaderEdit[];
   bounce: BounceOutcome;
-  /** Why no rule of anybody runs. */
+  /** The reason why no rule of any recipient runs; `null` where rules run. */
   noRules: WithheldReason | null;
   warnings: readonly Warning[];
-  /** What a forward takes from the original; read when the first forward asks. */
+  /** What a forward takes from the original. Read at the first call. */
   forwardFields(): ForwardFields;
-  /** What a reply quotes; read when the first reply asks. */
+  /** What an auto-reply quotes. Read at the first call. */
   quotation(): Promise<Quotation | null>;
 }>;
 
-/** Finds it. */
+/** Works out the findings of a mail. */
 export function findingsOf(facts: Facts): Findings {
   const { mail, bounce } = facts;
   const reversePath = facts.envelope.reversePath ?? null;

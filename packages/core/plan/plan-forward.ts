@@ -1,6 +1,5 @@
-// Forward decision: shall this mail go on to this target of a rule, and if not, which reason comes first? Part of
-// plan.ts, and as pure. What a forward looks like is for forward.ts, what goes in its place where Amazon SES would refuse
-// it for forward-notice.ts. RFC 5321 §6.3 on loops; SES Developer Guide on what SES sends.
+// Plan forward: shall this mail go on to this target of a rule, and if not, for which reason? Part of plan.ts; no I/O, no clock.
+// forward.ts composes it, stand-in.ts what goes in its place if SES would refuse it. RFC 5321 §6.3 on loops.
 
 import type { Draft } from "../compose/content.ts";
 import { composeForward, type ForwardInput } from "../compose/forward.ts";
@@ -8,9 +7,9 @@ import { composeStandIn, type Unforwardable } from "../compose/stand-in.ts";
 import { type Address, asciiAddress, type Domain, sameMailbox } from "../mail/address.ts";
 import { hopsOf } from "../mail/mail.ts";
 import { type RuleRow, ruleRowFor } from "../rules/rule-row.ts";
-import { plainForms } from "../rules/sender.ts";
-import { isOfOurOwn } from "../ses/bounce.ts";
-import { sesMaxOctets, sesRefusesName } from "../ses/ses-limits.ts";
+import { embeddedAddresses } from "../rules/sender.ts";
+import { isBounceOfOwnMail } from "../ses/bounce.ts";
+import { sesMaxOctets, sesRefusesFileName } from "../ses/ses-limits.ts";
 import { type EpochMs, hourMs } from "../time.ts";
 import type { Facts } from "./facts.ts";
 import type { Findings } from "./findings.ts";
@@ -38,7 +37,7 @@ export function planForward(recipient: Address, target: Address, row: RuleRow, f
   };
 }
 
-/** Whether a rule of a recipient forwards by SES. Only then is it worth while to look for attachments that SES refuses. */
+/** Whether a rule of a recipient forwards through SES. Only then are the names of attachments needed. */
 export function leavesBySes(recipients: readonly Address[], rules: Facts["rules"], domains: readonly Domain[]): boolean {
   return recipients.some((recipient) => ruleRowFor(recipient, rules).row.forwards.some((target) => routeTo(target, domains) === "ses"));
 }
@@ -49,10 +48,10 @@ function whyNoForward(recipient: Address, target: Address, row: RuleRow, facts: 
   if (sameMailbox(target, recipient)) return "to-self";
   // The path may be decorated (BATV, SRS). From is not asked: anybody can write it, and the target would miss the mail.
   const path = findings.reversePath;
-  if (path !== null && [path, ...plainForms(path)].some((sender) => sameMailbox(target, sender))) return "to-sender";
+  if (path !== null && [path, ...embeddedAddresses(path)].some((sender) => sameMailbox(target, sender))) return "to-sender";
   if (hopsOf(facts.mail) >= maxHops) return "too-many-hops";
   const isBounce = facts.bounce !== "not-a-bounce";
-  return isBounce && isOfOurOwn(facts.bounce, findings.dsn, facts.loopKey, row.forwards) ? "bounce-of-ours" : null;
+  return isBounce && isBounceOfOwnMail(facts.bounce, findings.dsn, facts.loopKey, row.forwards) ? "bounce-of-ours" : null;
 }
 
 /** The forward itself, or the stand-in. Our own mail server has limits of its own, and answers for itself. */
@@ -66,5 +65,5 @@ function sendable(input: ForwardInput, attachments: readonly string[]): Readonly
 
 function whyUnforwardable(octets: number, attachments: readonly string[]): Unforwardable | null {
   if (octets > sesMaxOctets) return "too-large";
-  return attachments.some(sesRefusesName) ? "forbidden-attachment" : null;
+  return attachments.some(sesRefusesFileName) ? "forbidden-attachment" : null;
 }

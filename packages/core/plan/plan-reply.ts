@@ -1,11 +1,11 @@
-// Reply decision: shall this mail to this recipient be answered, and if not, which reason comes first? Part of plan.ts,
-// and as pure. What a reply looks like is for reply.ts; whether a mail is automatic is for automatic.ts.
-// RFC 3834 §2 and §4, RFC 5230 §4.
+// Plan reply: shall this mail to this recipient get an auto-reply, and if not, for which reason? Part of plan.ts; no I/O, no
+// clock. reply.ts composes it; automatic.ts tells whether a mail is automatic. RFC 3834 §2 and §4, RFC 5230 §4.
 
 import { composeReply } from "../compose/reply.ts";
 import { type Address, addressKey, asciiAddress } from "../mail/address.ts";
+import { isActive } from "../rules/active-period.ts";
 import { automaticReason } from "../rules/automatic.ts";
-import { isActive, type ReplyRule, type RuleRow } from "../rules/rule-row.ts";
+import type { ReplyRule, RuleRow } from "../rules/rule-row.ts";
 import { rememberedSenderOf } from "../rules/sender.ts";
 import { dayMs, type EpochMs } from "../time.ts";
 import type { Facts, Policy } from "./facts.ts";

@@ -1,6 +1,6 @@
-// Plan: the first decision. From the facts of one mail, what shall be done for each recipient, and the reason of all that
-// shall not. Takes data and gives data: no I/O, no clock, no chance; equal facts give equal plans, to the octet. It is
-// asynchronous only because the parser of readable text is. It never rejects.
+// Plan: the first decision. It takes the facts of one mail and says what shall be done for each recipient, and why something
+// is not done. Data in, data out: no I/O, no clock, no random numbers. Equal facts give equal plans, to the octet. It is
+// asynchronous only because the parser of readable text is.
 
 import { type Address, addressKey, tableKeys } from "../mail/address.ts";
 import { type BlocklistWarning, blocklistWarnings, nearestBlock } from "../rules/blocklist.ts";
@@ -12,8 +12,8 @@ import { planReply } from "./plan-reply.ts";
 import { type Course, type Deliver, type Forward, keyOf, type Plan, type Reply, type Warning, type Withheld } from "./types.ts";
 
 /**
- * Decides. Recipients keep the order of the envelope, and each mailbox has one course. An error that it throws is a bug here:
- * whatever the facts hold, there is a plan.
+ * Decides. Recipients keep the order of the envelope, and each mailbox has one course. It gives a plan for any facts: if it
+ * rejects, that is a bug here.
  */
 export async function plan(facts: Facts, policy: Policy = defaultPolicy): Promise<Plan> {
   const { spam, virus } = facts.sesVerdicts;

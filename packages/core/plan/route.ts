@@ -1,5 +1,5 @@
-// Route: which way generated mail leaves. A domain that we serve is reached through our own mail server's internal
-// port, every other one through Amazon SES.
+// Route: how a forward or auto-reply leaves. A served domain is reached through the internal port of our own mail server, every
+// other domain through Amazon SES.
 
 import { type Address, asciiAddress, type Domain, domainOf } from "../mail/address.ts";
 import { sesAcceptsDomain } from "../ses/ses-limits.ts";
@@ -11,8 +11,8 @@ export function routeTo(target: Address, domains: readonly Domain[]): Forward["r
 }
 
 /**
- * How a mail of ours reaches an address, and its spelling there; `null` where nothing does: its local part is not ASCII, or
- * SES would have to take a domain that it takes for none.
+ * The route to an address and its 7-bit spelling; `null` where no route takes it: its local part is not ASCII, or SES does not
+ * accept its domain.
  */
 export function resolveTarget(target: Address, domains: readonly Domain[]): Readonly<{ to: Address; route: Forward["route"] }> | null {
   const route = routeTo(target, domains);

@@ -1,6 +1,5 @@
-// Types of a plan: one course for each recipient, made of effects, and a word for all that is not done: why a mail is dropped,
-// a recipient refused, a sender blocked, a reply or forward withheld. The words are closed unions; the log, the metrics and
-// `sesame explain` use the same ones. plan.ts decides, execute.ts acts, settle.ts judges.
+// Types of a plan: one course per recipient, made of effects, and a reason for everything that is not done. Reasons are closed
+// unions; the log, the metrics and `sesame explain` print the same words. plan.ts decides, execute.ts carries out.
 
 import type { Draft, OutgoingRoute } from "../compose/content.ts";
 import type { Unforwardable } from "../compose/stand-in.ts";
@@ -14,7 +13,7 @@ import type { MailId } from "../ses/notice.ts";
 import type { EpochMs } from "../time.ts";
 import type { RefuseReason } from "./recipient.ts";
 
-/** Why a whole mail is dropped: the operator chose to, and only these two verdicts of SES let him. */
+/** Why a whole mail is dropped. Only SPAM_VERDICT=drop and VIRUS_VERDICT=drop do this. */
 export type DiscardReason = "spam-verdict" | "virus-verdict";
 
 /** Why a reply or forward is not made although a rule asks for it. */
@@ -38,7 +37,7 @@ export type WithheldReason =
 /** A reply or forward that a rule asks for and that is not made. `to`: the target of a forward. */
 export type Withheld = Readonly<{ kind: "reply" | "forward"; to?: Address; reason: WithheldReason }>;
 
-/** What an administrator should know; nothing stopped because of it. */
+/** Something an administrator should know. It stops nothing. */
 export type Warning =
   | { readonly kind: "rule-invalid"; readonly table: "rules" | "blocked"; readonly key: string; readonly text: string }
   | { readonly kind: "blocks-everybody"; readonly key: string; readonly text: string } // a pattern such as `*`
@@ -46,7 +45,7 @@ export type Warning =
   | { readonly kind: "loop-mark-forged" }
   | { readonly kind: "reverse-path-unreadable" };
 
-/** What shall be done for one recipient. A refused one is named as the notice spells it, since it may be no address. */
+/** What shall be done for one recipient. A refused recipient keeps the spelling of the notice: it may be no address. */
 export type Course =
   | { readonly kind: "refuse"; readonly recipient: string; readonly reason: RefuseReason }
   | {
@@ -59,6 +58,7 @@ export type Course =
       readonly warnings: readonly Warning[];
     }
   | Serve;
+
 /** Serve a recipient: the delivery first, then the reply, then the forwards. */
 export type Serve = Readonly<{
   kind: "serve";
@@ -70,15 +70,15 @@ export type Serve = Readonly<{
   warnings: readonly Warning[];
 }>;
 
-/** The first decision: drop the mail, or carry it, with one course for each recipient in the order of the envelope. */
+/** The first decision: drop the mail, or carry it with one course per recipient in the order of the envelope. */
 export type Plan =
   | { readonly kind: "discard"; readonly reason: DiscardReason; readonly bounce: BounceOutcome }
   | { readonly kind: "carry"; readonly mailId: MailId; readonly bounce: BounceOutcome; readonly courses: readonly Course[] };
 
-/** What became of a bounce of SES: "rewritten" shows the address that failed, "unknown" stays as it came. */
+/** A bounce of SES: "rewritten" shows the address that failed, "unknown" has no row in the outbound table and is not changed. */
 export type BounceOutcome = "rewritten" | "unknown" | "not-a-bounce";
 
-/** Names a course that serves nobody in one line, for logs and for people. */
+/** A refused or blocked course in one line, for logs and for people. */
 export function describeCourse(course: Exclude<Course, Serve>): string {
   if (course.kind === "refuse") return `refused: ${course.reason}`;
   return `blocked: ${course.matched} matches ${quote(course.pattern)}`;
@@ -101,7 +101,7 @@ export type When = Readonly<{
   notAfter: EpochMs | null;
 }>;
 
-/** Hand the mail to the recipient's mailbox, with at most three kinds of header edit. At least once. */
+/** Hand the mail to the recipient's mailbox, with these header edits. Done at least once. */
 export type Deliver = Readonly<{
   kind: "deliver";
   key: EffectKey;
@@ -109,7 +109,7 @@ export type Deliver = Readonly<{
   edits: readonly HeaderEdit[];
 }>;
 
-/** Send the mail on under a rule. At least once, and once only unless the end of a transaction was in doubt. */
+/** Send the mail on under a rule. Done at least once; twice only if the answer to a transaction was lost. */
 export type Forward = Readonly<{
   kind: "forward";
   key: EffectKey;
@@ -122,7 +122,7 @@ export type Forward = Readonly<{
   standIn: Unforwardable | null;
 }>;
 
-/** Send the automatic reply. At most once. */
+/** Send the auto-reply. Done at most once. */
 export type Reply = Readonly<{
   kind: "reply";
   key: EffectKey;
@@ -133,7 +133,7 @@ export type Reply = Readonly<{
   draft: Draft;
   /** Hash of the rule's text: the same text is not sent twice to one sender within the period (RFC 5230 §4.2). */
   textHash: string;
-  /** Under which key the sender is remembered: a person, where the path is made anew for each mail. */
+  /** The key under which the sender is remembered (see `rememberedSenderOf`). */
   rememberAs: AddressKey;
   /** The sender is remembered until then. */
   rememberUntil: EpochMs;

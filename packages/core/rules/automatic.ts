@@ -1,63 +1,66 @@
-// Automatic: is this a mail that a machine sent, or one that was not meant for the recipient in person? Then no
-// out-of-office reply may answer it. RFC 3834 §2, RFC 5230 §4.5 and §4.6, MS-OXCMAIL 2.1.3.2.20 (X-Auto-Response-Suppress).
-// Each test has its own word, which the log and the metrics repeat. What a sender says of his mail is read in the widest
-// sense: a reply too few is forgotten, a reply to a list is not. Verdicts, marks and SES's own bounces are for plan.ts.
+// Automatic mail: whether a machine sent a mail, or whether it was not addressed to the recipient. Such a mail gets no
+// out-of-office reply. RFC 3834 §2, RFC 5230 §4.5 and §4.6, MS-OXCMAIL 2.1.3.2.20 (X-Auto-Response-Suppress). Each test has its
+// own reason, used in the log and in metrics. Fields are read in the widest sense: a missing reply does less harm than a reply to
+// a mailing list. plan/findings.ts tests SES verdicts, loop marks and SES bounces.
 
 import { type Address, localPartOf, type ReversePath, sameMailbox } from "../mail/address.ts";
 import { decodeWords } from "../mail/encoded-word.ts";
 import { firstValue, type HeaderBlock, valuesOf } from "../mail/header.ts";
 import { type Mail, mailboxesOf } from "../mail/mail.ts";
 import { type Mailbox, parseMailboxes } from "../mail/mailbox.ts";
-import { plainForms } from "./sender.ts";
+import { embeddedAddresses } from "./sender.ts";
 
-/** Why a mail gets no automatic reply, as far as its envelope and header tell. */
+/** Why a mail gets no automatic reply, as far as envelope and header show. */
 export type AutomaticReason =
   | "null-reverse-path" // RFC 3834 §2: MUST NOT
   | "auto-submitted" // RFC 3834 §5
   | "mailing-list" // RFC 2919, RFC 2369
   | "bulk-precedence"
   | "response-suppressed"
-  | "report" // RFC 6522, and what looks like one
-  | "system-sender" // daemons, list software, addresses that nobody reads
+  | "report" // RFC 6522, and other mail with the fields of a report
+  | "system-sender" // daemons, list software, no-reply addresses
   | "from-self"
   | "not-addressed"; // RFC 5230 §4.5: the recipient must be named
 
-// The second and third were used by auto-responders before RFC 3834, and some still write nothing else.
+// The second and third are older than RFC 3834. Some auto-responders still write only these.
 const automaticFields = ["Auto-Submitted", "X-Autoreply", "X-Autorespond"];
 const listFields = ["list-id", "list-owner", "list-subscribe", "list-post", "list-unsubscribe", "list-help", "list-archive"];
 const bulkWords = ["bulk", "junk", "list", "auto_reply"];
 const addressFields = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
 
-/** The first reason that applies, or `null` for a mail from a person to this recipient. */
+/** Returns the first reason that applies, or `null` for a mail from a person to this recipient. */
 export function automaticReason(mail: Mail, reversePath: ReversePath, recipient: Address): AutomaticReason | null {
   const { block } = mail;
-  if (reversePath === null || returnsNowhere(block)) return "null-reverse-path";
-  if (automaticFields.some((name) => readings(block, name).some(saysAutomatic))) return "auto-submitted";
+  if (reversePath === null || hasNullReturnPath(block)) return "null-reverse-path";
+  if (automaticFields.some((name) => rawAndDecodedValues(block, name).some(isAutomaticValue))) return "auto-submitted";
   if (block.fields.some((field) => listFields.includes(field.key))) return "mailing-list";
   if (hasWord(block, "Precedence", bulkWords)) return "bulk-precedence";
   if (hasWord(block, "X-Auto-Response-Suppress", ["all", "oof"])) return "response-suppressed";
   if (isReport(block)) return "report";
   const writers = mailboxesOf(mail, "From").map((box) => box.address);
-  const agents = mailboxesOf(mail, "Sender").map((box) => box.address);
-  if ([reversePath, ...plainForms(reversePath), ...writers, ...agents].some(isSystemAddress)) return "system-sender";
-  // A mail of one's own may come back with a path that the sending service made for it, so From counts too.
+  const senders = mailboxesOf(mail, "Sender").map((box) => box.address);
+  if ([reversePath, ...embeddedAddresses(reversePath), ...writers, ...senders].some(isSystemAddress)) return "system-sender";
+  // The user's own mail may return with a reverse-path made by the sending service, so From is compared too.
   if ([reversePath, ...writers].some((address) => sameMailbox(address, recipient))) return "from-self";
-  return isAddressed(mail, recipient) ? null : "not-addressed";
+  return isNamedInHeader(mail, recipient) ? null : "not-addressed";
 }
 
-/** SES writes the path that it was given on top; where the notice lost it, this still tells (RFC 5321 §4.4). */
-function returnsNowhere(block: HeaderBlock): boolean {
+/** SES writes the reverse-path in a Return-Path field at the top (RFC 5321 §4.4). It counts if the notice lacks the path. */
+function hasNullReturnPath(block: HeaderBlock): boolean {
   return /^<\s*>$/.test(firstValue(block, "Return-Path")?.trim() ?? "");
 }
 
-/** `no` alone, apart from comments and parameters, is what a person's mail may say (RFC 3834 §5.2). */
-function saysAutomatic(value: string): boolean {
+/** Any value except `no` means automatic, without comments and parameters (RFC 3834 §5.2). */
+function isAutomaticValue(value: string): boolean {
   return withoutComments(value).split(";")[0]?.trim().toLowerCase() !== "no";
 }
 
-/** `AutoReply` in X-Auto-Response-Suppress speaks of automatic replies other than out-of-office: it is no word here. */
+/**
+ * Whether a field contains one of these words. `AutoReply` in X-Auto-Response-Suppress is not such a word: it excludes
+ * out-of-office replies (MS-OXCMAIL 2.1.3.2.20).
+ */
 function hasWord(block: HeaderBlock, name: string, words: readonly string[]): boolean {
-  return readings(block, name).some((value) =>
+  return rawAndDecodedValues(block, name).some((value) =>
     withoutComments(value)
       .toLowerCase()
       .split(/[\s,;]+/)
@@ -69,36 +72,43 @@ function isReport(block: HeaderBlock): boolean {
   if (valuesOf(block, "X-Failed-Recipients").length > 0) return true;
   const report =
     /^\s*(?:multipart\/report|message\/(?:global-)?(?:delivery-status|disposition-notification)|message\/feedback-report)(?![\w-])/i;
-  return readings(block, "Content-Type").some((value) => report.test(withoutComments(value)));
+  return rawAndDecodedValues(block, "Content-Type").some((value) => report.test(withoutComments(value)));
 }
 
-const daemon = /^(?:mailer-daemon|listserv|majordomo)(?:\+|$)/;
-const unread = /(?:^|[-._=])(?:no[-._]?reply|do[-._]?not[-._]?reply)(?:[-._+=\d]|$)/;
-const returns = /(?:^|[-=])bounces?(?:[-_+=\d]|$)/;
+const daemonName = /^(?:mailer-daemon|listserv|majordomo)(?:\+|$)/;
+const noReplyName = /(?:^|[-._=])(?:no[-._]?reply|do[-._]?not[-._]?reply)(?:[-._+=\d]|$)/;
+const bounceName = /(?:^|[-=])bounces?(?:[-_+=\d]|$)/;
 
-/** RFC 5230 §4.6 and RFC 3834 §2. POSTMASTER is a person there, and so is everybody whose name only resembles these. */
+/**
+ * Addresses of RFC 5230 §4.6 and RFC 3834 §2. `postmaster` can be a person and is not among them, nor are names that only look
+ * similar.
+ */
 function isSystemAddress(address: Address): boolean {
   const local = localPartOf(address).toLowerCase();
-  return daemon.test(local) || local.startsWith("owner-") || local.includes("-request") || unread.test(local) || returns.test(local);
+  return (
+    daemonName.test(local) || local.startsWith("owner-") || local.includes("-request") || noReplyName.test(local) || bounceName.test(local)
+  );
 }
 
 /**
- * Encoded words are no addresses (RFC 2047 §5), so what only they show is not read: a recipient who is named by nothing
- * else is not named.
+ * Whether an address field names the recipient (RFC 5230 §4.5). An address that only an encoded word shows does not count (RFC
+ * 2047 §5).
  */
-function isAddressed(mail: Mail, recipient: Address): boolean {
+function isNamedInHeader(mail: Mail, recipient: Address): boolean {
   const isRecipient = (box: Mailbox) => sameMailbox(box.address, recipient);
   if (!mailboxesOf(mail, ...addressFields).some(isRecipient)) return false;
   const values = addressFields.flatMap((name) => valuesOf(mail.block, name));
   return !values.some((value) => value.includes("=?")) || values.some((value) => parseMailboxes(value).some(isRecipient));
 }
 
-/** Each value as it stands and, where it holds encoded words, decoded: some programs encode what they should not. */
-function readings(block: HeaderBlock, name: string): readonly string[] {
+/**
+ * Each value as it stands and, if it contains encoded words, also decoded: some programs encode fields that must not be encoded.
+ */
+function rawAndDecodedValues(block: HeaderBlock, name: string): readonly string[] {
   return valuesOf(block, name).flatMap((value) => (value.includes("=?") ? [value, decodeWords(value)] : [value]));
 }
 
-/** A comment counts as a space, and may hold others (RFC 5322 §3.2.2). */
+/** Replaces comments, which can be nested, by spaces (RFC 5322 §3.2.2). */
 function withoutComments(value: string): string {
   let text = "";
   let depth = 0;

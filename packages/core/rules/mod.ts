@@ -1,12 +1,19 @@
 /**
- * Users' rows: out-of-office and forwards, blocklists with fnmatch patterns, who counts as the sender, which mail is
- * automatic (RFC 3834).
+ * The rows of users: out-of-office replies and forwards, blocklists with fnmatch patterns. Also who counts as the sender of a mail,
+ * and which mail is automatic (RFC 3834). No function reads a table: an `Inquiry` names the keys, and the caller brings the rows.
  *
  * @module
  */
 
-export { decodePeriod, type Period, type PeriodTexts } from "./active-period.ts";
+// Which rows to read.
+export { type DirectoryRows, type Inquiry, inquire } from "./inquiry.ts";
+
+// Out-of-office replies and forwards.
+export { decodeRuleRow, decodeRuleRows, type ReplyRule, type RuleRow, ruleRowFor } from "./rule-row.ts";
+export { type ActivePeriod, isActive } from "./active-period.ts";
 export { type AutomaticReason, automaticReason } from "./automatic.ts";
+
+// Blocklists.
 export {
   type Blocked,
   type Blocklist,
@@ -18,7 +25,6 @@ export {
   nearestBlock,
   type SenderMatches,
 } from "./blocklist.ts";
-export { type DirectoryRows, type Inquiry, inquire } from "./inquiry.ts";
-export { compilePattern, foldText, isLiteral, matches, maxPattern, type Pattern } from "./pattern.ts";
-export { decodeRuleRow, decodeRuleRows, isActive, type ReplyRule, type RuleRow, ruleRowFor } from "./rule-row.ts";
-export { plainForms, rememberedSenderOf, sendersOf } from "./sender.ts";
+
+// The sender of a mail: for blocklists, and for the reply memory.
+export { embeddedAddresses, rememberedSenderOf, sendersOf } from "./sender.ts";

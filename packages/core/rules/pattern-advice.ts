@@ -1,21 +1,21 @@
-// Pattern advice: what is wrong with a pattern on a blocklist, and how to correct it. A pattern means exactly what
-// Python's fnmatch makes of it, so a pattern that looks right can match no address, or every one. It changes no pattern:
-// a pattern is corrected in the table.
+// Pattern advice: finds likely mistakes in a blocklist pattern and suggests a correction. Patterns have the meaning of Python's
+// fnmatch, so a pattern that looks right can match no address, or every address. No pattern is changed: the user corrects the
+// row.
 
 import { quote } from "../result.ts";
 import { foldText } from "./pattern.ts";
 
-/** "useless": it can match no sender. "broad": it matches every sender, which is allowed. */
-export type Advice = Readonly<{ kind: "useless" | "broad"; text: string }>;
+/** "useless": the pattern can match no sender. "broad": it matches every sender, which is allowed. */
+export type PatternAdvice = Readonly<{ kind: "useless" | "broad"; text: string }>;
 
-// Most patterns are an address or `*@domain`, and a row may hold thousands of them with each mail: one look is enough for these.
+// Most patterns are an address or `*@domain`, and a row may hold thousands. One test accepts these.
 const ordinary = /^[^\s<>,;@]+@\w[^\s<>,;@]*$/;
 
-/** The advice on a pattern, or `null` for one that does what it looks like. */
-export function adviseOn(source: string): Advice | null {
+/** Returns the advice for a pattern, or `null` if it needs none. */
+export function patternAdvice(source: string): PatternAdvice | null {
   const pattern = foldText(source);
   if (ordinary.test(pattern)) return null;
-  const useless = (why: string, instead?: string): Advice => ({
+  const useless = (why: string, instead?: string): PatternAdvice => ({
     kind: "useless",
     text: `Pattern ${quote(source)} matches no sender: ${why}${instead === undefined ? "" : `. Write ${quote(instead)}`}`,
   });

@@ -1,40 +1,39 @@
-// Pattern: one fnmatch pattern, with exactly the meaning that Python's fnmatch gives it, matched in at most
-// pattern × text steps whatever a user or a sender writes. Only * ? [set] [!set] mean something: no braces, no escape,
-// no negation, no path rules. Case is folded on both sides. Not a regular expression, because `*a*a*a*b` as one takes
-// minutes.
+// Pattern: an fnmatch pattern with the meaning of Python's fnmatch. Matching takes at most pattern × text steps on any input.
+// Only * ? [set] [!set] are special: no braces, no escape, no path rules. Case is ignored. It does not use regular expressions:
+// `*a*a*a*b` as a regular expression takes minutes.
 
-/** Longest pattern that is matched; longer ones can match no address (RFC 5321 §4.5.3.1.3 allows 254 octets). */
+/** Characters of the longest pattern that is used. A longer one can match no address: RFC 5321 §4.5.3.1.3 allows 254 octets. */
 export const maxPattern: number = 320;
 
 type Step =
   | { readonly kind: "literal"; readonly char: string }
   | { readonly kind: "any" }
-  | { readonly kind: "run" }
+  | { readonly kind: "star" }
   | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
 
-/** A compiled pattern. `head` and `tail` are what every match starts and ends with, folded: most texts fail there. */
+/** A compiled pattern. `head` and `tail`: the literal text at its start and end. Most texts fail this first test. */
 export type Pattern = Readonly<{ source: string; head: string; tail: string; steps: readonly Step[] }>;
 
-/** A text, folded once for many patterns. */
+/** A folded text and its characters, made once for many patterns. */
 export type FoldedText = Readonly<{ text: string; chars: readonly string[] }>;
 
-/** Folds what is compared: composed, lower case. */
+/** Returns a text in the form that is compared: Unicode NFC, lower case. */
 export function foldText(text: string): string {
   return text.normalize("NFC").toLowerCase();
 }
 
-/** Folds a text that many patterns are compared with. */
-export function foldedText(text: string): FoldedText {
+/** Folds a text that is compared with many patterns. */
+export function toFoldedText(text: string): FoldedText {
   const folded = foldText(text);
   return { text: folded, chars: [...folded] };
 }
 
-/** True when a pattern has no special character, so that it matches itself alone. */
+/** Whether a pattern has no special character, so that it matches only itself. */
 export function isLiteral(pattern: string): boolean {
   return !/[*?[]/.test(pattern);
 }
 
-/** Compiles a pattern; every text is one. */
+/** Compiles a pattern. Every text is a valid pattern. */
 export function compilePattern(source: string): Pattern {
   const chars = [...foldText(source)];
   const steps: Step[] = [];
@@ -43,7 +42,7 @@ export function compilePattern(source: string): Pattern {
     const char = chars[at] ?? "";
     at++;
     if (char === "*") {
-      if (steps.at(-1)?.kind !== "run") steps.push({ kind: "run" });
+      if (steps.at(-1)?.kind !== "star") steps.push({ kind: "star" });
     } else if (char === "?") steps.push({ kind: "any" });
     else if (char === "[") {
       const end = endOfSet(chars, at);
@@ -54,14 +53,17 @@ export function compilePattern(source: string): Pattern {
   const isSpecial = (step: Step) => step.kind !== "literal";
   const first = steps.findIndex(isSpecial);
   const last = steps.findLastIndex(isSpecial);
-  return { source, head: textOf(first < 0 ? steps : steps.slice(0, first)), tail: textOf(steps.slice(last + 1)), steps };
+  return { source, head: literalText(first < 0 ? steps : steps.slice(0, first)), tail: literalText(steps.slice(last + 1)), steps };
 }
 
-function textOf(literals: readonly Step[]): string {
+function literalText(literals: readonly Step[]): string {
   return literals.map((step) => (step.kind === "literal" ? step.char : "")).join("");
 }
 
-/** The index of the closing bracket; a bracket that comes first is a member. -1: never closed, so `[` is itself. */
+/**
+ * The index of the closing bracket; -1 if there is none, and `[` is then a literal. A bracket that comes first is a member of the
+ * set.
+ */
 function endOfSet(chars: readonly string[], start: number): number {
   let at = start;
   if (chars[at] === "!") at++;
@@ -70,11 +72,11 @@ function endOfSet(chars: readonly string[], start: number): number {
 }
 
 /**
- * Members and ranges of a set. A range that runs backwards holds nothing; where that brings a `!` to the front, the set is
- * negated, since Python looks at the front last.
+ * Members and ranges of a set. A reversed range is empty. Python removes reversed ranges before it looks for `!`, so a set whose
+ * first member is then `!` is negated.
  */
 function compileSet(inner: readonly string[]): Step {
-  const chunks = joinEmptyRanges(splitAtHyphens(inner));
+  const chunks = dropReversedRanges(splitAtHyphens(inner));
   const [first = [], ...others] = chunks;
   const negated = first[0] === "!";
   const members = negated ? first.slice(1) : first;
@@ -83,12 +85,12 @@ function compileSet(inner: readonly string[]): Step {
     const from = (index === 0 ? members : chunks[index])?.at(-1);
     const to = chunk[0];
     if (to === undefined) return;
-    ranges.push(from === undefined ? ["-", "-"] : [from, to]); // with nothing before it a hyphen is itself
+    ranges.push(from === undefined ? ["-", "-"] : [from, to]); // a hyphen without a character before it is a literal
   });
   return { kind: "set", negated, ranges };
 }
 
-/** Cuts at each hyphen that makes a range: one with a character on either side that no earlier range used. */
+/** Splits at each hyphen that forms a range: one between two characters that are not part of an earlier range. */
 function splitAtHyphens(inner: readonly string[]): string[][] {
   const chunks: string[][] = [];
   let start = 0;
@@ -104,8 +106,8 @@ function splitAtHyphens(inner: readonly string[]): string[][] {
   return chunks;
 }
 
-/** A backward range loses both its ends, and its neighbours grow together. */
-function joinEmptyRanges(chunks: readonly string[][]): string[][] {
+/** Removes the two ends of each reversed range and joins the chunks beside it. */
+function dropReversedRanges(chunks: readonly string[][]): string[][] {
   const joined = chunks.map((chunk) => [...chunk]);
   for (let k = joined.length - 1; k > 0; k--) {
     const [before = [], after = []] = [joined[k - 1], joined[k]];
@@ -118,41 +120,45 @@ function compareChars(a: string, b: string): number {
   return (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0);
 }
 
-/** How many comparisons may still be made, in all calls that share it. */
-export type Effort = { left: number };
+/** The number of steps that may still be made, shared between calls. */
+export type StepBudget = { left: number };
 
 /** Whether the whole text matches. */
-export function matches(pattern: Pattern, text: string): boolean {
-  return matchesFolded(pattern, foldedText(text));
+export function matchesPattern(pattern: Pattern, text: string): boolean {
+  return matchesFoldedText(pattern, toFoldedText(text));
 }
 
 /**
- * Whether a folded text matches as a whole. On a mismatch only the last `*` is moved on: an earlier one can always take
- * what it took first, so no other choice needs to be tried. Where the effort ends, so does the comparison, without a match.
+ * Whether the whole folded text matches. After a mismatch only the last `*` takes one more character: the choices for earlier
+ * ones need not be tried again. Without steps left the result is no match.
  */
-export function matchesFolded({ head, tail, steps }: Pattern, { text, chars }: FoldedText, effort: Effort = { left: Infinity }): boolean {
-  effort.left--;
+export function matchesFoldedText(
+  { head, tail, steps }: Pattern,
+  { text, chars }: FoldedText,
+  budget: StepBudget = { left: Infinity },
+): boolean {
+  budget.left--;
   if (!text.startsWith(head) || !text.endsWith(tail)) return false;
-  let [step, at, lastRun, lastAt] = [0, 0, -1, 0];
+  let [step, at, lastStar, lastAt] = [0, 0, -1, 0];
   while (at < chars.length) {
-    if (--effort.left < 0) return false;
+    if (--budget.left < 0) return false;
     const current = steps[step];
-    if (current?.kind === "run") {
-      lastRun = step++;
+    if (current?.kind === "star") {
+      lastStar = step++;
       lastAt = at;
-    } else if (current !== undefined && takes(current, chars[at] ?? "")) {
+    } else if (current !== undefined && matchesChar(current, chars[at] ?? "")) {
       step++;
       at++;
-    } else if (lastRun >= 0) {
-      step = lastRun + 1;
+    } else if (lastStar >= 0) {
+      step = lastStar + 1;
       at = ++lastAt;
     } else return false;
   }
-  while (steps[step]?.kind === "run") step++;
+  while (steps[step]?.kind === "star") step++;
   return step === steps.length;
 }
 
-function takes(step: Step, char: string): boolean {
+function matchesChar(step: Step, char: string): boolean {
   switch (step.kind) {
     case "literal":
       return step.char === char;
@@ -160,7 +166,7 @@ function takes(step: Step, char: string): boolean {
       return true;
     case "set":
       return step.negated !== step.ranges.some(([from, to]) => compareChars(from, char) <= 0 && compareChars(char, to) <= 0);
-    case "run":
+    case "star":
       return false;
     default:
       return step satisfies never;

@@ -1,40 +1,39 @@
-// Rule: what a user asked for, decoded from a stored row. Decoding is strict: a wrong type switches that one rule off,
-// aloud, and never on by accident (`Boolean("false")` is true). Out-of-office and forwards are separate rules of a row.
-// What it says about time is read by period.ts. Absent, NULL and "" are one and the same for an optional text.
+// Rule row: the rules of a user, decoded from a stored row. Decoding is strict: a wrong type disables that rule and gives an
+// error text. It must never enable one by accident (`Boolean("false")` is true). The out-of-office reply and the forwards of a
+// row are decoded separately. active-period.ts decodes the times. Absent, NULL and "" mean the same for an optional text.
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { z } from "zod";
 import { type Address, addressKey, parseAddress, tableKeys } from "../mail/address.ts";
 import { hex, utf8 } from "../octets.ts";
 import { err, ok, quote, type Result } from "../result.ts";
-import type { EpochMs } from "../time.ts";
-import { covers, decodePeriod, type Period } from "./active-period.ts";
+import { type ActivePeriod, decodeActivePeriod } from "./active-period.ts";
 
-/** An out-of-office text and its time. */
-export type ReplyRule = Period &
+/** An out-of-office reply and the time during which it is sent. */
+export type ReplyRule = ActivePeriod &
   Readonly<{
     text: string;
     contentType: "text" | "html";
     subject: string | null;
     /**
-     * Names what is said: the reply memory is kept for each text (RFC 5230 §4.2). Made from the rule as it is stored, so
-     * neither the subject of the mail that is answered nor a later end of the same absence makes it another one.
+     * Identifies the reply text: the reply memory is kept for each text (RFC 5230 §4.2). It depends on the stored type, subject
+     * and text only, so neither the answered mail nor a new end date changes it.
      */
     textHash: string;
   }>;
 
-/** A row, decoded: what is valid in it, and an error text for each rule that was switched off. */
+/** A decoded row: the valid rules, and an error text for each rule that was disabled. */
 export type RuleRow = Readonly<{
   reply: ReplyRule | null;
   forwards: readonly Address[];
   errors: readonly string[];
 }>;
 
-/** No rules at all. */
+/** A row without rules. */
 export const noRules: RuleRow = { reply: null, forwards: [], errors: [] };
 
-const maxText = 64 * 1024; // octets; a reply is a note, and every sender gets it
-const maxForwards = 50; // SES takes 50 destinations in a call
+const maxText = 64 * 1024; // octets; every sender gets the text
+const maxForwards = 50; // SES accepts 50 destinations in one call
 
 const text = z.string({ error: "must be a text" });
 const optionalText = text.nullish().transform((value) => value?.trim() ?? "");
@@ -53,7 +52,7 @@ const replyShape = z.object({
   ooo_timezone: optionalText,
 });
 
-/** Decodes a row of the rules table. Attributes that it does not know are passed over. */
+/** Decodes a row of the rules table. Unknown attributes are ignored. It never throws: problems are in `errors`. */
 export function decodeRuleRow(row: unknown): RuleRow {
   if (typeof row !== "object" || row === null || Array.isArray(row)) {
     return { ...noRules, errors: [`Cannot read a row of rules: must be a map, is ${quote(row)}`] };
@@ -68,12 +67,15 @@ export function decodeRuleRow(row: unknown): RuleRow {
   };
 }
 
-/** Decodes rows by their table keys. */
+/** Decodes rows by table key. */
 export function decodeRuleRows(rows: ReadonlyMap<string, unknown>): ReadonlyMap<string, RuleRow> {
   return new Map([...rows].map(([key, row]) => [key, decodeRuleRow(row)]));
 }
 
-/** The row that holds for a recipient, and its table key: the nearest row is taken whole, or there is none. */
+/**
+ * Returns the nearest row for a recipient and its table key (see `tableKeys`). Rows are not merged. Without a row: `noRules` and
+ * `null`.
+ */
 export function ruleRowFor(recipient: Address, rows: ReadonlyMap<string, RuleRow>): Readonly<{ key: string | null; row: RuleRow }> {
   const key = tableKeys(recipient).find((each) => rows.has(each));
   return { key: key ?? null, row: (key === undefined ? undefined : rows.get(key)) ?? noRules };
@@ -85,29 +87,24 @@ function decodeReply(fields: Readonly<Record<string, unknown>>): Result<ReplyRul
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
-    return err(`Cannot use the out-of-office rule: ${name} ${issue?.message}, is ${shown(name, fields[name])}`);
+    return err(`Cannot use the out-of-office rule: ${name} ${issue?.message}, is ${errorValue(name, fields[name])}`);
   }
   const { ooo_message, ooo_content_type, ooo_subject, ...texts } = parsed.data;
-  const period = decodePeriod(texts);
+  const period = decodeActivePeriod(texts);
   if (!period.ok) return period;
   const subject = ooo_subject === "" ? null : ooo_subject;
   const textHash = hex(sha256(utf8(JSON.stringify([ooo_content_type, subject, ooo_message])))).slice(0, 32);
   return ok({ text: ooo_message, contentType: ooo_content_type, subject, ...period.value, textHash });
 }
 
-/** An error text goes to a log, where the words of a user have no place, in whatever they are wrapped. */
-function shown(name: string, value: unknown): string {
+/** The value in an error text. Error texts are logged, so the text of a user is described by its size or type and not quoted. */
+function errorValue(name: string, value: unknown): string {
   if (name !== "ooo_message" && name !== "ooo_subject") return quote(value);
   if (typeof value === "string") return `${utf8(value).length} octets`;
   return typeof value !== "object" || value === null ? quote(value) : Array.isArray(value) ? "a list" : "a map";
 }
 
-/** Whether out-of-office applies to a mail received at this instant. */
-export function isActive(rule: ReplyRule, at: EpochMs): boolean {
-  return covers(rule, at);
-}
-
-/** Valid targets, each once, in order; each invalid one is named and left out. */
+/** The valid targets, each once and in order, and an error for each invalid one. */
 function decodeForwards(value: unknown): { addresses: readonly Address[]; errors: readonly string[] } {
   if (value === undefined || value === null) return { addresses: [], errors: [] };
   const list = value instanceof Set ? [...value] : value;
@@ -124,7 +121,6 @@ function decodeForwards(value: unknown): { addresses: readonly Address[]; errors
     if (parsed.ok) targets.set(addressKey(parsed.value), targets.get(addressKey(parsed.value)) ?? parsed.value);
     else errors.push(`Cannot forward: a target must be an address, is ${quote(item)}`);
   }
-  if (list.length > maxForwards)
-    errors.push(`Cannot forward to all targets: at most ${maxForwards} are allowed, found ${list.length}`);
+  if (list.length > maxForwards) errors.push(`Cannot forward to all targets: at most ${maxForwards} are allowed, found ${list.length}`);
   return { addresses: [...targets.values()], errors };
 }

@@ -1,42 +1,43 @@
-// Sender: every address that could be meant by the word, for a blocklist. The reverse-path, as it came and with the
-// decoration of BATV, SRS and VERP taken off; each mailbox of each From field, also one that an encoded word hides; and
-// Sender. Spam forges the one and decorates the other, so any of them may be the one that somebody wants to block.
-// The null reverse-path is no address, so no pattern is compared with it (RFC 5321 §4.5.5).
+// Sender: the addresses that a blocklist compares. They are the reverse-path, the addresses inside it (BATV, SRS, VERP), every
+// mailbox of From, also in encoded words, and Sender. Spam may forge some of them and rewrite others, so each may be the one that
+// a user wants to block. The null reverse-path has no address, so no pattern matches it (RFC 5321 §4.5.5).
 
 import { type Address, type AddressKey, addressKey, domainOf, localPartOf, parseAddress, type ReversePath } from "../mail/address.ts";
 import { type Mail, mailboxesOf } from "../mail/mail.ts";
 import { sesIdIn } from "../ses/ses-id.ts";
 
-/** All addresses that are the sender of this mail, the reverse-path first. */
+/** Returns all sender addresses of a mail, those of the reverse-path first. */
 export function sendersOf(reversePath: ReversePath, mail: Mail): readonly Address[] {
-  const envelope = reversePath === null ? [] : [reversePath, ...plainForms(reversePath)];
+  const envelope = reversePath === null ? [] : [reversePath, ...embeddedAddresses(reversePath)];
   return [...new Set([...envelope, ...mailboxesOf(mail, "From", "Sender").map((box) => box.address)])];
 }
 
-const maxNesting = 3; // a signed path that was forwarded twice
+const maxNesting = 3; // a BATV path that was forwarded twice
 
 /**
- * The addresses inside a decorated reverse-path, the outermost first: BATV `prvs=tag=local` and its kin, SRS0 and SRS1,
- * the SRS of Exchange Online, and VERP `local+user=domain`, which names whom the mail was for. One may hold another.
+ * Returns the addresses inside a rewritten reverse-path, the outermost first: BATV `prvs=tag=local` and its variants, SRS0 and
+ * SRS1, the SRS of Exchange Online, and VERP `local+user=domain`, where `user=domain` is the addressee. They may be nested.
  */
-export function plainForms(address: Address): readonly Address[] {
+export function embeddedAddresses(address: Address): readonly Address[] {
   const found: Address[] = [];
-  let layer: readonly Address[] = [address];
-  for (let depth = 0; depth < maxNesting && layer.length > 0; depth++) {
-    layer = layer.flatMap(undecorated);
-    found.push(...layer);
+  let level: readonly Address[] = [address];
+  for (let depth = 0; depth < maxNesting && level.length > 0; depth++) {
+    level = level.flatMap(embeddedOnce);
+    found.push(...level);
   }
   return [...new Set(found)].filter((form) => form !== address);
 }
 
-function undecorated(address: Address): readonly Address[] {
+function embeddedOnce(address: Address): readonly Address[] {
   const local = localPartOf(address);
   const domain = domainOf(address);
   const [, tagged = ""] = /^(?:(?:ms)?prvs\d?=[^=]+=|btv\d==[^=]+==)(.+)$/is.exec(local) ?? [];
   const [, srs0 = "", user0 = ""] = /^(?:.+\+)?SRS0?[=+-][^=]*=[^=]+=([^=]+)=(.+)$/is.exec(local) ?? [];
   const [, srs1 = "", user1 = ""] = /^SRS1[=+-][^=]*=[^=]+=[=+-][^=]*=[^=]+=([^=]+)=(.+)$/is.exec(local) ?? [];
-  const signed = [tagged && `${tagged}@${domain}`, srs0 && `${user0}@${srs0}`, srs1 && `${user1}@${srs1}`].filter((form) => form !== "");
-  const forms = signed.length > 0 ? signed : verpForms(local).map((form) => `${form}@${domain}`);
+  const signedForms = [tagged && `${tagged}@${domain}`, srs0 && `${user0}@${srs0}`, srs1 && `${user1}@${srs1}`].filter(
+    (form) => form !== "",
+  );
+  const forms = signedForms.length > 0 ? signedForms : verpForms(local).map((form) => `${form}@${domain}`);
   return forms.flatMap((form) => {
     const parsed = parseAddress(form);
     return parsed.ok ? [parsed.value] : [];
@@ -44,8 +45,8 @@ function undecorated(address: Address): readonly Address[] {
 }
 
 /**
- * `list-bounces+user=domain` and `list-return-12-user=domain`: what stands before the first plus, and before the last
- * hyphen of what holds the user's name, which may hold one itself.
+ * The local part without the addressee: `list-bounces+user=domain` and `list-return-12-user=domain`. It ends at the first plus,
+ * else at the last hyphen, because the name of the user may contain hyphens.
  */
 function verpForms(local: string): readonly string[] {
   const equals = local.lastIndexOf("=");
@@ -58,13 +59,13 @@ function verpForms(local: string): readonly string[] {
 }
 
 /**
- * The key under which the reply memory knows the sender of a mail, so that one person gets one auto-reply although each mail
- * has a path of its own. Signed and rewritten paths (BATV, SRS, VERP) hold the address; the paths that SES makes hold only
- * an id, and then From tells. RFC 3834 §2 asks for one answer to a sender, not to a path.
+ * Returns the key of the sender in the reply memory, so that one person gets one auto-reply even if every mail has another
+ * reverse-path (RFC 3834 §2). Signed and rewritten paths (BATV, SRS, VERP) contain the address. A path made by SES contains only
+ * an id; From is used then.
  */
 export function rememberedSenderOf(reversePath: Address, mail: Mail): AddressKey {
   const writers = sesIdIn(reversePath) !== null ? mailboxesOf(mail, "From") : [];
   const [writer] = writers;
   if (writer !== undefined && writers.length === 1) return addressKey(writer.address);
-  return addressKey(plainForms(reversePath).at(-1) ?? reversePath); // the innermost of them
+  return addressKey(embeddedAddresses(reversePath).at(-1) ?? reversePath); // the innermost one
 }

@@ -1,23 +1,27 @@
 /**
- * What Amazon SES says and wants: notices of received mail in a queue entry, Bounce and Complaint events, verdicts, the
- * outbound row and the rewriting of SES bounces, limits of what SES sends.
+ * What Amazon SES sends and accepts: notices of received mail, Bounce and Complaint events, verdicts, rows of the outbound table,
+ * bounce mails, and the limits of outgoing mail. No function calls AWS.
  *
  * @module
  */
 
+// Received mail: from the body of a queue entry to notices.
+export { decodeEntry, type IgnoreReason, type NoticeItem } from "./queue-entry.ts";
+export { type InlineLocation, type MailId, mailId, type Notice, type ObjectLocation } from "./notice.ts";
+export { noVerdicts, parseDmarcPolicy, parseVerdictStatus, type SesVerdicts, type VerdictStatus } from "./ses-verdicts.ts";
+
+// Sent mail: events, the outbound table, and the bounce mails of SES.
+export type { SendingEvent } from "./sending-event.ts";
+export { type BounceRecord, decodeOutboundRow, type OutboundRow } from "./outbound-row.ts";
 export {
   type Bounce,
   bounceEdits,
-  failedAddress,
+  isBounceOfOwnMail,
   isFromSesComplaints,
   isFromSesDaemon,
-  isOfOurOwn,
   isSesBounce,
   originalIds,
 } from "./bounce.ts";
-export { type InlineLocation, type MailId, mailId, type Notice, type ObjectLocation } from "./notice.ts";
-export { type BounceRecord, decodeOutbound, type OutboundRow } from "./outbound-row.ts";
-export { decodeEntry, type IgnoreReason, type NoticeItem } from "./queue-entry.ts";
-export { decodeSendingEvent, type SendingEvent } from "./sending-event.ts";
-export { sesMaxOctets, sesRefusesName } from "./ses-limits.ts";
-export { dmarcPolicyOf, noVerdicts, type SesVerdicts, statusOf, type VerdictStatus } from "./ses-verdicts.ts";
+
+// What SES refuses to send.
+export { sesMaxOctets, sesRefusesFileName } from "./ses-limits.ts";

@@ -1,11 +1,11 @@
-// Outbound row: what the outbound table says of one mail that left through SES. Sesame writes a row for each mail that it
-// sends, and completes it from SES's Bounce and Complaint events; bounce.ts reads it to show which address failed.
-// The row of another program is accepted where it has the same attributes.
+// Outbound row: a row of the outbound table describes one mail that was sent through SES. Sesame writes a row for each mail that
+// it sends, and adds the failed recipients from Bounce and Complaint events. bounce.ts reads it to show the failed address. Rows
+// of another program are accepted if they have the same attributes.
 
 import { z } from "zod";
 import { type Address, asciiAddress, parseAddress } from "../mail/address.ts";
 
-/** A mail that left through SES, as the bounce rewriting needs it. Written by Sesame, read back undecoded. */
+/** The row as it is stored. `timestamp` is ISO 8601 text. */
 export type OutboundRow = Readonly<{
   MessageId: string;
   original_source: string;
@@ -16,7 +16,7 @@ export type OutboundRow = Readonly<{
   timestamp?: string;
 }>;
 
-/** What the outbound table tells of the mail that failed. */
+/** The decoded row of a failed mail. `kind`: what Sesame sent; `null` if another program sent it or the row does not say. */
 export type BounceRecord = Readonly<{ source: string; recipients: readonly Address[]; kind: "forward" | "reply" | null }>;
 
 const rowShape = z.object({
@@ -25,13 +25,13 @@ const rowShape = z.object({
   kind: z.enum(["forward", "reply"]).optional().catch(undefined),
 });
 
-/** Decodes a row of the outbound table; `null` where it tells neither who failed nor that the mail was ours. */
-export function decodeOutbound(row: unknown): BounceRecord | null {
+/** Decodes a row of the outbound table. Returns `null` if it names neither a failed recipient nor a mail sent by Sesame. */
+export function decodeOutboundRow(row: unknown): BounceRecord | null {
   const parsed = rowShape.safeParse(row);
   if (!parsed.success) return null;
   const recipients = [...(parsed.data.bouncedRecipients ?? [])].flatMap((text) => {
     const address = parseAddress(typeof text === "string" ? text : "");
-    const ascii = address.ok ? asciiAddress(address.value) : null; // it will stand in a header
+    const ascii = address.ok ? asciiAddress(address.value) : null; // it is written in a header field
     return ascii === null ? [] : [ascii];
   });
   const kind = parsed.data.kind ?? null;

@@ -1,20 +1,20 @@
-// SES id: how Amazon SES names a mail that it sent. It replaces the Message-ID of the mail by its own and makes the
-// reverse-path from it, so that a bounce names the mail that failed, whatever the sender's program wrote (SES Developer
-// Guide, "Amazon SES header fields"). The id is the left side of both, and the key of the outbound table.
+// SES id: the id that Amazon SES gives to a mail that it sends. SES replaces the Message-ID by one made from this id, and also
+// makes the reverse-path from it, so a bounce names the failed mail (SES Developer Guide, "Amazon SES header fields"). The id is
+// the local part of both, and the key of the outbound table.
 
-const form = /^[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-[0-9a-f]{6}$/;
-const domain = /^(?:[a-z0-9-]+\.)*amazonses\.com$/;
-const left = /^[0-9a-z-]{16,100}$/; // a newer form than the known one, where the domain vouches for it
+const sesIdForm = /^[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-[0-9a-f]{6}$/;
+const sesDomain = /^(?:[a-z0-9-]+\.)*amazonses\.com$/;
+const newerIdForm = /^[0-9a-z-]{16,100}$/; // a form that is not known yet, accepted with an SES domain only
 
-/** The id without angle brackets and domain, in lower case; "" where the text is none. */
-export function bareSesId(text: string): string {
+/** Returns the id in lower case without angle brackets and domain; "" if the text is not an id. */
+export function normalizeSesId(text: string): string {
   const [, id = ""] = /^<?([!-;=?A-~]{1,200})(?:@[^<>@\s]*)?>?$/.exec(text.trim()) ?? [];
   return id.toLowerCase();
 }
 
-/** The id in a Message-ID or reverse-path of SES's making; `null` where another program made it. */
+/** Returns the id in a Message-ID or reverse-path that SES made; `null` if another program made it. */
 export function sesIdIn(text: string): string | null {
-  const id = bareSesId(text);
+  const id = normalizeSesId(text);
   const host = text.trim().replace(/>$/, "").split("@")[1] ?? "";
-  return form.test(id) || (left.test(id) && domain.test(host.toLowerCase())) ? id : null;
+  return sesIdForm.test(id) || (newerIdForm.test(id) && sesDomain.test(host.toLowerCase())) ? id : null;
 }

@@ -1,21 +1,24 @@
-// SES limit: what Amazon SES will not send, known before it is asked. SES Developer Guide, "Service quotas in Amazon SES"
-// and "Amazon SES unsupported attachment types". The limits of SES API v2; the courier chooses the API by the size.
+// SES limits: what Amazon SES refuses to send, so that Sesame does not try. SES Developer Guide, "Service quotas in Amazon SES"
+// and "Amazon SES unsupported attachment types". The limits are those of SES API v2; the courier chooses the API by the size.
 
-/** Octets of the largest mail that SES sends: 40 MB, as they are sent. */
+/** Octets of the largest mail that SES sends: 40 MB after encoding. */
 export const sesMaxOctets: number = 40 * 1024 * 1024;
 
 /**
- * Mailboxes that To and Cc may name. SES counts them as recipients although the envelope names another one, and takes 50
+ * Mailboxes in To and Cc together. SES accepts 50 recipients and counts these fields besides the one recipient of the envelope
  * (SES API Reference, "SendRawEmail").
  */
 export const sesMaxAddressees: number = 49;
 
-/** Whether SES reads a domain as one: names with a dot, no literal, no underscore (SES API Reference, "SendRawEmail"). */
+/**
+ * Whether SES accepts a domain in an address field: a name with a dot, no literal, no underscore (SES API Reference,
+ * "SendRawEmail").
+ */
 export function sesAcceptsDomain(domain: string): boolean {
   return /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i.test(domain);
 }
 
-const refusedEndings: ReadonlySet<string> = new Set(
+const refusedExtensions: ReadonlySet<string> = new Set(
   (
     "ade adp app asp bas bat cer chm cmd com cpl crt csh der exe fxp gadget hlp hta inf ins isp its js jse ksh lib lnk " +
     "mad maf mag mam maq mar mas mat mau mav maw mda mdb mde mdt mdw mdz msc msh msh1 msh2 mshxml msh1xml msh2xml msi msp mst " +
@@ -24,8 +27,11 @@ const refusedEndings: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Whether SES refuses a mail because an attachment has this name. Dots and spaces at its end hide no ending. */
-export function sesRefusesName(name: string): boolean {
-  const ending = /\.([^.]*)$/.exec(name.replace(/[.\s\u0000]+$/, ""))?.[1];
-  return ending !== undefined && refusedEndings.has(ending.toLowerCase());
+/**
+ * Whether SES refuses a mail with an attachment of this name (SES Developer Guide, "Amazon SES unsupported attachment types").
+ * Dots and spaces after the extension are ignored.
+ */
+export function sesRefusesFileName(name: string): boolean {
+  const extension = /\.([^.]*)$/.exec(name.replace(/[.\s\u0000]+$/, ""))?.[1];
+  return extension !== undefined && refusedExtensions.has(extension.toLowerCase());
 }

@@ -1,26 +1,26 @@
-// SES verdicts: what Amazon SES thinks of a received mail. It takes no action on them itself; plan.ts may.
-// SES Developer Guide, "Contents of notifications for Amazon SES email receiving"; RFC 7489 §6.3 for the policy.
+// SES verdicts: the results of the checks that Amazon SES makes on received mail (SES Developer Guide, "Contents of notifications
+// for Amazon SES email receiving"). SES takes no action on them. plan/plan.ts and plan/findings.ts decide what they change.
 
-/** SES's opinions. An unknown or absent one is "none". */
+/** The result of one check. An unknown or absent result is "none". */
 export type VerdictStatus = "PASS" | "FAIL" | "GRAY" | "PROCESSING_FAILED" | "DISABLED" | "none";
-/** What SES found, test by test. */
+/** The results of all checks. */
 export type SesVerdicts = Readonly<{
   spam: VerdictStatus;
   virus: VerdictStatus;
   spf: VerdictStatus;
   dkim: VerdictStatus;
   dmarc: VerdictStatus;
-  /** The sender's published wish; present only when DMARC failed. */
+  /** The policy that the domain of the sender publishes (RFC 7489 §6.3). SES gives it only if DMARC failed. */
   dmarcPolicy: "none" | "quarantine" | "reject" | null;
 }>;
 
-/** All verdicts absent: SES has no opinion. */
+/** The value for a mail that SES did not check. */
 export const noVerdicts: SesVerdicts = { spam: "none", virus: "none", spf: "none", dkim: "none", dmarc: "none", dmarcPolicy: null };
 
 const known: readonly string[] = ["PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED"];
 
-/** A known status, whatever its case and whether its words are joined by `_`, `-` or a space; anything else is no opinion. */
-export function statusOf(status: string | undefined): VerdictStatus {
+/** Reads a status in any case, with its words joined by `_`, `-` or a space. Returns "none" for anything else. */
+export function parseVerdictStatus(status: string | undefined): VerdictStatus {
   const word =
     status
       ?.trim()
@@ -29,8 +29,8 @@ export function statusOf(status: string | undefined): VerdictStatus {
   return known.includes(word) ? (word as VerdictStatus) : "none";
 }
 
-/** A DMARC policy, or `null` for none that is known (RFC 7489 §6.3). */
-export function dmarcPolicyOf(text: string | undefined): SesVerdicts["dmarcPolicy"] {
+/** Reads a DMARC policy; `null` if it is unknown or absent (RFC 7489 §6.3). */
+export function parseDmarcPolicy(text: string | undefined): SesVerdicts["dmarcPolicy"] {
   const policy = text?.trim().toLowerCase();
   return policy === "none" || policy === "quarantine" || policy === "reject" ? policy : null;
 }

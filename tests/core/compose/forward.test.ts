@@ -372,6 +372,7 @@ test("composeForward() makes a mail in which another parser finds the same text,
   );
 });
 
+const noSemicolon = ["fixtures/mime/type-without-a-semicolon.eml", "corpus/mime/malformed-017.eml"];
 test(`composeForward() makes a lawful header over the same body of every mail of the corpus${corpusNote}`, async () => {
   for (const { name, octets } of corpusMails()) {
     const mail = openMail(octets, octets.length);
@@ -389,7 +390,7 @@ test(`composeForward() makes a lawful header over the same body of every mail of
     });
     const sent = concat([draft.head, octets.subarray(mail.bodyStart)]);
     expect([name, fieldsIn(draft.head).every(([key]) => allowed.has(key.toLowerCase()))]).toEqual([name, true]);
-    if (name === "mime/malformed-017.eml") continue; // its Content-Type lacks a semicolon: the forward is read better
+    if (noSemicolon.includes(name)) continue; // its Content-Type lacks a semicolon: the forward is read better
     const [before, after] = [await simpleParser(Buffer.from(octets)), await simpleParser(Buffer.from(sent))];
     const files = (parsed: typeof before) => parsed.attachments.map(({ filename, checksum }) => `${filename} ${checksum}`);
     expect([name, ...files(after)]).toEqual([name, ...files(before)]);

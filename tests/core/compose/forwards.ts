@@ -1,10 +1,23 @@
 // Forwards of a case, and their header as a reader sees it. The header is read here without the core's own reader.
 
+import type { Mail } from "@sesame/core";
 import type { Forward } from "../../../packages/core/plan/types.ts";
-import { type Case, serveOf } from "../sample.ts";
+import { type Case, factsOf, personal, serveOf } from "../sample.ts";
 
 /** A rule row that forwards to a target outside. */
 export const outside = { "alice@example.com": { forwards: ["x@other.test"] } };
+
+/** A case whose mail has one file of this name. */
+export const withFile = (name: string): Case & { readonly header: string } => ({
+  header: `${personal}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n`,
+  body: `--b\r\n\r\nHi\r\n--b\r\nContent-Type: a/b; name="${name}"\r\n\r\nTVqQ\r\n--b--\r\n`,
+});
+
+/** An ordinary mail that is said to have so many octets. */
+export function sized(size: number): Mail {
+  const { mail } = factsOf({});
+  return { ...mail, size };
+}
 
 /** The only forward of a case; to a target outside where the case does not say. */
 export async function forwardOf(one: Case): Promise<Forward> {

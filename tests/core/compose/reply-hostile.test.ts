@@ -1,9 +1,10 @@
-// Nothing that a sender or a rule writes becomes a field, a recipient or an attachment of the reply, and every attempt
-// builds the same octets.
+// A part of reply.test.ts: nothing that a sender or a rule writes becomes a field, a recipient or an attachment of the reply,
+// and every attempt builds the same octets.
 
 import { describe, expect, test } from "bun:test";
-import { asciiAddress, openMail, parseReversePath } from "@sesame/core";
+import { openMail, parseReversePath } from "@sesame/core";
 import fc from "fast-check";
+import { asciiAddress } from "../../../packages/core/mail/address.ts";
 import { away, personal, planOf, serveOf } from "../sample.ts";
 import {
   addressesIn,

@@ -8,43 +8,8 @@ import { readForwardFields } from "../../../packages/core/compose/forward.ts";
 import { composeStandIn } from "../../../packages/core/compose/stand-in.ts";
 import { readLoopMark } from "../../../packages/core/mail/loop-mark.ts";
 import { sesMaxOctets } from "../../../packages/core/ses/ses-limits.ts";
-import { factsOf, personal, serveOf } from "../sample.ts";
-import { fieldsIn, forwardOf, latin, outside, valuesIn } from "./forwards.ts";
-
-const inside = { "alice@example.com": { forwards: ["carol@another.test"] } };
-const withFile = (name: string) => ({
-  header: `${personal}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n`,
-  body: `--b\r\n\r\nHi\r\n--b\r\nContent-Type: a/b; name="${name}"\r\n\r\nTVqQ\r\n--b--\r\n`,
-});
-/** An ordinary mail that is said to have so many octets. */
-function sized(size: number) {
-  const { mail } = factsOf({});
-  return { ...mail, size };
-}
-
-test("planForward() sends 40 MB by SES, header and body as they leave, and a notice for one octet more", async () => {
-  const { mail } = factsOf({});
-  const { head } = (await forwardOf({})).draft;
-  const largest = sesMaxOctets - head.length + mail.bodyStart;
-  const fits = await forwardOf({ facts: { mail: sized(largest) } });
-  expect([fits.standIn, fits.draft.body]).toEqual([null, "original"]);
-  const over = await forwardOf({ facts: { mail: sized(largest + 1) } });
-  expect([over.standIn, typeof over.draft.body]).toEqual(["too-large", "object"]);
-});
-
-const choices: [string, Parameters<typeof forwardOf>[0], string | null][] = [
-  ["a program is attached", withFile("setup.exe"), "forbidden-attachment"],
-  ["a program is attached, and the target is inside", { ...withFile("setup.exe"), rules: inside }, null],
-  ["a document is attached", withFile("plan.pdf"), null],
-  ["it is large, and the target is inside", { facts: { mail: sized(50_000_000) }, rules: inside }, null],
-  ["it is both", { facts: { mail: sized(50_000_000), attachments: ["x.exe"] } }, "too-large"],
-];
-for (const [why, one, notice] of choices) {
-  test(`planForward() sends ${notice ?? "the mail itself"} when ${why}`, async () => {
-    const forward = await forwardOf(one);
-    expect([forward.standIn, forward.draft.body === "original"]).toEqual([notice as never, notice === null]);
-  });
-}
+import { factsOf, serveOf } from "../sample.ts";
+import { fieldsIn, forwardOf, latin, outside, sized, valuesIn, withFile } from "./forwards.ts";
 
 test("composeStandIn() tells which mail it was, why it is not here and where it lies", async () => {
   const one = withFile("setup.exe");

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { backOff, delayed, type Final, type MailId, parseSmtpReply, settle, type Verdict, verdictOfReply } from "@sesame/core";
-import { auditMetadata } from "../../../packages/core/journey/audit-mark.ts";
+import { delayed, type Final, type MailId, settle, type Verdict } from "@sesame/core";
+import { backOff } from "../../../packages/core/journey/retry-delay.ts";
 import { planOf } from "../sample.ts";
 
 const mailId = "b/k" as MailId;
@@ -29,6 +29,46 @@ test("settle() says how a mail ended, or why it must come back", async () => {
   expect(await statusOf([ok, undefined])).toBe("stopped");
 });
 
+test("settle() keeps a discarded mail, whatever becomes of one that all recipients block, and says that it was rejected", () => {
+  for (const reason of ["spam-verdict", "virus-verdict"] as const) {
+    for (const blockedMail of ["delete", "keep"] as const) {
+      const settlement = settle({ kind: "discard", reason, bounce: "not-a-bounce" }, mailId, new Map(), 1, blockedMail);
+      const mark = { status: "rejected" as const, invalidInboxes: [], blockedSender: null };
+      expect(settlement).toEqual({ kind: "close", mark, erase: false });
+    }
+  }
+});
+
+test("settle() erases a mail only where all recipients block it and blocked mail is deleted", async () => {
+  const decided = await planOf({ to, blocked: { "*@example.com": ["*"] } });
+  const erases = (blockedMail: "delete" | "keep") => settle(decided, mailId, new Map(), 1, blockedMail);
+  const mark = { status: "blocked" as const, invalidInboxes: [], blockedSender: "bob@remote.test" };
+  expect(erases("delete")).toEqual({ kind: "close", mark, erase: true });
+  expect(erases("keep")).toEqual({ kind: "close", mark, erase: false });
+});
+
+test("settle() counts a recipient who is refused as one who was not reached", async () => {
+  expect(await statusOf([ok], { to: ["a@example.com", "x@elsewhere.test"] })).toBe("partial  false");
+  expect(await statusOf([], { to: ["x@elsewhere.test"] })).toBe("rejected  false");
+  expect(await statusOf([], { to: ["a@example.com", "x@elsewhere.test"], blocked: { "a@example.com": ["*"] } })).toBe("rejected  false");
+});
+
+test("settle() erases no mail of nobody", async () => {
+  const settlement = settle({ ...(await planOf({})), courses: [] }, mailId, new Map(), 1, "delete");
+  expect(settlement).toMatchObject({ kind: "close", mark: { status: "rejected" }, erase: false });
+});
+
+test("settle() waits for the first effect that is not final, in the order of the plan", async () => {
+  const decided = await planOf({ to });
+  const [a, b] = decided.courses.flatMap((course) => (course.kind === "serve" ? course.effects.map(({ key }) => key) : []));
+  if (!a || !b) throw new Error("there are two effects");
+  const verdicts = new Map<typeof a, Verdict>([
+    [b, delayed("stopped", "mail", "not begun")],
+    [a, delayed("try-later", "recipient", "450")],
+  ]);
+  expect(settle(decided, mailId, verdicts, 3, "delete")).toEqual({ kind: "retry", afterSeconds: backOff(mailId, 3), reason: "try-later" });
+});
+
 test("settle() backs off with every receive but for what was not begun: ten of them are a dead letter", async () => {
   const decided = await planOf({ to: ["a@example.com"] });
   const pause = (verdict: Verdict, receiveCount: number = 5) => {
@@ -44,50 +84,3 @@ test("settle() backs off with every receive but for what was not begun: ten of t
   expect(pause(delayed("no-room", "mail", "full"), 1)).toBe(10);
   expect(pause(delayed("no-room", "mail", "full"))).toBe(backOff(mailId, 4));
 });
-
-test("backOff() doubles up to an hour, the same for each attempt that is the same", () => {
-  const seconds = [1, 2, 3, 20].map((count) => backOff(mailId, count));
-  const expected = [30, 60, 120, 3600];
-  expect(seconds.map((value, i) => Math.abs(value / (expected[i] ?? 0) - 1) <= 0.11)).toEqual([true, true, true, true]);
-  expect(backOff(mailId, 3)).toBe(seconds[2] ?? 0);
-});
-
-test("F20 auditMetadata() stays within 2 KB of printable ASCII, however many inboxes are invalid", () => {
-  const invalidInboxes = Array.from({ length: 500 }, (_, i) => `jörg${i}\r\n@example.com`);
-  const trail = auditMetadata(
-    { status: "partial", invalidInboxes, blockedSender: "ü@x.test" },
-    Date.parse("2026-01-05T12:00:00Z") as never,
-    "worker-example.com",
-  );
-  expect(JSON.stringify(trail).length).toBeLessThan(2048);
-  for (const value of Object.values(trail)) expect(value).toMatch(/^[ -~]+$/);
-  expect(trail).toMatchObject({ processed: "true", processed_at: "1767614400", blocked_sender: "%C3%BC@x.test" });
-  expect(trail["invalid_inboxes"]).toMatch(/,\+\d+ more$/);
-});
-
-const replies: [string, "session" | "mail" | "rcpt" | "data" | "dot", string][] = [
-  ["550 5.1.1 User unknown", "rcpt", "failed no-such-mailbox"],
-  ["550 no", "rcpt", "failed no-such-mailbox"],
-  ["552 5.2.2 full", "rcpt", "failed mailbox-full"],
-  ["452 4.2.2 full", "rcpt", "delayed try-later"],
-  ["552 too many recipients", "rcpt", "delayed try-later"],
-  ["552 5.3.4 too big", "dot", "failed too-big"],
-  ["552 5.3.4 too big", "mail", "failed too-big"],
-  ["554 5.7.1 relay access denied", "rcpt", "delayed refused-us"],
-  ["454 4.7.1 relay access denied", "rcpt", "delayed refused-us"],
-  ["550 5.7.1 SPF", "mail", "delayed refused-us"],
-  ["535 5.7.8 credentials", "session", "delayed refused-us"],
-  ["554 go away", "session", "delayed refused-us"],
-  ["550 5.7.1 spam", "dot", "failed policy-refused"],
-  ["554 5.6.0 broken", "dot", "failed content-refused"],
-  ["450 5.1.1 the basic code wins", "rcpt", "delayed try-later"],
-  ["421 4.3.2 going down", "dot", "delayed try-later"],
-];
-for (const [line, phase, expected] of replies) {
-  test(`verdictOfReply() is ${expected} when ${phase} is answered ${line}`, () => {
-    const reply = parseSmtpReply(line);
-    if (!reply) throw new Error("no reply");
-    const verdict = verdictOfReply(reply, phase, "recipient");
-    expect(`${verdict.action} ${"reason" in verdict ? verdict.reason : ""}`).toBe(expected);
-  });
-}

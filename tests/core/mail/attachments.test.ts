@@ -5,7 +5,6 @@ import { headLimit, openMail } from "@sesame/core";
 import fc from "fast-check";
 import { simpleParser } from "mailparser";
 import { AttachmentScanner, scanAttachments } from "../../../packages/core/mail/attachments.ts";
-import { sesRefusesName } from "../../../packages/core/ses/ses-limits.ts";
 import { corpusMails, corpusNote } from "../corpus.ts";
 
 const octetsOf = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
@@ -208,7 +207,7 @@ for (const [what, mail] of hostile) {
     const { names, least } = scanTimed(mail());
     expect(least).toBeLessThan(1000);
     expect(names.reduce((sum, name) => sum + name.length, 0)).toBeLessThan(3_000_000);
-  }, 60_000);
+  }, 120_000);
 }
 
 test("AttachmentScanner reads 10,000 parts and 900 levels, and stops at what no mail has", () => {
@@ -227,21 +226,3 @@ test("AttachmentScanner reads 10,000 parts and 900 levels, and stops at what no 
   const long = namesIn(octetsOf(files(20_000, "x".repeat(300))));
   expect([long.length > 5_000, long.every((name) => name.length === 255 && name.endsWith(".exe"))]).toEqual([true, true]);
 });
-
-const refused = [
-  "x.exe",
-  "X.EXE",
-  "a.b.js",
-  "x.exe.",
-  "x.exe ",
-  "日本.vbs",
-  "www.example.com",
-  ".bat",
-  "key.cer",
-  "x.psc2",
-  "x.xnk",
-  "x.msh1xml",
-];
-const sent = ["", "exe", "x", "x.pdf", "x.exe.zip", "x.docx", "x.eml", "x.html", "x.json", "x.pem", "x.p7s", "x.jsx", "x.", "x.7z", "x.sh"];
-for (const name of refused) test(`sesRefusesName() refuses ${JSON.stringify(name)}`, () => expect(sesRefusesName(name)).toBe(true));
-for (const name of sent) test(`sesRefusesName() lets ${JSON.stringify(name)} pass`, () => expect(sesRefusesName(name)).toBe(false));

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { safeText } from "@sesame/core";
 import fc from "fast-check";
 import { simpleParser } from "mailparser";
 import { decodeWords, encodeWords } from "../../../packages/core/mail/encoded-word.ts";
-import { renderField } from "../../../packages/core/mail/header-write.ts";
+import { renderField, safeText } from "../../../packages/core/mail/header-write.ts";
+import { busyTime } from "../../busy-time.ts";
 
 /** A word of Base64. */
 const b = (text: string, charset = "utf-8") => `=?${charset}?B?${Buffer.from(text).toString("base64")}?=`;
@@ -78,9 +78,9 @@ describe("decodeWords()", () => {
   ];
   for (const [what, value] of long) {
     test(`decodeWords() takes no longer than its length when it is given ${what}`, () => {
-      const began = performance.now();
+      const busyMs = busyTime();
       decodeWords(`${value}=?`);
-      expect(performance.now() - began).toBeLessThan(500);
+      expect(busyMs()).toBeLessThan(500);
     });
   }
 

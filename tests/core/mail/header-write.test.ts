@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { safeText } from "@sesame/core";
 import fc from "fast-check";
 import { simpleParser } from "mailparser";
 import { decodeWords } from "../../../packages/core/mail/encoded-word.ts";
 import { fieldValue, splitHeader, valuesOf } from "../../../packages/core/mail/header.ts";
-import { mailboxValue, renderField, writeBlock } from "../../../packages/core/mail/header-write.ts";
+import { mailboxValue, renderField, safeText, writeBlock } from "../../../packages/core/mail/header-write.ts";
 import { parseMailboxes } from "../../../packages/core/mail/mailbox.ts";
 
 const octets = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { type MailId, openMail } from "@sesame/core";
 import fc from "fast-check";
 import { loopMark, readLoopMark } from "../../../packages/core/mail/loop-mark.ts";
+import { busyTime } from "../../busy-time.ts";
 
 const key = new Uint8Array(32).fill(7);
 const mailId = "bucket/1" as MailId;
@@ -60,7 +61,7 @@ test("F80 readLoopMark() believes no field that anybody could write", () => {
 });
 
 test("readLoopMark() takes no longer for a field made to be slow", () => {
-  const began = performance.now();
+  const busyMs = busyTime();
   for (const field of [`${"x ".repeat(30_000)};`, `${" ;".repeat(30_000)}mac=`, `x${";id=".repeat(15_000)}`]) read(field);
-  expect(performance.now() - began).toBeLessThan(500);
+  expect(busyMs()).toBeLessThan(500);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { mailboxesOf, openMail, subjectOf } from "@sesame/core";
-import { hopsOf, idsOf, isEditable, isReadable, messageIdOf } from "../../../packages/core/mail/mail.ts";
+import { openMail } from "@sesame/core";
+import { hopsOf, idsOf, isEditable, isReadable, mailboxesOf, messageIdOf, subjectOf } from "../../../packages/core/mail/mail.ts";
 
 const opened = (text: string) => {
   const octets = new Uint8Array(Buffer.from(text, "latin1"));

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseMailboxes } from "../../../packages/core/mail/mailbox.ts";
+import { busyTime } from "../../busy-time.ts";
 
 const rows: [string, string[], string?][] = [
   ["a@x.test", ["|a@x.test"]],
@@ -82,12 +83,12 @@ test("parseMailboxes() takes linear time, whatever a sender opens and never clos
     "a@",
     "<>",
   ];
-  const began = performance.now();
+  const busyMs = busyTime();
   for (const piece of hostile) {
     parseMailboxes(piece.repeat(count / piece.length));
     parseMailboxes(`${piece.repeat(count / piece.length)} <a@x.test>`);
   }
-  expect((performance.now() - began) / hostile.length).toBeLessThan(500); // quadratic work takes minutes
+  expect(busyMs() / hostile.length).toBeLessThan(500); // quadratic work takes minutes
   expect(parseMailboxes("a@x.test, ".repeat(6000)).length).toBe(1000);
 });
 

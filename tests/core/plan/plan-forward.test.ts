@@ -1,10 +1,11 @@
-// Whether and whither a mail is forwarded: loops, odd targets, envelopes, routes.
+// Whether and whither a mail is forwarded: loops, odd targets, envelopes, routes, and what SES would refuse.
 
 import { expect, test } from "bun:test";
 import { concat, type EpochMs, type MailId, openMail } from "@sesame/core";
 import { renderBlock } from "../../../packages/core/mail/header-edit.ts";
 import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
-import { fatesOf, forwardOf } from "../compose/forwards.ts";
+import { sesMaxOctets } from "../../../packages/core/ses/ses-limits.ts";
+import { fatesOf, forwardOf, sized, withFile } from "../compose/forwards.ts";
 import { type Case, factsOf, personal, serveOf } from "../sample.ts";
 
 const to = (...forwards: readonly string[]) => ({ rules: { "alice@example.com": { forwards } } });
@@ -146,3 +147,28 @@ test("planForward() leaves the body in the store and names each target once in t
   ]);
   expect(concat(forwards.map(({ draft }) => draft.head)).length).toBeGreaterThan(100);
 });
+
+test("planForward() sends 40 MB by SES, header and body as they leave, and a notice for one octet more", async () => {
+  const { mail } = factsOf({});
+  const { head } = (await forwardOf({})).draft;
+  const largest = sesMaxOctets - head.length + mail.bodyStart;
+  const fits = await forwardOf({ facts: { mail: sized(largest) } });
+  expect([fits.standIn, fits.draft.body]).toEqual([null, "original"]);
+  const over = await forwardOf({ facts: { mail: sized(largest + 1) } });
+  expect([over.standIn, typeof over.draft.body]).toEqual(["too-large", "object"]);
+});
+
+const inside = { "alice@example.com": { forwards: ["carol@another.test"] } };
+const choices: [string, Parameters<typeof forwardOf>[0], string | null][] = [
+  ["a program is attached", withFile("setup.exe"), "forbidden-attachment"],
+  ["a program is attached, and the target is inside", { ...withFile("setup.exe"), rules: inside }, null],
+  ["a document is attached", withFile("plan.pdf"), null],
+  ["it is large, and the target is inside", { facts: { mail: sized(50_000_000) }, rules: inside }, null],
+  ["it is both", { facts: { mail: sized(50_000_000), attachments: ["x.exe"] } }, "too-large"],
+];
+for (const [why, one, notice] of choices) {
+  test(`planForward() sends ${notice ?? "the mail itself"} when ${why}`, async () => {
+    const forward = await forwardOf(one);
+    expect([forward.standIn, forward.draft.body === "original"]).toEqual([notice as never, notice === null]);
+  });
+}

@@ -2,10 +2,10 @@
 // word, and rows beside them that must not.
 
 import { expect, test } from "bun:test";
-import { noVerdicts, openMail, parseAddress } from "@sesame/core";
-import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
+import { openMail, parseAddress } from "@sesame/core";
 import { automaticReason } from "../../../packages/core/rules/automatic.ts";
-import { away, type Case, factsOf, personal, replyOf, serveOf } from "../sample.ts";
+import { busyTime } from "../../busy-time.ts";
+import { away, type Case, personal, replyOf } from "../sample.ts";
 
 /** The ordinary mail with these lines more. */
 const withLines = (...lines: readonly string[]): Case => ({ header: `${personal}${lines.map((line) => `${line}\r\n`).join("")}` });
@@ -15,8 +15,6 @@ const addressed = (...lines: readonly string[]): Case => ({
 });
 /** The ordinary mail with this From line. */
 const writtenBy = (from: string): string => personal.replace("Bob <bob@remote.test>", from);
-const verdicts = (more: Partial<typeof noVerdicts>): Case => ({ facts: { sesVerdicts: { ...noVerdicts, ...more } } });
-
 type Row = readonly [why: string, mail: Case, expected: string];
 
 const nullPath: readonly Row[] = [
@@ -27,7 +25,6 @@ const nullPath: readonly Row[] = [
   ["the Return-Path is spelled with a space", { header: `return-path: < >\r\n${personal}` }, "null-reverse-path"],
   ["the Return-Path names the sender", { header: `Return-Path: <bob@remote.test>\r\n${personal}` }, "reply"],
   ["a lower Return-Path is an earlier host's", { header: `Return-Path: <bob@remote.test>\r\nReturn-Path: <>\r\n${personal}` }, "reply"],
-  ["the path is no address", { from: "bob at remote" }, "sender-unreadable"],
 ];
 
 const systemSenders: readonly Row[] = [
@@ -43,6 +40,7 @@ const systemSenders: readonly Row[] = [
     "dogs-request",
     "dogs-REQUEST",
     "dogs-request+confirm",
+    "dogs-request-help",
     "noreply",
     "no-reply",
     "NoReply",
@@ -152,9 +150,21 @@ const mailingList: readonly Row[] = [
 ];
 
 const precedence: readonly Row[] = [
-  ...["bulk", "junk", "list", "Bulk", "LIST", " bulk ", "bulk (mass)", "(mass) bulk", "\r\n bulk", "auto_reply", "=?us-ascii?Q?bulk?="].map(
-    (value): Row => [`Precedence is ${JSON.stringify(value)}`, withLines(`Precedence: ${value}`), "bulk-precedence"],
-  ),
+  ...[
+    "bulk",
+    "junk",
+    "list",
+    "Bulk",
+    "LIST",
+    " bulk ",
+    "bulk (mass)",
+    "(mass) bulk",
+    "first-class;bulk",
+    "first-class; list",
+    "\r\n bulk",
+    "auto_reply",
+    "=?us-ascii?Q?bulk?=",
+  ].map((value): Row => [`Precedence is ${JSON.stringify(value)}`, withLines(`Precedence: ${value}`), "bulk-precedence"]),
   ["one of several fields says so", withLines("Precedence: normal", "precedence: list"), "bulk-precedence"],
   ...["normal", "first-class", "special-delivery", "urgent", "bulky", "playlist", "", "not-bulk", "normal (bulk)"].map(
     (value): Row => [`Precedence is ${JSON.stringify(value)}`, withLines(`Precedence: ${value}`), "reply"],
@@ -163,9 +173,20 @@ const precedence: readonly Row[] = [
 ];
 
 const suppressed: readonly Row[] = [
-  ...["All", "OOF", "all", "oof", "DR, OOF,\tRN", "DR,OOF", "DR,\r\n OOF", "AutoReply, OOF", "None, All", "OOF (please)", "DR OOF"].map(
-    (value): Row => [`the value is ${JSON.stringify(value)}`, withLines(`X-Auto-Response-Suppress: ${value}`), "response-suppressed"],
-  ),
+  ...[
+    "All",
+    "OOF",
+    "all",
+    "oof",
+    "DR, OOF,\tRN",
+    "DR,OOF",
+    "DR,\r\n OOF",
+    "AutoReply, OOF",
+    "None, All",
+    "OOF (please)",
+    "DR OOF",
+    "DR;OOF",
+  ].map((value): Row => [`the value is ${JSON.stringify(value)}`, withLines(`X-Auto-Response-Suppress: ${value}`), "response-suppressed"]),
   ["one of several fields says so", withLines("X-Auto-Response-Suppress: DR", "x-auto-response-suppress: OOF"), "response-suppressed"],
   ...["None", "AutoReply", "DR", "NDR, RN, NRN", "DR, NDR, RN, NRN, AutoReply", "", "OOFF", "Allow", "overall", "x-oof"].map(
     (value): Row => [`the value is ${JSON.stringify(value)}`, withLines(`X-Auto-Response-Suppress: ${value}`), "reply"],
@@ -275,26 +296,6 @@ const international: readonly Row[] = [
   ["the sender's domain has no dot, which SES does not take", { from: "bob@localhost" }, "address-unsupported"],
 ];
 
-const verdictRows: readonly Row[] = [
-  ["it is spam", verdicts({ spam: "FAIL" }), "spam-verdict"],
-  ["it bears a virus", verdicts({ virus: "FAIL" }), "virus-verdict"],
-  ["DMARC fails and the domain wants it rejected", verdicts({ dmarc: "FAIL", dmarcPolicy: "reject" }), "dmarc-verdict"],
-  ["DMARC fails and the domain wants it in quarantine", verdicts({ dmarc: "FAIL", dmarcPolicy: "quarantine" }), "dmarc-verdict"],
-  ["DMARC fails and the domain wants nothing", verdicts({ dmarc: "FAIL", dmarcPolicy: "none" }), "reply"],
-  ["DMARC passes under a strict policy", verdicts({ dmarc: "PASS", dmarcPolicy: "reject" }), "reply"],
-  ["the scanners had no opinion", verdicts({ spam: "GRAY", virus: "PROCESSING_FAILED", dmarc: "GRAY" }), "reply"],
-  ["SPF and DKIM fail alone", verdicts({ spf: "FAIL", dkim: "FAIL" }), "reply"],
-];
-
-const daemonOfSes: readonly Row[] = [
-  ...[
-    "MAILER-DAEMON@amazonses.com",
-    "Mail Delivery <mailer-daemon@eu-west-1.amazonses.com>",
-    "=?utf-8?Q?MAILER-DAEMON=40amazonses.com?=",
-  ].map((from): Row => [`From is ${from}`, { header: writtenBy(from) }, "ses-bounce"]),
-  ["From only looks like it", { header: writtenBy("mailer@amazonses.com.evil.test") }, "reply"],
-];
-
 const tables: Readonly<Record<string, readonly Row[]>> = {
   "null reverse-path": nullPath,
   "system sender": systemSenders,
@@ -306,8 +307,6 @@ const tables: Readonly<Record<string, readonly Row[]>> = {
   "from self": fromSelf,
   "not addressed": notAddressed,
   "international address": international,
-  verdict: verdictRows,
-  "daemon of SES": daemonOfSes,
 };
 for (const [name, rows] of Object.entries(tables)) {
   for (const [why, mail, expected] of rows) {
@@ -316,27 +315,6 @@ for (const [name, rows] of Object.entries(tables)) {
     });
   }
 }
-
-test("plan() believes only a keyed mark, and counts a forged one", async () => {
-  const { loopKey, mailId } = factsOf({});
-  const mark = loopMark(loopKey, "alice@example.com", mailId);
-  const stranger = loopMark(new Uint8Array(32).fill(9), "alice@example.com", mailId);
-  const rows: readonly (readonly [string, string, string, boolean])[] = [
-    ["our mark", `X-Loop: ${mark}`, "own-mark", false],
-    ["our mark, folded on the way", `X-Loop: ${mark.replace("; hop", ";\r\n hop")}`, "own-mark", false],
-    ["our mark below another program's", `X-Loop: list@remote.test\r\nX-Loop: ${mark}`, "own-mark", false],
-    ["a mark made with another key", `X-Loop: ${stranger}`, "reply", true],
-    ["our mark moved to another address", `X-Loop: ${mark.replace("alice", "carol")}`, "reply", true],
-    ["another program's loop field", "X-Loop: alice@example.com", "reply", false],
-    ["the plain field of this worker", "X-SES-Worker-Processed: worker-example.com", "reply", false],
-  ];
-  for (const [why, line, expected, forged] of rows) {
-    const one = { rules: { "alice@example.com": away }, ...withLines(line) };
-    expect([why, await replyOf(one)]).toEqual([why, expected]);
-    const { warnings } = await serveOf(one);
-    expect([why, warnings.some(({ kind }) => kind === "loop-mark-forged")]).toEqual([why, forged]);
-  }
-});
 
 test("plan() names the reason that is found first when several apply", async () => {
   const all = "Auto-Submitted: auto-replied\r\nList-Id: <x>\r\nPrecedence: bulk\r\nX-Auto-Response-Suppress: All\r\n";
@@ -359,9 +337,9 @@ test("automaticReason() takes linear time when a header is full of comments, com
   for (const value of filler) {
     for (const name of ["Auto-Submitted: no", "Precedence", "X-Auto-Response-Suppress", "Content-Type", "To", "From", "Sender"]) {
       const octets = new TextEncoder().encode(`${name}: ${value}\r\n\r\n`);
-      const started = performance.now();
+      const busyMs = busyTime();
       automaticReason(openMail(octets, octets.length), sender.value, recipient.value);
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(busyMs()).toBeLessThan(1000);
     }
   }
 });

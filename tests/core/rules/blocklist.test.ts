@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import { type Address, compileBlocklist, findBlock, openMail, sendersOf } from "@sesame/core";
 import { blocklistWarnings } from "../../../packages/core/rules/blocklist.ts";
-import { plainForms } from "../../../packages/core/rules/sender.ts";
-import { planOf } from "../sample.ts";
+import { busyTime } from "../../busy-time.ts";
 
 const mailOf = (header: string) => {
   const head = new TextEncoder().encode(`${header}\r\n\r\n`);
@@ -12,55 +11,6 @@ const compile = (rows: readonly Readonly<{ key: string; patterns: unknown }>[]) 
   compileBlocklist(new Map(rows.map(({ key, patterns }) => [key, patterns])));
 const block = (patterns: unknown, from: string | null, header = "From: a@b.test") =>
   findBlock(compile([{ key: "a@x", patterns }]), sendersOf(from as Address | null, mailOf(header)));
-
-const paths: [string, string[]][] = [
-  ["me@b.test", []],
-  ["me+tag@b.test", []],
-  ["prvs=144d0cba7=me@b.test", ["me@b.test"]],
-  ["PRVS=144D0CBA7=Me@B.test", ["Me@b.test"]],
-  ["prvs=144d0cba7=a=b@b.test", ["a=b@b.test"]],
-  ["msprvs1=18xyz=me@b.test", ["me@b.test"]],
-  ["btv1==15b2c3==me@b.test", ["me@b.test"]],
-  ["SRS0=HHH=TT=orig.test=me@fwd.test", ["me@orig.test"]],
-  ["srs0+HHH=TT=orig.test=me@fwd.test", ["me@orig.test"]],
-  ["SRS0-HHH=TT=orig.test=a=b@fwd.test", ["a=b@orig.test"]],
-  ["SRS1=GGG=fwd.test==HHH=TT=orig.test=me@next.test", ["me@orig.test"]],
-  ["SRS1=GGG=fwd.test=-HHH=TT=orig.test=me@next.test", ["me@orig.test"]],
-  ["bounces+SRS=44ldt=IX=orig.test=me@fwd.test", ["me@orig.test"]],
-  ["SRS0=HHH=TT=b.test=prvs=144d0cba7=me@fwd.test", ["prvs=144d0cba7=me@b.test", "me@b.test"]],
-  ["list-bounces+alice=example.com@b.test", ["list-bounces@b.test"]],
-  ["bounces+123-ab-alice=example.com@b.test", ["bounces@b.test"]],
-  ["list-return-12-alice=example.com@b.test", ["list-return-12@b.test"]],
-  ["me+caf_=alice=example.com@b.test", ["me@b.test"]],
-  ["me=alice@b.test", []],
-  ["prvs=144d0cba7=@b.test", []],
-  ["SRS0=HHH=TT=orig.test=@b.test", []],
-  ['"prvs=1=a b"@b.test', []],
-];
-for (const [path, expected] of paths) {
-  test(`plainForms() takes the decoration off ${path}`, () => expect(plainForms(path as Address) as readonly string[]).toEqual(expected));
-}
-
-const senders: [string, string | null, string, string[]][] = [
-  ["the reverse-path, as it came and plain", "prvs=1=me@b.test", "From: x@y.test", ["prvs=1=me@b.test", "me@b.test", "x@y.test"]],
-  ["nobody for the null path", null, "From: x@y.test", ["x@y.test"]],
-  ["every mailbox of every From field", null, "From: a@b.test, C <c@d.test>\r\nFrom: e@f.test", ["a@b.test", "c@d.test", "e@f.test"]],
-  ["Sender", null, "From: a@b.test\r\nSender: s@t.test", ["a@b.test", "s@t.test"]],
-  ["each address once", "a@b.test", "From: a@b.test\r\nSender: <a@b.test>", ["a@b.test"]],
-  ["an address behind an encoded word", null, "From: =?utf-8?Q?=3Ch=40x=2Etest=3E?= <a@b.test>", ["a@b.test", "h@x.test"]],
-  ["an address that is an encoded word", null, "From: =?utf-8?B?aEB4LnRlc3Q=?=", ["h@x.test"]],
-  ["a group", null, "From: Team: a@b.test, C <c@d.test>;", ["a@b.test", "c@d.test"]],
-  ["an address with comments in it", null, "From: <a(x)@(y)b.test> (z)", ["a@b.test"]],
-  ["an address in pieces", null, "From: a\r\n @ b . test", ["a@b.test"]],
-  ["an address without its brackets", null, "From: Bob a@b.test", ["a@b.test"]],
-  ["an address behind a bare CR", null, "From: a@b.test\rX-Evil: 1", ["a@b.test"]],
-  ["no display name", null, 'From: "ceo@bank.test" <a@b.test>', ["a@b.test"]],
-  ["no encoded display name", null, "From: =?utf-8?Q?ceo=40bank=2Etest?= <a@b.test>", ["a@b.test"]],
-  ["nobody of To, Reply-To and Cc", null, "To: a@b.test\r\nReply-To: c@d.test\r\nCc: e@f.test", []],
-];
-for (const [what, path, header, expected] of senders) {
-  test(`sendersOf() names ${what}`, () => expect(sendersOf(path as Address | null, mailOf(header)) as readonly string[]).toEqual(expected));
-}
 
 const hits: [string, string, string | null, string, string][] = [
   ["the reverse-path, exact", "x@y.test", "x@y.test", "From: a@b.test", "x@y.test"],
@@ -135,19 +85,7 @@ test("compileBlocklist() keeps apart two rows that share their patterns, and doe
 
 const warned: [string, unknown, string, string][] = [
   ["a bare domain", "spam.com", "useless", 'Write "*@spam.com"'],
-  ["a domain behind an @", "@spam.com", "useless", 'Write "*@spam.com"'],
-  ["a local part alone", "user@", "useless", 'Write "user@*"'],
-  ["an empty domain behind a star", "*@", "useless", 'Write "*@*"'],
-  ["nothing", "", "useless", "must not be empty"],
-  ["a space before it", " *@spam.com", "useless", 'Write "*@spam.com"'],
-  ["a line end behind it", "*@spam.com\n", "useless", 'Write "*@spam.com"'],
-  ["a display name with its address", "Bob <bob@spam.com>", "useless", 'Write "bob@spam.com"'],
-  ["a display name", "Bob Spam", "useless", "display name"],
-  ["two in one", "a@spam.com, b@spam.com", "useless", "Store each by itself"],
-  ["a dot where a subdomain is meant", "*@.spam.com", "useless", 'Write "*@*.spam.com"'],
   ["everybody", "*", "broad", "matches every sender"],
-  ["everybody with an @", "*@*", "broad", "matches every sender"],
-  ["everybody in other words", "**?*@?*", "broad", "matches every sender"],
   ["a pattern without end", "*".repeat(321), "invalid", "at most 320 characters"],
   ["a number", 7, "invalid", "must be a text"],
   ["a list", ["a@x.test"], "invalid", "must be a text"],
@@ -163,24 +101,9 @@ for (const [what, pattern, kind, text] of warned) {
 test("blocklistWarnings() tells of a row that is no list, and of none that does what it looks like", () => {
   for (const patterns of ["*@spam.com", 7, null, undefined, { a: "*@spam.com" }, true]) {
     const warnings = blocklistWarnings(compile([{ key: "a@x", patterns }]));
-    expect(warnings).toEqual([
-      { kind: "invalid", key: "a@x", text: expect.stringMatching(/must be a list or set of texts, is /) },
-    ]);
+    expect(warnings).toEqual([{ kind: "invalid", key: "a@x", text: expect.stringMatching(/must be a list or set of texts, is /) }]);
   }
-  const fine = [
-    "a@x.test",
-    "*@x.test",
-    "*x.test",
-    "spam*",
-    "*spam*",
-    "[!a]*@x.test",
-    "*[@.]x.test",
-    "a?c@x.test",
-    '"a b"@x.test',
-    "[",
-    "*@[[]192.0.2.1]",
-  ];
-  expect(blocklistWarnings(compile([{ key: "a@x", patterns: new Set(fine) }]))).toEqual([]);
+  expect(blocklistWarnings(compile([{ key: "a@x", patterns: new Set(["a@x.test", "*@x.test", "*spam*"]) }]))).toEqual([]);
 });
 
 test("F84 findBlock() compares one by one only what no look-up finds, and no hostile sender makes that long", () => {
@@ -190,20 +113,22 @@ test("F84 findBlock() compares one by one only what no look-up finds, and no hos
     { key: "a@x", patterns: plain },
     { key: "*@x", patterns: wild },
   ]);
-  expect([...list.rows.values()].map(({ exact, domains, others }) => [exact.size, domains.size, others.length])).toEqual([
+  expect([...list.rows.values()].map(({ exact, domains, wildcards }) => [exact.size, domains.size, wildcards.length])).toEqual([
     [2500, 2500, 0],
     [0, 0, 5000],
   ]);
   expect(blocklistWarnings(list)).toMatchObject([{ kind: "invalid", text: expect.stringContaining("is 6000") }]);
   // Patterns whose ends do not fit are not even compared: of the row of wild ones none is, for this sender.
-  expect(list.rows.get("*@x")?.others.filter(({ head, tail }) => "ab@y.test".startsWith(head) && "ab@y.test".endsWith(tail))).toEqual([]);
+  expect(list.rows.get("*@x")?.wildcards.filter(({ head, tail }) => "ab@y.test".startsWith(head) && "ab@y.test".endsWith(tail))).toEqual(
+    [],
+  );
   const many = (count: number) => Array.from({ length: count }, (_, i) => `aabbaabb${i}@mail.y${i}.test` as Address);
-  const began = performance.now();
+  const busyMs = busyTime();
   expect(findBlock(list, many(10))).toBeNull();
   expect(findBlock(list, [...many(1000), "user4998@x4998.test" as Address])?.pattern).toBe("user4998@x4998.test");
   expect(findBlock(list, [...many(1000), "z@x4999.test" as Address])?.pattern).toBe("*@x4999.test");
   expect(findBlock(list, [...many(99), "ab@m.x4999.test" as Address])?.pattern).toBe("*a*b*@*.x4999.test");
-  expect(performance.now() - began).toBeLessThan(3000); // comparing everything with everything takes a minute
+  expect(busyMs()).toBeLessThan(3000); // comparing everything with everything takes a minute
 });
 
 test("F84 findBlock() ends in time where a row and a sender are made for each other", () => {
@@ -213,34 +138,14 @@ test("F84 findBlock() ends in time where a row and a sender are made for each ot
     { key: "*@x", patterns: ["*z*@*.test"] },
   ]);
   const senders = Array.from({ length: 1000 }, (_, i) => `${"a".repeat(240)}${i}@x.test` as Address);
-  const began = performance.now();
+  const busyMs = busyTime();
   // The other rows are compared all the same, and what is found by look-up costs nothing.
   expect(findBlock(list, ["bob@x.test" as Address, ...senders, "z@y.test" as Address])?.pattern).toBe("*z*@*.test");
-  expect(performance.now() - began).toBeLessThan(2000); // 200 s for a hundred of them without a limit
+  expect(busyMs()).toBeLessThan(2000); // 200 s for a hundred of them without a limit
 });
 
 test("findBlock() compares a row of 5000 patterns with every address that a person's mail names", () => {
   const list = compile([{ key: "a@x", patterns: [...Array.from({ length: 4999 }, (_, i) => `*word${i}*`), "*last*"] }]);
   const senders = Array.from({ length: 5 }, (_, i) => `prvs=1234=some.longer.name${i}@mail.remote.test` as Address);
   expect(findBlock(list, [...senders, "last@x.test" as Address])?.pattern).toBe("*last*");
-});
-
-test("plan() blocks for one recipient and not for another, and says of a pattern that blocks everybody", async () => {
-  const { courses } = await planOf({
-    to: ["alice@example.com", "bob+t@example.com", "carol@example.com", "eve@example.com"],
-    header: "From: s@remote.test\r\n",
-    from: null,
-    blocked: {
-      "alice@example.com": ["*@other.test", "remote.test"],
-      "bob@example.com": new Set(["s@*"]),
-      "carol@example.com": ["*"],
-      "eve@example.com": "s@remote.test",
-    },
-  });
-  expect(courses).toMatchObject([
-    { kind: "serve", recipient: "alice@example.com", warnings: [{ kind: "rule-invalid", table: "blocked", key: "alice@example.com" }] },
-    { kind: "block", recipient: "bob+t@example.com", pattern: "s@*", row: "bob@example.com", matched: "s@remote.test", warnings: [] },
-    { kind: "block", recipient: "carol@example.com", pattern: "*", warnings: [{ kind: "blocks-everybody", key: "carol@example.com" }] },
-    { kind: "serve", recipient: "eve@example.com", warnings: [{ kind: "rule-invalid", table: "blocked", key: "eve@example.com" }] },
-  ]);
 });

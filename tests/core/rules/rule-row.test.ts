@@ -187,15 +187,3 @@ describe("plan() takes the nearest row:", () => {
     });
   }
 });
-
-test("plan() warns of a broken rule with the row's key", async () => {
-  const { warnings } = await serveOf({ rules: { "*@example.com": { ...away, ooo_active: "true" } } });
-  expect(warnings).toEqual([
-    {
-      kind: "rule-invalid",
-      table: "rules",
-      key: "*@example.com",
-      text: 'Cannot use the out-of-office rule: ooo_active must be true or false, is "true"',
-    },
-  ]);
-});

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { decodeEntry, type EpochMs, noVerdicts } from "@sesame/core";
-import { inline, itemsOf, mail, noticeOf, raw, received, s3, sesRecord, sns } from "./notice-sample.ts";
+import { decodeEntry, type EpochMs } from "@sesame/core";
+import { inline, itemsOf, noticeOf, raw, received, s3, sesRecord, sns } from "./notice-sample.ts";
 
 const keys: [string, object, string][] = [
   ["the key holds the prefix already", { ...s3, objectKeyPrefix: "mail", objectKey: "mail/0vfh5u" }, "b-emails/mail/0vfh5u"],
@@ -78,53 +78,6 @@ for (const [source, expected] of paths) {
 test("decodeEntry() hands on the recipients of the receipt as they are spelled, and nobody from the header", () => {
   const recipients = ["Alice+Tag@Example.COM", "not an address", '"a b"@example.com', ""];
   expect(noticeOf(sns(received({ receipt: { recipients } }))).envelope.recipients).toEqual(recipients);
-});
-
-const verdicts: [unknown, string][] = [
-  [{ status: "PASS" }, "PASS"],
-  [{ status: "FAIL" }, "FAIL"],
-  [{ status: "GRAY" }, "GRAY"],
-  [{ status: "PROCESSING_FAILED" }, "PROCESSING_FAILED"],
-  [{ status: "DISABLED" }, "DISABLED"],
-  [{ status: "fail" }, "FAIL"],
-  [{ status: " Fail " }, "FAIL"],
-  [{ status: "Processing failed" }, "PROCESSING_FAILED"],
-  ["FAIL", "FAIL"],
-  [{ status: "MAYBE" }, "none"],
-  [{ status: "FAILED" }, "none"],
-  [{ status: "" }, "none"],
-  [{ status: 7 }, "none"],
-  [{}, "none"],
-  [null, "none"],
-  [undefined, "none"],
-  [[{ status: "FAIL" }], "none"],
-];
-for (const [value, expected] of verdicts) {
-  test(`decodeEntry() takes the verdict ${JSON.stringify(value)} for ${expected}`, () => {
-    const names = ["spamVerdict", "virusVerdict", "spfVerdict", "dkimVerdict", "dmarcVerdict"];
-    const { sesVerdicts } = noticeOf(
-      sns(received({ receipt: { ...Object.fromEntries(names.map((name) => [name, value])), dmarcPolicy: 7 } })),
-    );
-    const { dmarcPolicy, ...statuses } = sesVerdicts;
-    expect([...new Set(Object.values(statuses)), dmarcPolicy]).toEqual([expected as "none", null]);
-  });
-}
-
-test("decodeEntry() reads a notice from before there were verdicts", () => {
-  const old = { notificationType: "Received", mail, receipt: { recipients: ["alice@example.com"], action: s3 } };
-  expect(noticeOf(sns(old)).sesVerdicts).toEqual(noVerdicts);
-});
-
-test("decodeEntry() knows the policies of DMARC", () => {
-  const rows: [unknown, string | null][] = [
-    ["none", "none"],
-    ["QUARANTINE", "quarantine"],
-    [" reject ", "reject"],
-    ["other", null],
-    [null, null],
-  ];
-  for (const [dmarcPolicy, expected] of rows)
-    expect(noticeOf(sns(received({ receipt: { dmarcPolicy } }))).sesVerdicts.dmarcPolicy).toBe(expected as never);
 });
 
 const noon = "2026-01-05T12:00:00.000Z";

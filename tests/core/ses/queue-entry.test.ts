@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { decodeEntry, type Notice, type NoticeItem, noVerdicts } from "@sesame/core";
 import fc from "fast-check";
+import { corpusRows } from "../corpus.ts";
 import {
   bounceEvent,
   envelope,
@@ -119,6 +118,20 @@ test("F22 decodeEntry() says how to mend a queue that S3 feeds", () => {
   }
 });
 
+test("decodeEntry() takes four envelopes and no more, of SNS or as Lambda gets them", () => {
+  const lambda = (value: unknown) => ({ Records: [{ EventSource: "aws:sns", Sns: value }] });
+  const sns = (value: unknown) => envelope(raw(value as object));
+  const nested = (depth: number, wrap: (value: unknown) => unknown) => {
+    let value: unknown = received();
+    for (let i = 0; i < depth; i++) value = wrap(value);
+    return decodeEntry(JSON.stringify(value)).ok;
+  };
+  for (const wrap of [lambda, sns]) expect([0, 1, 4, 5].map((depth) => nested(depth, wrap))).toEqual([true, true, true, false]);
+  expect(nested(1000, lambda)).toBe(false);
+  const mixed = (value: unknown) => lambda(sns(value));
+  expect([1, 2, 3].map((depth) => nested(depth, mixed))).toEqual([true, true, false]);
+});
+
 const undecodable: [string, string][] = [
   ["not json", "no JSON"],
   ["", "nothing"],
@@ -205,32 +218,26 @@ test("decodeEntry() never throws, and says of each body what it is or what is wr
   );
 });
 
-const bodies = join(import.meta.dir, "../../../../shared/corpus/sns-bodies");
-const captured: [string, object][] = [
-  [
-    "s3_stored_email.json",
-    { kind: "mail", notice: { mailId: expect.stringContaining("/"), location: { kind: "object" }, sesId: expect.any(String) } },
-  ],
-  [
-    "single_recipient_email.json",
-    {
-      kind: "mail",
-      notice: { mailId: expect.stringMatching(/^sns\//), location: { kind: "inline" }, envelope: { recipients: [expect.any(String)] } },
-    },
-  ],
-  [
-    "spamVerdict_FAIL_email.json",
-    { kind: "mail", notice: { sesVerdicts: { spam: "FAIL", virus: "PASS", dmarc: "PASS", dmarcPolicy: null } } },
-  ],
-  ["dmarc_failed_email.json", { kind: "mail", notice: { sesVerdicts: { dmarc: "FAIL" } } }],
-  ["hard_bounce.json", { kind: "event", event: { kind: "bounce", row: { bounceType: "Permanent" } } }],
-];
-const missing = existsSync(bodies) ? "" : " (SKIPPED: ../shared/corpus is missing)";
-for (const [file, expected] of captured) {
-  test.skipIf(missing !== "")(`decodeEntry() reads the captured body ${file}${missing}`, () =>
-    expect(only(readFileSync(join(bodies, file), "utf8"))).toMatchObject(expected),
-  );
+const inS3 = { kind: "mail", notice: { mailId: expect.stringContaining("/"), location: { kind: "object" }, sesId: expect.any(String) } };
+const alongside = {
+  kind: "mail",
+  notice: { mailId: expect.stringMatching(/^sns\//), location: { kind: "inline" }, envelope: { recipients: [expect.any(String)] } },
+};
+const spam = { kind: "mail", notice: { sesVerdicts: { spam: "FAIL", virus: "PASS", dmarc: "PASS", dmarcPolicy: null } } };
+const dmarc = { kind: "mail", notice: { sesVerdicts: { dmarc: "FAIL" } } };
+const bounced = { kind: "event", event: { kind: "bounce", row: { bounceType: "Permanent" } } };
+const bodies: Readonly<Record<string, object>> = {
+  "fixtures/sns-bodies/mail-in-s3.json": inS3,
+  "fixtures/sns-bodies/mail-within-the-body.json": alongside,
+  "fixtures/sns-bodies/mail-that-is-spam.json": spam,
+  "fixtures/sns-bodies/mail-whose-dmarc-fails.json": dmarc,
+  "fixtures/sns-bodies/bounce-of-a-suppressed-address.json": bounced,
+  "corpus/sns-bodies/s3_stored_email.json": inS3,
+  "corpus/sns-bodies/single_recipient_email.json": alongside,
+  "corpus/sns-bodies/spamVerdict_FAIL_email.json": spam,
+  "corpus/sns-bodies/dmarc_failed_email.json": dmarc,
+  "corpus/sns-bodies/hard_bounce.json": bounced,
+};
+for (const { name, octets, row } of corpusRows("sns-bodies", bodies)) {
+  test(`decodeEntry() reads ${name}`, () => expect(only(Buffer.from(octets).toString("utf8"))).toMatchObject(row));
 }
-test.skipIf(missing !== "")(`every captured body has its row${missing}`, () =>
-  expect(readdirSync(bodies).sort()).toEqual(captured.map(([file]) => file).sort()),
-);

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setSystemTime, test } from "bun:test";
 import type { OutboundRow } from "@sesame/core";
 import { decodeSendingEvent } from "../../../packages/core/ses/sending-event.ts";
 
@@ -106,8 +106,16 @@ for (const [what, value, kind, expected] of events) {
   });
 }
 
-test("decodeSendingEvent() is repeatable, and keeps a row within what the table takes", () => {
-  expect(decodeSendingEvent(bounce())).toEqual(decodeSendingEvent(bounce()));
+test("decodeSendingEvent() makes the same row whenever it is asked, so that an event that comes twice changes nothing", () => {
+  const rows = ["2026-01-05T12:00:00Z", "2031-07-01T00:00:00Z"].map((now) => {
+    setSystemTime(new Date(now));
+    return [decodeSendingEvent(bounce()), decodeSendingEvent(complaint({ timestamp: undefined }))];
+  });
+  setSystemTime();
+  expect(rows[1]).toEqual(rows[0] ?? []);
+});
+
+test("decodeSendingEvent() keeps a row within what the table takes", () => {
   const many = decodeSendingEvent(recipients(...Array.from({ length: 30_000 }, (_, i) => ({ emailAddress: `a${i}@x.test` }))));
   expect(many.ok && JSON.stringify(many.value.row).length < 400_000).toBe(true);
 });

@@ -1,0 +1,205 @@
+// Byte budget: limits how many octets of mail are in memory at once, over all domains. A mail that does not fit waits in order.
+// A mail larger than the whole budget is admitted when nothing else is held. A mail that waits too long returns to the queue.
+// The budget adds up what callers reserve; it measures no memory.
+
+import {
+  type Courier,
+  delayed,
+  type EffectKey,
+  headLimit,
+  type MailStore,
+  type MailTransaction,
+  type ObjectLocation,
+  PortError,
+  type Route,
+  type StoredMail,
+  type Verdict,
+} from "@sesame/core";
+import type { Timers } from "./timers.ts";
+
+type Waiter = { readonly bytes: number; readonly own: () => number; readonly admit: (admitted: boolean) => void };
+
+export type BudgetOptions = Readonly<{
+  /** The most octets that may be reserved together. */
+  most: number;
+  /** How long a mail may wait for memory. */
+  maxWaitMs: number;
+  timers: Timers;
+}>;
+
+/** Octets reserved by the mails in work. */
+export class ByteBudget {
+  readonly #options: BudgetOptions;
+  #held = 0;
+  #waiting: Waiter[] = [];
+  #ended = false;
+
+  constructor(options: BudgetOptions) {
+    this.#options = options;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Whether a mail of usual size could start now. */
+  get hasRoom(): boolean {
+    return this.#waiting.length === 0 && this.#fits(headLimit);
+  }
+
+  /**
+   * Reserves octets, first come, first served. `own`: what the caller holds already; it does not count against the caller.
+   * Returns false if there was no room in time; then nothing is reserved.
+   */
+  take(bytes: number, own: () => number = () => 0): Promise<boolean> {
+    if (this.#waiting.length === 0 && this.#fits(bytes, own())) {
+      this.#held += bytes;
+      return Promise.resolve(true);
+    }
+    if (this.#ended) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const cancel = this.#options.timers.after(this.#options.maxWaitMs, () => {
+        this.#waiting = this.#waiting.filter((each) => each !== waiter);
+        resolve(false);
+        this.#serve(); // a smaller one behind it may fit
+      });
+      const waiter: Waiter = {
+        bytes,
+        own,
+        admit: (admitted) => {
+          cancel();
+          resolve(admitted);
+        },
+      };
+      this.#waiting.push(waiter);
+    });
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+    this.#serve();
+  }
+
+  /** Ends all waits without a reservation: the worker stops. */
+  end(): void {
+    this.#ended = true;
+    for (const waiter of this.#waiting.splice(0)) waiter.admit(false);
+  }
+
+  /** Makes the share of one mail, which is released as a whole. */
+  scope(): BudgetScope {
+    return new BudgetScope(this);
+  }
+
+  #fits(bytes: number, own: number = 0): boolean {
+    return this.#held <= own || this.#held + bytes <= this.#options.most;
+  }
+
+  #serve(): void {
+    for (let next = this.#waiting[0]; next && this.#fits(next.bytes, next.own()); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#held += next.bytes;
+      next.admit(true);
+    }
+  }
+}
+
+/** The octets that one mail has reserved. */
+export class BudgetScope {
+  readonly #budget: ByteBudget;
+  #held = 0;
+  #ended = false;
+
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+  }
+
+  async take(bytes: number): Promise<boolean> {
+    const taken = await this.#budget.take(bytes, () => this.#held);
+    if (taken && !this.#ended) this.#held += bytes;
+    else if (taken) this.#budget.give(bytes);
+    return taken && !this.#ended;
+  }
+
+  give(bytes: number): void {
+    const given = Math.min(bytes, this.#held); // nothing is reserved after the end
+    this.#held -= given;
+    this.#budget.give(given);
+  }
+
+  /** Releases everything. A read that still runs afterwards (because another read of the mail failed) reserves nothing. */
+  end(): void {
+    this.#ended = true;
+    this.give(this.#held);
+  }
+}
+
+/** Thrown when a mail finds no room. No effect has started; the entry returns to the queue. */
+export class NoRoom extends PortError {
+  constructor(operation: string, bytes: number) {
+    super(
+      "ByteBudget",
+      operation,
+      `Cannot hold ${bytes} octets in memory: other mails use MAX_BYTES_IN_FLIGHT, raise it if this continues`,
+    );
+    this.name = "NoRoom";
+  }
+}
+
+/** A mail store that reserves memory for heads and whole mails before it reads them. */
+export function budgetedStore(store: MailStore, scope: BudgetScope): MailStore {
+  const take = async (operation: string, bytes: number) => {
+    if (!(await scope.take(bytes))) throw new NoRoom(operation, bytes);
+  };
+  return {
+    open: async (location: ObjectLocation): Promise<StoredMail | "missing"> => {
+      await take("open", headLimit);
+      const stored = await store.open(location);
+      const head = stored === "missing" ? 0 : stored.head.length;
+      scope.give(headLimit - head);
+      if (stored === "missing") return stored;
+      const whole = async () => {
+        await take("whole", stored.size);
+        return stored.whole();
+      };
+      return { ...stored, whole };
+    },
+    mark: (mail, record) => store.mark(mail, record),
+    erase: (mail) => store.erase(mail),
+  };
+}
+
+const sdkCopies = 4; // the octets, their Base64 form, and the request that holds both
+
+/**
+ * A courier that reserves memory for large sends through SES: the SDK holds all octets of a mail, several times. These sends
+ * wait for `sends` first, a separate budget: a mail that waits for the shared budget stops the polling of all domains.
+ */
+export function budgetedCourier(courier: Courier, scope: BudgetScope, sends: ByteBudget | null = null): Courier {
+  const charged = async (bytes: number, route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> => {
+    if (!(await scope.take(bytes))) return noRoom(transaction);
+    try {
+      return await courier.send(route, transaction);
+    } finally {
+      scope.give(bytes);
+    }
+  };
+  return {
+    send: async (route, transaction) => {
+      const bytes = transaction.content.size * sdkCopies;
+      if (route !== "ses" || transaction.content.size <= headLimit) return courier.send(route, transaction);
+      if (sends === null) return charged(bytes, route, transaction);
+      if (!(await sends.take(bytes))) return noRoom(transaction);
+      try {
+        return await charged(bytes, route, transaction);
+      } finally {
+        sends.give(bytes);
+      }
+    },
+  };
+}
+
+function noRoom({ recipients }: MailTransaction): ReadonlyMap<EffectKey, Verdict> {
+  const verdict = delayed("no-room", "mail", "other mails use all of MAX_BYTES_IN_FLIGHT");
+  return new Map(recipients.map(({ key }) => [key, verdict]));
+}

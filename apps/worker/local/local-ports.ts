@@ -1,0 +1,92 @@
+// Local ports: the journey ports on one data folder, with a real mail server if SMTP_HOST is set. The caller must lock the
+// folder first: entries and leases of the last process are released here.
+
+import type { Database } from "bun:sqlite";
+import type { Clock, Courier, Domain, EpochMs, MailId, Route } from "@sesame/core";
+import type { SmtpCourier } from "@sesame/smtp";
+import type { Config } from "../config.ts";
+import { mailObjects } from "../mail-objects.ts";
+import { mailServerOf, probeMailServer } from "../mail-server.ts";
+import type { ServicePorts } from "../service.ts";
+import { every } from "../timers.ts";
+import { openDatabase } from "./database.ts";
+import { emptyTemporary } from "./durable-file.ts";
+import { FileMailStore } from "./file-mail-store.ts";
+import { MaildirCourier } from "./maildir-courier.ts";
+import { OutboxCourier } from "./outbox-courier.ts";
+import { SqliteDirectory } from "./sqlite-directory.ts";
+import { SqliteLedger } from "./sqlite-ledger.ts";
+import { SqliteMailQueue } from "./sqlite-mail-queue.ts";
+import { SqliteOutbound } from "./sqlite-outbound.ts";
+
+/** The ports of one data folder. */
+export type LocalPorts = ServicePorts &
+  Readonly<{ database: Database; store: FileMailStore; queues: ReadonlyMap<Domain, SqliteMailQueue> }>;
+
+/** The clock of this machine. */
+export const clock: Clock = { now: () => Date.now() as EpochMs };
+
+/** Opens a data folder and releases the entries and leases of the last process. */
+export async function openLocalPorts(config: Config, folder: string): Promise<LocalPorts> {
+  await emptyTemporary(folder);
+  const database = openDatabase(folder);
+  const store = new FileMailStore({ folder });
+  const ledger = new SqliteLedger({ database, owner: crypto.randomUUID(), clock, rememberDays: config.LEDGER_DAYS });
+  const timing = { visibilitySeconds: config.VISIBILITY_SECONDS, waitSeconds: config.WAIT_SECONDS };
+  const queues = new Map(config.domains.map((domain) => [domain, new SqliteMailQueue({ database, name: domain, clock, ...timing })]));
+  ledger.releaseAll();
+  ledger.forget();
+  for (const queue of queues.values()) queue.releaseAll();
+  const server = openMailServer(config);
+  const journeyPorts = {
+    store,
+    ledger,
+    clock,
+    directory: new SqliteDirectory({ database }),
+    outbound: new SqliteOutbound({ database }),
+    domains: config.domains,
+    policy: config.policy,
+    blockedMail: config.BLOCKED_MAIL,
+    leaseSeconds: config.VISIBILITY_SECONDS,
+    inWork: new Set<MailId>(),
+    mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
+  };
+  const stopForgetting = every(hourMs, () => forgetQuietly(ledger));
+  const close = async () => {
+    stopForgetting();
+    await server?.close();
+    database.close();
+  };
+  return { database, store, ledger, queues, journeyPorts, courier: couriers(config, folder, server), ...serverPorts(server), close };
+}
+
+const hourMs = 3_600_000;
+
+/** Ignores errors such as a full disk: the next hour tries again. */
+function forgetQuietly(ledger: SqliteLedger): void {
+  try {
+    ledger.forget();
+  } catch {
+    // calls that a mail needs report the same error
+  }
+}
+
+const noSessions = { idle: 0, busy: 0 };
+
+/** Maildirs need no probe. */
+function serverPorts(server: SmtpCourier | null): Pick<ServicePorts, "probe" | "smtpSessions" | "abort"> {
+  if (server === null) return { probe: async () => null, smtpSessions: () => noSessions, abort: async () => {} };
+  return { probe: () => probeMailServer(server), smtpSessions: () => server.gauge, abort: () => server.abort() };
+}
+
+/** Mail for SES goes to the outbox. Other mail goes to the mail server if there is one, else to Maildirs. */
+function couriers({ domains }: Config, folder: string, server: SmtpCourier | null): Courier {
+  const maildir = new MaildirCourier({ folder });
+  const outbox = new OutboxCourier({ folder, domains, maildir });
+  const byRoute: Readonly<Record<Route, Courier>> = { mailbox: server ?? maildir, internal: server ?? outbox, ses: outbox };
+  return { send: (route, transaction) => byRoute[route].send(route, transaction) };
+}
+
+function openMailServer(config: Config): SmtpCourier | null {
+  return config.SMTP_HOST === undefined ? null : mailServerOf(config, config.SMTP_HOST);
+}

@@ -1,0 +1,10 @@
+// Explain context: what an explanation is made from, beside the plan. The core does not know the names of commands: the caller
+// brings them.
+
+import type { Facts } from "../plan/facts.ts";
+
+/** The commands that an explanation suggests, such as `{ rules: "sesame rules", block: "sesame block" }`. */
+export type ExplainCommands = Readonly<{ rules: string; block: string }>;
+
+/** The facts of the plan, and the names of the commands. */
+export type ExplainContext = Readonly<{ facts: Facts; commands: ExplainCommands }>;

@@ -1,0 +1,27 @@
+// SMTP path: an address as MAIL and RCPT contain it (RFC 5321 §4.1.2), or why it cannot be one. An address that could end
+// the command or start another one is refused here, before it reaches a socket. The type Address alone is not trusted.
+
+import { type Address, domainOf, parseAddress, quote, type ReversePath } from "@sesame/core";
+
+/** `needsUtf8`: this path may be sent only to a server with SMTPUTF8 (RFC 6531 §3.2). */
+export type Path =
+  | { readonly kind: "path"; readonly path: string; readonly needsUtf8: boolean }
+  | { readonly kind: "invalid"; readonly detail: string };
+
+/** The path of a recipient: local part unchanged, domain as A-label (RFC 5890 §2.3.2.1). */
+export function pathOf(address: Address): Path {
+  const invalid = (rule: string): Path => ({
+    kind: "invalid",
+    detail: `Cannot put an address in an SMTP command: ${rule}, is ${quote(address)}`,
+  });
+  if (/[<>\p{Cc}]/u.test(address)) return invalid("it must contain no angle bracket and no control character");
+  const parsed = parseAddress(address);
+  if (!parsed.ok || parsed.value !== address) return invalid("it must be a local part, an @ and a domain");
+  const local = address.slice(0, address.lastIndexOf("@"));
+  return { kind: "path", path: `${local}@${domainOf(address)}`, needsUtf8: /[^\p{ASCII}]/u.test(local) };
+}
+
+/** The reverse-path. The null reverse-path is the empty path (RFC 5321 §4.5.5). */
+export function reversePathOf(from: ReversePath): Path {
+  return from === null ? { kind: "path", path: "", needsUtf8: false } : pathOf(from);
+}

@@ -1,0 +1,79 @@
+// How effects are carried out: who shares a transaction, and what becomes of a reply that may not be sent, or may have been.
+
+import { describe, expect, test } from "bun:test";
+import { type Address, delayed, type Verdict } from "@sesame/core";
+import { type Fault, FaultInjector, faultAt } from "../../fakes/faults.ts";
+import { TestWay } from "../../journey/way.ts";
+
+const mail = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hi\r\n\r\nHello\r\n";
+const [alice, bob] = ["alice@example.com" as Address, "bob@remote.test" as Address];
+
+describe("deliveries of the same octets", () => {
+  for (const [count, sizes] of [
+    [1, [1]],
+    [50, [50]],
+    [51, [50, 1]],
+    [120, [50, 50, 20]],
+  ] as const) {
+    test(`to ${count} recipients go in transactions of ${sizes.join(", ")}, in the order of the envelope`, async () => {
+      const recipients = Array.from({ length: count }, (_, i) => `a${i}@example.com`);
+      const way = new TestWay(mail, { recipients });
+      expect(await way.receive()).toEqual({ kind: "ack" });
+      expect(way.courier.sent.map((sent) => sent.recipients.length)).toEqual([...sizes]);
+      expect(way.courier.sent.flatMap((sent) => sent.recipients.map(({ address }) => address as string))).toEqual(recipients);
+    });
+  }
+});
+
+type End = Readonly<{ verdict: string; sends: number; again: string }>;
+const throttled = (possibleDuplicate: boolean): Verdict => delayed("throttled", "mail", "slow down", { possibleDuplicate });
+const claimed = (value: string): Fault => faultAt("Ledger.claimReply#1", { kind: "answer", value });
+const fails = (point: string): Fault => faultAt(point, { kind: "throw-before", error: new Error("away") });
+
+/** `sends`: how often the reply was handed to SES. `again`: what the next receive makes of it. */
+const replies: readonly (readonly [what: string, faults: readonly Fault[], first: Verdict | null, end: End])[] = [
+  ["it is claimed", [], null, { verdict: "relayed", sends: 1, again: "none" }],
+  [
+    "the sender got one meanwhile, for another mail in work",
+    [claimed("answered")],
+    null,
+    { verdict: "skipped already-answered", sends: 0, again: "none" },
+  ],
+  ["an earlier attempt may have sent it", [claimed("in-doubt")], null, { verdict: "skipped reply-in-doubt", sends: 0, again: "none" }],
+  ["its claim fails", [fails("Ledger.claimReply#1")], null, { verdict: "delayed port-error", sends: 0, again: "relayed" }],
+  ["SES has no room for it", [], throttled(false), { verdict: "delayed throttled", sends: 1, again: "relayed" }],
+  ["SES may have taken it", [], throttled(true), { verdict: "skipped reply-in-doubt", sends: 1, again: "none" }],
+  ["its courier throws", [fails("Courier.send#2")], null, { verdict: "skipped reply-in-doubt", sends: 0, again: "none" }],
+  [
+    "its claim cannot be given back",
+    [fails("Ledger.releaseReply#1")],
+    throttled(false),
+    { verdict: "skipped reply-in-doubt", sends: 1, again: "none" },
+  ],
+];
+
+describe("a reply", () => {
+  for (const [what, faults, first, end] of replies) {
+    test(`is ${end.verdict} when ${what}`, async () => {
+      const way = new TestWay(mail);
+      way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away" });
+      if (first !== null) way.courier.script("ses", bob, first, { action: "relayed", detail: "0101" });
+      way.faults = new FaultInjector(faults);
+      expect(await repliesOf(way)).toEqual([end.verdict]);
+      expect(way.courier.sent.filter(({ route }) => route === "ses").length).toBe(end.sends);
+      way.clock.advance(300);
+      expect(await repliesOf(way)).toEqual(end.again === "none" ? [] : [end.again]);
+    });
+  }
+});
+
+/** What the journal tells of replies in one receive. */
+async function repliesOf(way: TestWay): Promise<readonly string[]> {
+  way.journal.events.length = 0;
+  await way.receive();
+  return way.journal.events.flatMap((event) => {
+    if (event.kind !== "deed" || event.effect !== "reply") return [];
+    const { verdict } = event;
+    return ["reason" in verdict ? `${verdict.action} ${verdict.reason}` : verdict.action];
+  });
+}

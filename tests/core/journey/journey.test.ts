@@ -1,0 +1,91 @@
+// What the entry hears of a mail whose lease was lost, or whose work failed. The whole way is in tests/journey.
+
+import { expect, test } from "bun:test";
+import { type Address, handleEntry } from "@sesame/core";
+import { FaultInjector, faultAt } from "../../fakes/faults.ts";
+import { location, mailId, TestWay } from "../../journey/way.ts";
+
+const mail = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hi\r\n\r\nHello\r\n";
+const alice = "alice@example.com" as Address;
+
+test("handleEntry() leaves the entry alone when another worker has the mail by now, and marks nothing", async () => {
+  const way = new TestWay(mail);
+  way.faults = new FaultInjector([faultAt("Ledger.record#1", { kind: "answer", value: "fenced" })]);
+  expect(await way.receive()).toEqual({ kind: "leave" });
+  expect(way.courier.sends).toBe(1);
+  expect(way.journal.events.filter(({ kind }) => kind === "fenced" || kind === "mail")).toEqual([{ kind: "fenced", mailId }]);
+  expect(way.store.attributesOf(location)).toEqual({});
+});
+
+test("handleEntry() begins nothing more when another worker has the mail after its delivery", async () => {
+  const way = new TestWay(mail);
+  way.directory.rule(alice, { forwards: ["away@remote.test"] });
+  way.faults = new FaultInjector([faultAt("Ledger.record#1", { kind: "answer", value: "fenced" })]); // before the forward
+  expect(await way.receive()).toEqual({ kind: "leave" });
+  expect(way.courier.sent.map(({ route }) => route)).toEqual(["mailbox"]);
+});
+
+test("handleEntry() throws what made its work fail, and gives the mail back, also where that fails too", async () => {
+  for (const releaseFails of [false, true]) {
+    const way = new TestWay(mail);
+    way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away" });
+    way.faults = new FaultInjector([
+      faultAt("Ledger.recall#1", { kind: "throw-before", error: new Error("DynamoDB is away") }),
+      ...(releaseFails ? [faultAt("Ledger.record#1", { kind: "throw-before" as const, error: new Error("still away") })] : []),
+    ]);
+    await expect(way.receive()).rejects.toThrow("DynamoDB is away");
+    expect(way.faults.points.filter((point) => point.startsWith("Ledger.record"))).toEqual(["Ledger.record#1"]);
+    way.changeWorker();
+    expect((await way.receive()).kind).toBe(releaseFails ? "retry" : "ack"); // whoever comes next waits for no lease
+  }
+});
+
+test("handleEntry() gives an entry back until the lease of the other worker is over, and says so", async () => {
+  const way = new TestWay(mail);
+  way.faults = new FaultInjector([faultAt("Courier.send#1", { kind: "die-before" })]);
+  await way.receive().catch(() => {}); // says the dead one
+  way.faults.revive();
+  way.journal.events.length = 0;
+  way.clock.advance(19.5);
+  expect(await way.receive()).toEqual({ kind: "retry", afterSeconds: 101 });
+  const until = way.clock.now() + 100_500;
+  expect(way.journal.events.filter(({ kind }) => kind === "busy-elsewhere")).toEqual([
+    { kind: "busy-elsewhere", mailId, until: until as never },
+  ]);
+});
+
+test("handleEntry() holds no lease of a mail that is not there, so that another worker may look at once", async () => {
+  const way = new TestWay(mail);
+  way.faults = new FaultInjector([faultAt("MailStore.open#1", { kind: "answer", value: "missing" })]);
+  expect((await way.receive()).kind).toBe("retry");
+  way.changeWorker();
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.journal.events.filter(({ kind }) => kind === "busy-elsewhere" || kind === "taken-over")).toEqual([]);
+});
+
+test("handleEntry() writes no mark for a closed mail whose entry comes for the first time: its worker may be about to", async () => {
+  const way = new TestWay(mail);
+  way.faults = new FaultInjector([faultAt("MailStore.mark#1", { kind: "die-before" })]);
+  await way.receive();
+  way.faults.revive();
+  way.moveBack();
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.store.attributesOf(location)).toEqual({});
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.store.attributesOf(location)).toMatchObject({ status: "delivered" });
+});
+
+test("handleEntry() tells the caller of each lease, so that it can be extended", async () => {
+  const leases: string[] = [];
+  const test = new TestWay(mail);
+  const body = await bodyOf(test);
+  await handleEntry(body, { ...test.way(), onLease: (lease) => void leases.push(lease.mailId) });
+  expect(leases).toEqual([mailId]);
+});
+
+async function bodyOf(way: TestWay) {
+  const { writeNotice } = await import("../../../apps/worker/local/ses-notice.ts");
+  const head = new TextEncoder().encode(mail);
+  const body = writeNotice({ sesId: "k1", location, source: "bob@remote.test", recipients: [alice], head, receivedAt: way.clock.now() });
+  return { id: "e1", receiptHandle: "r", receiveCount: 1, sentAt: way.clock.now(), body };
+}

@@ -1,0 +1,275 @@
+import { expect, test } from "bun:test";
+import { type Courier, headLimit, type MailTransaction, type StoredMail } from "@sesame/core";
+import { ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "../../apps/worker/byte-budget.ts";
+import { FakeTimers } from "../fakes/fake-timers.ts";
+import { MemoryCourier } from "../fakes/memory-courier.ts";
+import { MemoryMailStore } from "../fakes/memory-mail-store.ts";
+
+const location = { kind: "object", bucket: "b", key: "k" } as const;
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function largeMail(size: number): MailTransaction {
+  return {
+    mailId: "b/k" as never,
+    from: null,
+    recipients: [{ address: "a@b.test" as never, key: "forward x" as never }],
+    content: { pieces: [new Uint8Array(size)], rest: null, size, eightBit: false },
+  };
+}
+
+function budgetOf(most: number) {
+  const timers = new FakeTimers();
+  return { timers, budget: new ByteBudget({ most, maxWaitMs: 5000, timers }) };
+}
+
+test("ByteBudget.take() admits what fits, and who waits in the order of asking", async () => {
+  const { budget } = budgetOf(100);
+  expect(await budget.take(60)).toBe(true);
+  const order: string[] = [];
+  const large = budget.take(70).then(() => order.push("large"));
+  const small = budget.take(10).then(() => order.push("small")); // would fit, but would starve the large one
+  budget.give(60);
+  await Promise.all([large, small]);
+  expect(order).toEqual(["large", "small"]);
+  expect(budget.held).toBe(80);
+});
+
+test("ByteBudget.take() lets a mail larger than the whole budget pass when it is alone", async () => {
+  const { budget } = budgetOf(100);
+  expect(await budget.take(1000)).toBe(true);
+  const next = budget.take(1);
+  budget.give(1000);
+  expect(await next).toBe(true);
+});
+
+test("ByteBudget.take() gives up after its patience, and those behind are served", async () => {
+  const { budget, timers } = budgetOf(100);
+  await budget.take(60);
+  const large = budget.take(70);
+  timers.advance(4999);
+  const small = budget.take(10);
+  timers.advance(1);
+  expect(await large).toBe(false);
+  expect(await small).toBe(true);
+  expect(budget.held).toBe(70);
+});
+
+test("BudgetScope.end() gives back all that a mail took", async () => {
+  const { budget } = budgetOf(100);
+  const scope = budget.scope();
+  await scope.take(30);
+  await scope.take(20);
+  scope.give(10);
+  scope.end();
+  expect(budget.held).toBe(0);
+});
+
+test("budgetedStore() charges the head before it is read and the whole mail before it is loaded", async () => {
+  const { budget, timers } = budgetOf(headLimit + 1000);
+  const store = new MemoryMailStore();
+  store.put(location, new Uint8Array(400));
+  const scope = budget.scope();
+  const stored = (await budgetedStore(store, scope).open(location)) as StoredMail;
+  expect(budget.held).toBe(400);
+  await stored.whole();
+  expect(budget.held).toBe(800);
+  await budget.take(headLimit);
+  const refused = budgetedStore(store, budget.scope()).open(location);
+  timers.advance(5000);
+  expect(await refused.catch((error: unknown) => error instanceof NoRoom)).toBe(true);
+  scope.end();
+  expect(budget.held).toBe(headLimit);
+});
+
+test("budgetedCourier() delays a large send through SES when there is no room, and never a delivery", async () => {
+  const { budget, timers } = budgetOf(10 * headLimit);
+  const courier = budgetedCourier(new MemoryCourier(), budget.scope());
+  await budget.take(9 * headLimit);
+  const transaction = {
+    mailId: "b/k" as never,
+    from: null,
+    recipients: [{ address: "a@b.test" as never, key: "forward x" as never }],
+    content: { pieces: [new Uint8Array(headLimit + 1)], rest: null, size: headLimit + 1, eightBit: false },
+  };
+  expect([...(await courier.send("mailbox", transaction)).values()][0]?.action).toBe("delivered");
+  const sending = courier.send("ses", transaction);
+  timers.advance(5000);
+  expect([...(await sending).values()][0]).toMatchObject({ action: "delayed", reason: "no-room", possibleDuplicate: false });
+});
+
+test("a read that outlives its mail leaves the budget as it was", async () => {
+  const { budget, timers } = budgetOf(headLimit);
+  const store = new MemoryMailStore();
+  store.put(location, new Uint8Array(400));
+  let opened: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  const slow = Object.assign(Object.create(store), { open: async (at: typeof location) => gate.then(() => store.open(at)) });
+  const [scope, late] = [budget.scope(), budget.scope()];
+  const reading = budgetedStore(slow, scope).open(location);
+  const waiting = budgetedStore(slow, late)
+    .open(location)
+    .catch(() => "no room");
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  scope.end(); // another question of its mail failed, and nobody waits for the octets any more
+  late.end();
+  opened();
+  await reading;
+  timers.advance(5000);
+  await waiting;
+  expect(budget.held).toBe(0);
+  expect(await budget.take(headLimit)).toBe(true);
+});
+
+test("a mail may pass the whole budget when all that is held is its own head", async () => {
+  const { budget, timers } = budgetOf(1000);
+  const scope = budget.scope();
+  expect(await scope.take(400)).toBe(true);
+  expect(await scope.take(5000)).toBe(true);
+  scope.end();
+  const [one, other] = [budget.scope(), budget.scope()];
+  await one.take(400);
+  await other.take(400);
+  const large = one.take(5000);
+  other.end();
+  expect(await large).toBe(true);
+  const refused = budget.scope().take(1);
+  timers.advance(5000);
+  expect(await refused).toBe(false);
+});
+
+test("ByteBudget.end() tells all who wait that there is no room, and whoever would wait", async () => {
+  const { budget, timers } = budgetOf(100);
+  await budget.take(60);
+  const waiting = budget.take(70);
+  budget.end();
+  expect([await waiting, await budget.take(70), await budget.take(40)]).toEqual([false, false, true]);
+  expect(timers.pending).toBe(0);
+});
+
+test("budgetedCourier() lets large sends through SES wait in a line of their own, so that intake goes on", async () => {
+  const { budget, timers } = budgetOf(20 * headLimit);
+  const sends = new ByteBudget({ most: 10 * headLimit, maxWaitMs: 60_000, timers });
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow: Courier = { send: (route, transaction) => gate.then(() => new MemoryCourier().send(route, transaction)) };
+  const size = 2 * headLimit;
+  const transaction: MailTransaction = {
+    mailId: "b/k" as never,
+    from: null,
+    recipients: [{ address: "a@b.test" as never, key: "forward x" as never }],
+    content: { pieces: [new Uint8Array(size)], rest: null, size, eightBit: false },
+  };
+  const all = Array.from({ length: 5 }, () => budgetedCourier(slow, budget.scope(), sends).send("ses", transaction));
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  expect([budget.held, budget.hasRoom]).toEqual([8 * headLimit, true]);
+  timers.advance(59_000); // far beyond the patience of the budget itself
+  release();
+  const verdicts = (await Promise.all(all)).flatMap((each) => [...each.values()].map(({ action }) => action));
+  expect(verdicts).toEqual(Array(5).fill("relayed"));
+  expect([budget.held, sends.held]).toEqual([0, 0]);
+});
+
+test("ByteBudget.hasRoom is true only where a usual mail fits and nobody waits before it", async () => {
+  const { budget, timers } = budgetOf(3 * headLimit);
+  expect(budget.hasRoom).toBe(true);
+  await budget.take(2 * headLimit + 1);
+  expect(budget.hasRoom).toBe(false); // what is left is less than a head
+  budget.give(1);
+  expect(budget.hasRoom).toBe(true);
+  const large = budget.take(2 * headLimit);
+  expect(budget.hasRoom).toBe(false); // a head would fit, but would overtake the large mail
+  timers.advance(5000);
+  expect([await large, budget.hasRoom]).toEqual([false, true]);
+});
+
+test("ByteBudget.give() serves nobody whose octets still do not fit", async () => {
+  const { budget } = budgetOf(100);
+  await budget.take(60);
+  await budget.take(30);
+  const answers: boolean[] = [];
+  const waiting = budget.take(70).then((taken) => answers.push(taken));
+  budget.give(30);
+  await turn();
+  expect([budget.held, answers]).toEqual([60, []]);
+  budget.give(60);
+  await waiting;
+  expect([budget.held, answers]).toEqual([70, [true]]);
+});
+
+test("ByteBudget.take() lets no mail pass the whole budget while another holds a single octet", async () => {
+  const { budget, timers } = budgetOf(100);
+  await budget.take(1);
+  const large = budget.take(100);
+  timers.advance(5000);
+  expect([await large, budget.held]).toEqual([false, 1]);
+});
+
+test("BudgetScope.take() is refused when its mail ended while it waited, and keeps no room from the others", async () => {
+  const { budget } = budgetOf(100);
+  await budget.take(60);
+  const scope = budget.scope();
+  const waiting = scope.take(70);
+  scope.end();
+  budget.give(60);
+  expect([await waiting, budget.held]).toEqual([false, 0]);
+});
+
+test("BudgetScope.take() holds nothing where there was no room", async () => {
+  const { budget, timers } = budgetOf(100);
+  await budget.take(90);
+  const scope = budget.scope();
+  const refused = scope.take(50);
+  timers.advance(5000);
+  expect(await refused).toBe(false);
+  scope.end();
+  expect(budget.held).toBe(90);
+});
+
+test("budgetedStore() holds nothing for a mail that is not there", async () => {
+  const { budget } = budgetOf(headLimit);
+  expect(await budgetedStore(new MemoryMailStore(), budget.scope()).open(location)).toBe("missing");
+  expect(budget.held).toBe(0);
+});
+
+test("NoRoom names the question that found no room, and how many octets it asked for", async () => {
+  const { budget, timers } = budgetOf(headLimit + 1000);
+  const store = new MemoryMailStore();
+  store.put(location, new Uint8Array(2000));
+  const stored = (await budgetedStore(store, budget.scope()).open(location)) as StoredMail;
+  await budget.take(headLimit - 1500);
+  const questions: readonly (readonly [operation: string, octets: number, ask: () => Promise<unknown>])[] = [
+    ["open", headLimit, () => budgetedStore(store, budget.scope()).open(location)],
+    ["whole", 2000, () => stored.whole()],
+  ];
+  for (const [operation, octets, ask] of questions) {
+    const asking = ask().catch((thrown: unknown) => thrown);
+    timers.advance(5000);
+    const error = (await asking) as NoRoom;
+    expect([error.name, error.port, error.operation]).toEqual(["NoRoom", "ByteBudget", operation]);
+    expect(error.message).toContain(String(octets));
+  }
+});
+
+test("budgetedCourier() sends nothing through SES when the line of large sends is too long, and takes no room for it", async () => {
+  const { budget, timers } = budgetOf(20 * headLimit);
+  const sends = new ByteBudget({ most: 10 * headLimit, maxWaitMs: 60_000, timers });
+  await sends.take(9 * headLimit);
+  const courier = new MemoryCourier();
+  const sending = budgetedCourier(courier, budget.scope(), sends).send("ses", largeMail(headLimit + 1));
+  await turn();
+  timers.advance(60_000);
+  expect([...(await sending).values()]).toMatchObject([{ action: "delayed", reason: "no-room", scope: "mail", possibleDuplicate: false }]);
+  expect([courier.sent.length, budget.held, sends.held]).toEqual([0, 0, 9 * headLimit]);
+});
+
+test("budgetedCourier() charges no mail through SES that is within the head", async () => {
+  const { budget } = budgetOf(headLimit);
+  await budget.take(headLimit);
+  const sending = budgetedCourier(new MemoryCourier(), budget.scope()).send("ses", largeMail(headLimit));
+  expect([...(await sending).values()]).toMatchObject([{ action: "relayed" }]);
+});
