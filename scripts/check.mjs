@@ -15,8 +15,14 @@ function step(name, command, args, options = {}) {
   const ok = run.status === 0 && (options.expect === undefined || options.expect.test(run.stdout));
   ok ? passed++ : failed++;
   console.log(`${ok ? "ok    " : "FAILED"} ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
-  if (!ok) console.log(`${run.stdout ?? ""}${run.stderr ?? ""}${run.error ?? ""}`.slice(-20_000));
+  if (!ok) console.log(withoutPassed(`${run.stdout ?? ""}${run.stderr ?? ""}${run.error ?? ""}`).slice(-20_000));
   return ok;
+}
+
+/** What a run of tests said, but for the tests that passed and the names of their files. */
+function withoutPassed(text) {
+  const lines = text.split("\n").filter((line) => !/^\((?:pass|skip)\) |^tests\/\S+\.test\.ts:$/.test(line));
+  return lines.join("\n").replace(/\n{3,}/g, "\n\n");
 }
 
 /** Runs one set of the tests (scripts/tests.mjs). Each test counts one, and the run itself one. */

@@ -6,9 +6,9 @@
 // does not run tests that start mail servers or take longer than --slowest. Exit code 1: fewer than 97 % were noticed. Run by Bun.
 //   --seed N     which mutants; default 1
 //   --most N     mutants for each file; default 40
-//   --slowest N  seconds that one test file may take; default 5
+//   --slowest N  seconds that one test file may take, and four times as many if it is for a named file; default 5
 import { readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Random } from "../tests/mutation/random.ts";
 import { copyOf, runTests } from "./mutants/copy.ts";
@@ -21,6 +21,7 @@ type Baseline = ReadonlyMap<string, number>;
 
 const least = 0.97;
 const spareMs = 10_000;
+const nearFactor = 4; // what the tests that are for a file may take longer
 const root = resolve(import.meta.dir, "..");
 const text = { type: "string" } as const;
 const { values, positionals } = parseArgs({ options: { seed: text, most: text, slowest: text }, allowPositionals: true });
@@ -45,6 +46,9 @@ const copy = copyOf(root);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130)); // removes the copy
 const reached = readTests(copy);
 const covering = (file: string) => [...reached.keys()].filter((test) => reached.get(test)?.has(file));
+/** Whether a test is for this file: it imports it by itself, or is in the folder of its tests. */
+const isNear = (test: string, file: string) =>
+  reached.get(test)?.get(file) === 1 || dirname(test) === dirname(file.replace(/^(?:packages|apps)\//, "tests/"));
 const baseline = await measure([...new Set(positionals.flatMap(covering))]);
 const counts: Count[] = [];
 for (const file of positionals) counts.push(await examine(file));
@@ -58,7 +62,8 @@ process.exit(rate < least ? 1 : 0);
 async function measure(tests: readonly string[]): Promise<Baseline> {
   const took = new Map<string, number>();
   for (const test of tests) {
-    const { kind, ms } = await runTests(copy, [test], slowestMs);
+    const longest = positionals.some((file) => isNear(test, file)) ? nearFactor * slowestMs : slowestMs;
+    const { kind, ms } = await runTests(copy, [test], longest);
     if (kind === "passed") took.set(test, ms);
     else console.log(`left out: ${test} ${kind === "failed" ? "fails on the unchanged sources" : "takes too long"}`);
   }
@@ -85,15 +90,15 @@ async function examine(file: string): Promise<Count> {
   return count;
 }
 
-/** The tests that import the file by themselves come first: most mutants do not get further. */
+/** The tests that are for the file come first: most mutants do not get further. */
 async function isNoticed({ file, text }: Mutant): Promise<boolean> {
   const path = join(copy, file);
   const before = readFileSync(path);
   writeFileSync(path, text);
   try {
     const tests = covering(file).filter((test) => baseline.has(test));
-    const isNear = (test: string) => reached.get(test)?.get(file) === 1;
-    for (const some of [tests.filter(isNear), tests.filter((test) => !isNear(test))]) {
+    const [near, far] = [tests.filter((test) => isNear(test, file)), tests.filter((test) => !isNear(test, file))];
+    for (const some of [near, far]) {
       const limit = some.reduce((ms, test) => ms + 2 * (baseline.get(test) ?? 0), spareMs);
       if (some.length > 0 && (await runTests(copy, some, limit)).kind !== "passed") return true;
     }

@@ -127,9 +127,12 @@ function refusal(name: string, rule: string, value: string | undefined): string 
 
 function decodeDomains(text: string): { list: readonly Domain[]; errors: readonly string[] } {
   const parts = text.split(",").map((part) => part.trim());
-  const parsed = parts.filter((part) => part !== "").map(parseDomain);
+  const named = parts.filter((part) => part !== "");
+  const parsed = named.map(parseDomain);
   const list = parsed.flatMap((domain) => (domain.ok ? [domain.value] : []));
-  const errors = parsed.flatMap((domain) => (domain.ok ? [] : [`Cannot read DOMAINS: ${domain.error}`]));
+  const errors = named
+    .filter((_, index) => !parsed[index]?.ok)
+    .map((part) => `Cannot read DOMAINS: must be domain names, separated by commas, is ${quote(part)}`);
   if (text !== "" && parsed.length === 0) errors.push(`Cannot read DOMAINS: must name a domain, is ${quote(text)}`);
   const duplicate = list.find((domain, index) => list.indexOf(domain) !== index);
   return { list, errors: duplicate ? [...errors, `Cannot read DOMAINS: must name each domain once, is ${quote(text)}`] : errors };

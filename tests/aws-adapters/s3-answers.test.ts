@@ -119,6 +119,10 @@ describe("open()", () => {
     );
     await noConnection();
   });
+  test("opens an object of the largest size that a mail can have", async () => {
+    aws.on(get, object(large));
+    expect((await open(makeStore({ maxOctets: large.length }))).size).toBe(large.length);
+  });
   test.each(["close", "reset"] as const)("throws when the head is cut by %s", async (how) => {
     for (const mail of [pattern(5000), large]) {
       aws.on(get, cutAt(mail, 3000, how));

@@ -223,7 +223,7 @@ describe("the verdict", () => {
     ["the connection ended behind the request", 0, { kind: "reset" }],
     ["the connection ended when SES had the mail", 1, { kind: "accept-and-reset" }],
     ["no answer came", 0, { kind: "hang" }],
-    ["the answer came too slowly", 1, { kind: "drip", everyMs: 20 }],
+    ["the answer came too slowly", 1, { kind: "drip", everyMs: 200 }],
     ["the answer was none of SES", 1, { kind: "garble" }],
   ];
   for (const [what, sent, behaviour] of broken) {

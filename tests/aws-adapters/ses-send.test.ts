@@ -49,13 +49,23 @@ for (const [api, route] of routes) {
   });
 }
 
+test("sendOnce() is certain that SES did nothing when no request was made, or when SES refused it", async () => {
+  const abort = new AbortController().signal;
+  aws.on("SendRawEmail", { status: 400, headers: { "content-type": "text/xml" }, body: "<ErrorResponse/>" }, "reset");
+  expect(await sendOnce(letter, "v1", 5000, { ...clients, abort })).toMatchObject({ kind: "trouble", certain: true });
+  expect(await sendOnce(letter, "v1", 5000, { ...clients, abort })).toMatchObject({ kind: "trouble", certain: false });
+  clients.ses.config.credentials = () => new Promise(() => {});
+  expect(await sendOnce(letter, "v1", 50, { ...clients, abort })).toMatchObject({ certain: true, trouble: { kind: "deadline" } });
+  expect(aws.requests().length).toBe(2);
+});
+
 test("sendOnce() listens to its courier no longer than it sends", async () => {
   aws.on("SendRawEmail", "reset");
   const listening = new Set<unknown>();
   const watched = {
     aborted: false,
-    addEventListener: (_: string, listener: unknown) => void listening.add(listener),
-    removeEventListener: (_: string, listener: unknown) => void listening.delete(listener),
+    addEventListener: (type: string, listener: unknown) => void (type === "abort" && listening.add(listener)),
+    removeEventListener: (type: string, listener: unknown) => void (type === "abort" && listening.delete(listener)),
   };
   await sendOnce(letter, "v1", 5000, { ...clients, abort: watched as unknown as AbortSignal });
   expect([aws.requests().length, listening.size]).toEqual([1, 0]);
@@ -66,6 +76,8 @@ const ids: readonly (readonly [given: string, end: "sent" | "trouble", id: strin
   ["&lt;0100-abc&gt;", "sent", "0100-abc"],
   ["&lt;0100-abc@eu-central-1.amazonses.com&gt;", "sent", "0100-abc"],
   [" 0100-abc ", "sent", "0100-abc"],
+  ["0100&lt;abc", "sent", "0100<abc"],
+  ["0100&gt;abc", "sent", "0100>abc"],
   ["&lt;&gt;", "trouble", null], // an id that names nothing: nobody could find the bounce of it
   ["@amazonses.com", "trouble", null],
 ];

@@ -176,6 +176,7 @@ describe("ack()", () => {
     await makeQueue().ack(entries(23));
     expect(receipts(deleteBatch).map((each) => each.length)).toEqual([10, 10, 3]);
     expect(new Set(receipts(deleteBatch).flat()).size).toBe(23);
+    expect(pauses).toEqual([]);
   });
   test("sends those of several callers together, and at once when there are ten", async () => {
     aws.on(deleteBatch, failing({}));

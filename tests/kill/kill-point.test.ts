@@ -1,4 +1,4 @@
-// The trap itself: how SESAME_KILL_POINT is read, when it strikes, and that every point is reached where it says.
+// The kill trap: how SESAME_KILL_POINT is decoded, when it sends its signal, and where each point is reached.
 
 import { describe, expect, test } from "bun:test";
 import { type Address, addressKey, type EffectKey, type MailId, type StoredMail } from "@sesame/core";
@@ -37,7 +37,7 @@ describe("decodeKillOrder()", () => {
   }
 });
 
-test("reach() strikes at the nth time of its own point, and never again", () => {
+test("reach() sends the signal at the nth time of its own point, and only once", () => {
   const struck: string[] = [];
   const trap = new KillTrap({ point: "receive", signal: "SIGTERM", nth: 4 }, ({ signal }) => void struck.push(signal));
   const after = (point: KillPoint, times: number) => {
@@ -109,7 +109,7 @@ const sessionPoints: readonly KillPoint[] = ["connect", "mail", "rcpt", "data", 
 const early: readonly KillPoint[] = ["receive", "claim", "fetch"];
 
 for (const point of killPoints.filter((each) => !sessionPoints.includes(each))) {
-  test(`trapPorts() strikes at ${point}, and at nothing before`, async () => {
+  test(`trapPorts() sends the signal at ${point}, and not before`, async () => {
     expect(await firstStruck(point)).toBe(early.includes(point) ? "receive, claim or fetch" : point);
   });
 }

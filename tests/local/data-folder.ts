@@ -1,4 +1,4 @@
-// Data folder: a fresh temporary one for each test, gone when the test ends.
+// Data folder: a temporary folder for each test, removed when the test ends.
 
 import type { Database } from "bun:sqlite";
 import { mkdtemp, rm } from "node:fs/promises";

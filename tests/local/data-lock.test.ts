@@ -1,4 +1,4 @@
-// The lock of a data folder: one holder, and the locks of the dead are taken over.
+// The lock of a data folder: one holder; the lock of a dead process is taken over.
 
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
@@ -70,7 +70,7 @@ describe("lockData()", () => {
     ),
   );
 
-  test("lockData() takes over when a process before had this one's id, as in a container", () =>
+  test("lockData() takes over when an earlier process had the same id, as in a container", () =>
     inDataFolder(async (folder) => {
       await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid: process.pid, startTime: null }));
       const lock = await lockData(folder);
@@ -94,7 +94,7 @@ describe("lockData()", () => {
       expect(JSON.parse(await readFile(join(folder, "sesame.lock"), "utf8"))).toMatchObject({ pid: 1 });
     }));
 
-  test("lockData() gives the lock to one of several that take over at once", () =>
+  test("lockData() gives the lock to one of several processes that take over at the same time", () =>
     inDataFolder(async (folder) => {
       await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid: await deadPid(), startTime: "1" }));
       const locks = await Promise.all([1, 2, 3].map(() => lockData(folder)));

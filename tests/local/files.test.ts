@@ -1,4 +1,4 @@
-// Files of the data folder: names that stay names, mails that are whole or absent, repeats that are the same file.
+// Files of the data folder: safe names, mails that are complete or absent, and repeated writes to the same file.
 
 import { describe, expect, test } from "bun:test";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
@@ -98,7 +98,7 @@ describe("FileMailStore", () => {
       expect(other === "missing" ? null : [Buffer.from(other.head).toString(), other.attributes]).toEqual(["a.json", {}]);
     }));
 
-  test("emptyTemporary() removes what a dead process left", () =>
+  test("emptyTemporary() removes the files of a dead process", () =>
     inDataFolder(async (folder) => {
       await mkdir(join(folder, "tmp"));
       await writeFile(join(folder, "tmp", "half"), "half a mail");
@@ -121,7 +121,7 @@ describe("MaildirCourier", () => {
       expect((await readdir(join(folder, home))).sort()).toEqual(["cur", "new", "tmp"]);
     }));
 
-  test("send() stores NUL, bare CR, bare LF and lonely dots as they are", () =>
+  test("send() stores NUL, bare CR, bare LF and single dots unchanged", () =>
     inDataFolder(async (folder) => {
       const odd = new TextEncoder().encode("Subject: a\0b\r\n\r\n\0\n.\n\r.\r\r\n.\r\nend");
       const stored = { pieces: [odd], rest: null, size: odd.length, eightBit: true };
@@ -145,7 +145,7 @@ describe("MaildirCourier", () => {
       expect(await tree(folder)).toEqual([`${home}/cur/${name}:2,RS`]);
     }));
 
-  test("send() shows nothing in new/ while the mail is not whole", () =>
+  test("send() shows nothing in new/ until the mail is complete", () =>
     inDataFolder(async (folder) => {
       const seen: string[][] = [];
       const rest = async function* (): AsyncGenerator<Uint8Array> {

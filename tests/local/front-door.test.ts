@@ -1,4 +1,4 @@
-// The front door over a real socket: what is stored is what was sent, and 250 means that it is stored.
+// The front door over a real socket: mail is stored as sent, and 250 means that it is stored.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -188,7 +188,7 @@ describe("openFrontDoor()", () => {
       }
     }));
 
-  test("openFrontDoor() takes odd local parts as they stand", () =>
+  test("openFrontDoor() accepts unusual local parts unchanged", () =>
     withDoor(async (house) => {
       const client = await house.open();
       const odd = ["a..b@example.com", "o'brien+x/y=z@example.com", "UPPER@example.com"] as Address[];

@@ -1,4 +1,4 @@
-// SMTP client for tests: a bare socket, so that octets go out as they are written and answers are read as they came.
+// SMTP client for tests: a plain socket that sends and receives octets unchanged.
 
 import { connect, type Socket } from "node:net";
 
@@ -67,7 +67,7 @@ export class SmtpClient {
     return this.answer();
   }
 
-  /** Hangs up without a word. */
+  /** Closes the connection without QUIT. */
   hangUp(): void {
     this.#socket.destroy();
   }

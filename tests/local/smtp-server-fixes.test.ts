@@ -1,4 +1,4 @@
-// Exact data: whatever octets a mail has, and however they are cut into packets, they are stored as they were sent.
+// Mails are stored as they were sent, whatever octets they have and however these are split into packets.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { type Domain, decodeEntry } from "@sesame/core";

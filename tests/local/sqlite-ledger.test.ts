@@ -1,4 +1,4 @@
-// What the local ledger promises beyond the contract: what a restart finds, and what it forgets.
+// The local ledger beyond the contract: restarts and expiry.
 
 import { describe, expect, test } from "bun:test";
 import { openDatabase } from "../../apps/worker/local/database.ts";

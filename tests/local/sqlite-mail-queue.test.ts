@@ -1,4 +1,4 @@
-// What the local queue promises beyond the contract: its long poll, its dead letters, and what a restart finds.
+// The local queue beyond the contract: long poll, dead letters and restarts.
 
 import { describe, expect, test } from "bun:test";
 import type { QueueEntry } from "@sesame/core";
@@ -119,7 +119,7 @@ describe("SqliteMailQueue", () => {
       database.close();
     }));
 
-  test("releaseAll() shows what was in flight after a restart, and leaves what waits for its retry", () =>
+  test("releaseAll() makes entries in flight visible after a restart, and leaves entries that wait for a retry", () =>
     withQueue(async ({ queue, reopen }) => {
       queue.put("in flight");
       queue.put("later");

@@ -1,4 +1,4 @@
-// The database file itself, and the users' tables together: what the command line writes, the worker sees.
+// The database file, and the users' tables: the worker reads what the command line writes.
 
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";

@@ -1,4 +1,4 @@
-// The local system as a user runs it: a process of its own, mail over SMTP, mailboxes looked at from outside.
+// The local system as a user runs it: a separate process, mail by SMTP, and mailboxes read as files.
 
 import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";

@@ -117,7 +117,7 @@ for (const [name, make] of ledgers) {
 
 /** A ledger behind the proxy, which gives up soon. */
 function behindProxy(owner: string, clock: ManualAwsClock): DynamoLedger {
-  return new DynamoLedger({ client: dynamoClient(proxy.endpoint), clock, owner, deadlineMs: 400 });
+  return new DynamoLedger({ client: dynamoClient(proxy.endpoint), clock, owner, deadlineMs: 1500 });
 }
 
 for (const kind of ["silence", "reset"] as const) {

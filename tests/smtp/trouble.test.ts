@@ -5,7 +5,15 @@ import { expect, test } from "bun:test";
 import type { Exchange } from "../../packages/smtp/exchange.ts";
 import type { OpeningFailure } from "../../packages/smtp/open-session.ts";
 import { replyOf } from "../../packages/smtp/smtp-reply.ts";
-import { verdictOfFailure, verdictsOf } from "../../packages/smtp/trouble.ts";
+import {
+  addressUnsupported,
+  needsSmtpUtf8,
+  poolClosed,
+  reversePathUnsupported,
+  tooBig,
+  verdictOfFailure,
+  verdictsOf,
+} from "../../packages/smtp/trouble.ts";
 import { words } from "./samples.ts";
 
 const reply = (line: string) => replyOf([line]);
@@ -104,3 +112,20 @@ for (const [stage, line, verdict] of failures) {
     expect(found.detail).toContain(line === null ? "why" : line.slice(4));
   });
 }
+
+test("what is refused before any server is asked has its own status", () => {
+  const verdicts = [
+    addressUnsupported("odd"),
+    needsSmtpUtf8("j\u00f6rg@example.com"),
+    reversePathUnsupported("odd"),
+    tooBig(11, 10),
+    poolClosed(),
+  ];
+  expect(verdicts.map((verdict) => (verdict.action === "delayed" ? `${words(verdict)} ${verdict.status}` : words(verdict)))).toEqual([
+    "failed address-unsupported recipient 5.1.3",
+    "failed address-unsupported recipient 5.6.7",
+    "delayed refused-us mail 4.1.7",
+    "failed too-big mail 5.3.4",
+    "delayed stopped mail 4.3.2",
+  ]);
+});

@@ -57,7 +57,7 @@ function announcements(lines: readonly LogLine[], mailId: string | undefined): n
 }
 
 function saysInDoubt(lines: readonly LogLine[], mailId: string | undefined): boolean {
-  return lines.some((line) => line.event === "mail" && line["mailId"] === mailId && line.msg?.includes("skipped (reply-in-doubt)"));
+  return lines.some((line) => line.event === "mail" && line["mailId"] === mailId && line.msg?.includes("(reply-in-doubt)"));
 }
 
 /** The first list without the items of the second, each as often as it stands there. */

@@ -82,10 +82,13 @@ test("a mail without rules costs at most 5.3 calls of AWS", async () => {
   await emptied();
   expect(await worker.stop()).toBe(0);
   const calls = callsFor(mails);
-  const perMail = ["ReceiveMessage", "GetObject", "BatchGetItem", "UpdateItem", "CopyObject", "DeleteMessageBatch"];
-  const sum = perMail.reduce((all, name) => all + (calls[name] ?? 0), 0);
-  console.info(`AWS calls for each plain mail: ${sum.toFixed(2)} ${JSON.stringify(calls)}`);
-  expect(sum).toBeLessThanOrEqual(5.3 + 0.3); // the empty polls at the end are no mail's, nor are batches that a busy machine cuts short
+  const sumOf = (...names: readonly string[]) => names.reduce((sum, name) => sum + (calls[name] ?? 0), 0);
+  const own = sumOf("GetObject", "BatchGetItem", "UpdateItem", "CopyObject");
+  const shared = sumOf("ReceiveMessage", "DeleteMessageBatch");
+  console.info(`AWS calls for each plain mail: ${(own + shared).toFixed(2)} ${JSON.stringify(calls)}`);
+  expect(own).toBeLessThanOrEqual(5.05); // five, and those of the start
+  // Ten mails share a receive and a deletion, so 0.3 with the empty polls at the end. A busy machine cuts batches short.
+  expect(shared).toBeLessThan(1);
 }, 120_000);
 
 /** Every mail is closed in the ledger, and no lease is left. */

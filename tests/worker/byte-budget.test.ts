@@ -23,7 +23,7 @@ function budgetOf(most: number) {
   return { timers, budget: new ByteBudget({ most, maxWaitMs: 5000, timers }) };
 }
 
-test("ByteBudget.take() admits what fits, and who waits in the order of asking", async () => {
+test("ByteBudget.take() admits what fits, and waiters in the order of their requests", async () => {
   const { budget } = budgetOf(100);
   expect(await budget.take(60)).toBe(true);
   const order: string[] = [];
@@ -43,7 +43,7 @@ test("ByteBudget.take() lets a mail larger than the whole budget pass when it is
   expect(await next).toBe(true);
 });
 
-test("ByteBudget.take() gives up after its patience, and those behind are served", async () => {
+test("ByteBudget.take() gives up after maxWaitMs, and the waiters behind are served", async () => {
   const { budget, timers } = budgetOf(100);
   await budget.take(60);
   const large = budget.take(70);
@@ -55,7 +55,7 @@ test("ByteBudget.take() gives up after its patience, and those behind are served
   expect(budget.held).toBe(70);
 });
 
-test("BudgetScope.end() gives back all that a mail took", async () => {
+test("BudgetScope.end() releases all that a mail reserved", async () => {
   const { budget } = budgetOf(100);
   const scope = budget.scope();
   await scope.take(30);
@@ -65,7 +65,7 @@ test("BudgetScope.end() gives back all that a mail took", async () => {
   expect(budget.held).toBe(0);
 });
 
-test("budgetedStore() charges the head before it is read and the whole mail before it is loaded", async () => {
+test("budgetedStore() reserves memory before it reads the head and before it loads the whole mail", async () => {
   const { budget, timers } = budgetOf(headLimit + 1000);
   const store = new MemoryMailStore();
   store.put(location, new Uint8Array(400));
@@ -98,7 +98,7 @@ test("budgetedCourier() delays a large send through SES when there is no room, a
   expect([...(await sending).values()][0]).toMatchObject({ action: "delayed", reason: "no-room", possibleDuplicate: false });
 });
 
-test("a read that outlives its mail leaves the budget as it was", async () => {
+test("a read that ends after its mail does not change the budget", async () => {
   const { budget, timers } = budgetOf(headLimit);
   const store = new MemoryMailStore();
   store.put(location, new Uint8Array(400));
@@ -113,7 +113,7 @@ test("a read that outlives its mail leaves the budget as it was", async () => {
     .open(location)
     .catch(() => "no room");
   await new Promise<void>((resolve) => setImmediate(resolve));
-  scope.end(); // another question of its mail failed, and nobody waits for the octets any more
+  scope.end(); // another read of its mail failed, and nothing waits for the octets any more
   late.end();
   opened();
   await reading;
@@ -123,7 +123,7 @@ test("a read that outlives its mail leaves the budget as it was", async () => {
   expect(await budget.take(headLimit)).toBe(true);
 });
 
-test("a mail may pass the whole budget when all that is held is its own head", async () => {
+test("a mail may exceed the budget when only its own head is reserved", async () => {
   const { budget, timers } = budgetOf(1000);
   const scope = budget.scope();
   expect(await scope.take(400)).toBe(true);
@@ -140,7 +140,7 @@ test("a mail may pass the whole budget when all that is held is its own head", a
   expect(await refused).toBe(false);
 });
 
-test("ByteBudget.end() tells all who wait that there is no room, and whoever would wait", async () => {
+test("ByteBudget.end() refuses all waiters, and later requests that would wait", async () => {
   const { budget, timers } = budgetOf(100);
   await budget.take(60);
   const waiting = budget.take(70);
@@ -149,7 +149,7 @@ test("ByteBudget.end() tells all who wait that there is no room, and whoever wou
   expect(timers.pending).toBe(0);
 });
 
-test("budgetedCourier() lets large sends through SES wait in a line of their own, so that intake goes on", async () => {
+test("budgetedCourier() lets large sends through SES wait for a separate budget, so that polling continues", async () => {
   const { budget, timers } = budgetOf(20 * headLimit);
   const sends = new ByteBudget({ most: 10 * headLimit, maxWaitMs: 60_000, timers });
   let release: () => void = () => {};
@@ -167,14 +167,14 @@ test("budgetedCourier() lets large sends through SES wait in a line of their own
   const all = Array.from({ length: 5 }, () => budgetedCourier(slow, budget.scope(), sends).send("ses", transaction));
   await new Promise<void>((resolve) => setImmediate(resolve));
   expect([budget.held, budget.hasRoom]).toEqual([8 * headLimit, true]);
-  timers.advance(59_000); // far beyond the patience of the budget itself
+  timers.advance(59_000); // much longer than maxWaitMs of the shared budget
   release();
   const verdicts = (await Promise.all(all)).flatMap((each) => [...each.values()].map(({ action }) => action));
   expect(verdicts).toEqual(Array(5).fill("relayed"));
   expect([budget.held, sends.held]).toEqual([0, 0]);
 });
 
-test("ByteBudget.hasRoom is true only where a usual mail fits and nobody waits before it", async () => {
+test("ByteBudget.hasRoom is true only if a usual mail fits and no mail waits", async () => {
   const { budget, timers } = budgetOf(3 * headLimit);
   expect(budget.hasRoom).toBe(true);
   await budget.take(2 * headLimit + 1);
@@ -187,7 +187,7 @@ test("ByteBudget.hasRoom is true only where a usual mail fits and nobody waits b
   expect([await large, budget.hasRoom]).toEqual([false, true]);
 });
 
-test("ByteBudget.give() serves nobody whose octets still do not fit", async () => {
+test("ByteBudget.give() serves no waiter whose octets still do not fit", async () => {
   const { budget } = budgetOf(100);
   await budget.take(60);
   await budget.take(30);
@@ -201,7 +201,7 @@ test("ByteBudget.give() serves nobody whose octets still do not fit", async () =
   expect([budget.held, answers]).toEqual([70, [true]]);
 });
 
-test("ByteBudget.take() lets no mail pass the whole budget while another holds a single octet", async () => {
+test("ByteBudget.take() lets no mail exceed the budget while another mail holds an octet", async () => {
   const { budget, timers } = budgetOf(100);
   await budget.take(1);
   const large = budget.take(100);
@@ -209,7 +209,7 @@ test("ByteBudget.take() lets no mail pass the whole budget while another holds a
   expect([await large, budget.held]).toEqual([false, 1]);
 });
 
-test("BudgetScope.take() is refused when its mail ended while it waited, and keeps no room from the others", async () => {
+test("BudgetScope.take() is refused when its mail ended while it waited, and leaves no reservation", async () => {
   const { budget } = budgetOf(100);
   await budget.take(60);
   const scope = budget.scope();
@@ -219,7 +219,7 @@ test("BudgetScope.take() is refused when its mail ended while it waited, and kee
   expect([await waiting, budget.held]).toEqual([false, 0]);
 });
 
-test("BudgetScope.take() holds nothing where there was no room", async () => {
+test("BudgetScope.take() reserves nothing when there is no room", async () => {
   const { budget, timers } = budgetOf(100);
   await budget.take(90);
   const scope = budget.scope();
@@ -230,13 +230,13 @@ test("BudgetScope.take() holds nothing where there was no room", async () => {
   expect(budget.held).toBe(90);
 });
 
-test("budgetedStore() holds nothing for a mail that is not there", async () => {
+test("budgetedStore() reserves nothing for a missing mail", async () => {
   const { budget } = budgetOf(headLimit);
   expect(await budgetedStore(new MemoryMailStore(), budget.scope()).open(location)).toBe("missing");
   expect(budget.held).toBe(0);
 });
 
-test("NoRoom names the question that found no room, and how many octets it asked for", async () => {
+test("NoRoom names the operation that found no room, and its octets", async () => {
   const { budget, timers } = budgetOf(headLimit + 1000);
   const store = new MemoryMailStore();
   store.put(location, new Uint8Array(2000));
@@ -255,7 +255,7 @@ test("NoRoom names the question that found no room, and how many octets it asked
   }
 });
 
-test("budgetedCourier() sends nothing through SES when the line of large sends is too long, and takes no room for it", async () => {
+test("budgetedCourier() sends nothing through SES when the budget of large sends is full, and reserves nothing", async () => {
   const { budget, timers } = budgetOf(20 * headLimit);
   const sends = new ByteBudget({ most: 10 * headLimit, maxWaitMs: 60_000, timers });
   await sends.take(9 * headLimit);
@@ -267,7 +267,7 @@ test("budgetedCourier() sends nothing through SES when the line of large sends i
   expect([courier.sent.length, budget.held, sends.held]).toEqual([0, 0, 9 * headLimit]);
 });
 
-test("budgetedCourier() charges no mail through SES that is within the head", async () => {
+test("budgetedCourier() reserves nothing for a mail through SES that is not larger than the head", async () => {
   const { budget } = budgetOf(headLimit);
   await budget.take(headLimit);
   const sending = budgetedCourier(new MemoryCourier(), budget.scope()).send("ses", largeMail(headLimit));

@@ -30,7 +30,7 @@ function circuitOf() {
   return { timers, seen, world, circuit, answer };
 }
 
-test("Circuit opens at the first verdict on the host, and at no other", async () => {
+test("Circuit opens at the first verdict with scope host, and at no other", async () => {
   const { circuit, answer } = circuitOf();
   await answer(delayed("try-later", "recipient", "450"));
   await answer(delayed("in-doubt", "mail", "lost"));
@@ -42,7 +42,7 @@ test("Circuit opens at the first verdict on the host, and at no other", async ()
   expect([circuit.state, circuit.openings]).toEqual(["open", 1]);
 });
 
-test("Circuit probes after 5 s, then ever less often up to 30 s, and closes at the first answer", async () => {
+test("Circuit probes after 5 s, then at growing intervals up to 30 s, and closes at the first answer", async () => {
   const { circuit, timers, world, seen, answer } = circuitOf();
   await answer(delayed("unreachable", "host", "refused"));
   const waits: number[] = [];
@@ -64,7 +64,7 @@ test("Circuit probes after 5 s, then ever less often up to 30 s, and closes at t
   expect(timers.pending).toBe(0);
 });
 
-test("Circuit.end() probes no more", async () => {
+test("Circuit.end() stops probing", async () => {
   const { circuit, timers, world, answer } = circuitOf();
   await answer(delayed("unreachable", "host", "refused"));
   circuit.end();
@@ -72,7 +72,7 @@ test("Circuit.end() probes no more", async () => {
   expect(world.probes).toBe(0);
 });
 
-test("Circuit waits ever longer when a server greets the probe and refuses each mail, and 5 s again once it took one", async () => {
+test("Circuit backs off when a server accepts the probe and refuses each mail, and waits 5 s again after it took one", async () => {
   const { circuit, timers, world, answer } = circuitOf();
   world.trouble = null;
   const waits: number[] = [];
@@ -96,7 +96,7 @@ test("Circuit waits ever longer when a server greets the probe and refuses each 
   expect(timers.pending).toBe(0);
 });
 
-test("Circuit.end() lets no later verdict begin a probe, which would keep the process alive for ever", async () => {
+test("Circuit.end() lets no later verdict start a probe, which would keep the process alive", async () => {
   const { circuit, timers, world, seen, answer } = circuitOf();
   circuit.end();
   await answer(delayed("unreachable", "host", "refused")); // of a mail that was in work when the stop came
@@ -105,7 +105,7 @@ test("Circuit.end() lets no later verdict begin a probe, which would keep the pr
   expect(world.probes).toBe(0);
 });
 
-test("Circuit.end() heeds no answer of a probe that is under way", async () => {
+test("Circuit.end() ignores the answer of a running probe", async () => {
   for (const trouble of ["refused", null]) {
     const [timers, seen] = [new FakeTimers(), [] as string[]];
     let answerProbe: (trouble: string | null) => void = () => {};
@@ -124,7 +124,7 @@ test("Circuit.end() heeds no answer of a probe that is under way", async () => {
   }
 });
 
-test("Circuit takes a probe that throws for one that found the server away", async () => {
+test("Circuit handles a probe that throws like a server that is unreachable", async () => {
   const [timers, seen] = [new FakeTimers(), [] as string[]];
   const world = { probes: 0 };
   const probe = async () => {
@@ -142,7 +142,7 @@ test("Circuit takes a probe that throws for one that found the server away", asy
   expect(seen).toEqual(["open: unreachable: refused", "closed: the mail server answers"]);
 });
 
-test("Circuit probes as often as it is told", async () => {
+test("Circuit probes at the configured intervals", async () => {
   const timers = new FakeTimers();
   const probes: number[] = [];
   const probe = async () => {

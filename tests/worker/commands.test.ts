@@ -1,4 +1,4 @@
-// The command line as an administrator meets it when something is wrong: each message names what, and what to do.
+// Command line errors: each message says what is wrong and how to fix it.
 
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -51,7 +51,7 @@ for (const [args, expected] of bad) {
   });
 }
 
-test("sesame send says that nobody listens where the front door should be", async () => {
+test("sesame send reports that no server listens at its host and port", async () => {
   const { error, code } = await sesame(["send", "--port", closedPort, "--to", "a@example.com"]);
   expect(error).toMatch(/^Cannot send the mail to 127\.0\.0\.1:1: .*ECONNREFUSED.*; start sesame local, or check --host and --port/);
   expect(code).toBe(1);
@@ -72,7 +72,7 @@ test("sesame send gives the answer of a server that refuses all recipients, or s
   server.close();
 });
 
-test("sesame rules and block make no data folder: who forgot --aws hears of it", async () => {
+test("sesame rules and block create no data folder, and mention --aws", async () => {
   const folder = newFolder();
   for (const args of [
     ["rules", "list"],
@@ -85,7 +85,7 @@ test("sesame rules and block make no data folder: who forgot --aws hears of it",
   }
 });
 
-test("sesame rules set says in a note what a row does not do, and sets it all the same", async () => {
+test("sesame rules set prints a note if a row does less than it seems to do, and sets it", async () => {
   const data = newFolder();
   openDatabase(data).close();
   const set = await sesame([
@@ -106,15 +106,15 @@ test("sesame rules set says in a note what a row does not do, and sets it all th
     expect.stringMatching(/^Note: the auto-reply ended at 2020-01-02 00:00:00 UTC/),
     "Note: the forward to a@example.com itself is skipped",
   ]);
-  const mended = await sesame(["rules", "set", "a@example.com", "--data", data, "--end", "", "--no-forward"]);
-  expect(mended).toMatchObject({ code: 0, error: "" });
-  expect(JSON.parse(mended.out)).toEqual({ ooo_active: true, ooo_message: "away", ooo_content_type: "text" });
+  const corrected = await sesame(["rules", "set", "a@example.com", "--data", data, "--end", "", "--no-forward"]);
+  expect(corrected).toMatchObject({ code: 0, error: "" });
+  expect(JSON.parse(corrected.out)).toEqual({ ooo_active: true, ooo_message: "away", ooo_content_type: "text" });
   expect((await sesame(["block", "set", "a@example.com", "*", "--data", data])).error).toMatch(/^Note: Pattern "\*" matches every sender/);
   const missing = await sesame(["rules", "show", "b@example.com", "--data", data]);
   expect(missing).toEqual({ out: "", error: "Cannot find a row for b@example.com in the table rules", code: 2 });
 });
 
-test("sesame local says which file is no database, and leaves no lock behind", async () => {
+test("sesame local names the file that is not a database, and leaves no lock", async () => {
   const data = newFolder();
   writeFileSync(join(data, "sesame.sqlite"), "this is no database, but a text of more than a hundred octets. ".repeat(20));
   const { error, code } = await sesame(["local", "--data", data, "--port", "0"]);
@@ -122,7 +122,7 @@ test("sesame local says which file is no database, and leaves no lock behind", a
   expect([code, existsSync(join(data, "sesame.lock"))]).toEqual([2, false]);
 });
 
-test("sesame explain --batch ends when its reader has seen enough", async () => {
+test("sesame explain --batch ends when its output pipe is closed", async () => {
   const cases = join(newFolder(), "cases.ndjson");
   writeFileSync(cases, '{"id":1,"mail":"!","facts":{}}\n'.repeat(20_000));
   const script = `"${process.execPath}" "${main}" explain --batch < "${cases}" | head -n 1`;
@@ -131,7 +131,7 @@ test("sesame explain --batch ends when its reader has seen enough", async () => 
   expect([out.startsWith('{"id":1,"error":'), error, child.exitCode]).toEqual([true, "", 0]);
 });
 
-test("sesame local says that it stops, and how it ended", async () => {
+test("sesame local logs that it stops and that it stopped", async () => {
   const data = newFolder();
   const env = { PATH: "/nowhere", HEALTH_PORT: "0", METRICS_PORT: "0" };
   const child = Bun.spawn([process.execPath, main, "local", "--data", data, "--port", "0"], { env, stdout: "pipe", stderr: "pipe" });

@@ -36,7 +36,7 @@ test("decodeConfig() fills in the documented defaults", () => {
 const bad: readonly [Record<string, string>, RegExp][] = [
   [{ DOMAINS: "" }, /DOMAINS/],
   [{ DOMAINS: " , " }, /DOMAINS: must name a domain, is " , "/],
-  [{ DOMAINS: "exa mple.com" }, /^Cannot read DOMAINS: Cannot read a domain: its labels must be/],
+  [{ DOMAINS: "exa mple.com" }, /^Cannot read DOMAINS: must be domain names, separated by commas, is "exa mple.com"/],
   [{ DOMAINS: "a.test,A.test" }, /must name each domain once/],
   [{ SMTP_PORT: "70000" }, /SMTP_PORT/],
   [{ DELIVERY: "lmtp", SMTP_PORT: "25" }, /must not be 25 with DELIVERY=lmtp/],
@@ -54,7 +54,7 @@ const bad: readonly [Record<string, string>, RegExp][] = [
   [{ VISIBILITY_SECONDS: "1e2" }, /VISIBILITY_SECONDS: must be a whole number from 10 to 43200/],
   [{ SES_MAX_RATE: "fast" }, /SES_MAX_RATE: must be a number above 0, at most 100000, is "fast"/],
   [{ QUEUE_NAME: "https://sqs.eu-west-1.amazonaws.com/1/q" }, /QUEUE_NAME: must be the name of an SQS queue, not its URL or ARN/],
-  [{ QUEUE_NAME: "{domain}-queue" }, /QUEUE_NAME: must be the name .*, is "example.com-queue"/], // SQS takes no dots
+  [{ QUEUE_NAME: "{domain}-queue" }, /QUEUE_NAME: must be the name .*, is "example.com-queue"/], // SQS allows no dots
   [{ SMTP_HOST: "mail.example.com:25" }, /SMTP_HOST: must be a host name or an IP address, without a port/],
   [{ SMTP_HOST: "smtp://mail" }, /SMTP_HOST/],
   [{ HTTP_HOST: "0.0.0.0:80" }, /HTTP_HOST: must be a host name or an IP address, without a port/],
@@ -68,7 +68,7 @@ for (const [more, expected] of bad) {
   });
 }
 
-test("decodeConfig() says of DOMAINS that are not set what they are for", () => {
+test("decodeConfig() says what DOMAINS is for when it is not set", () => {
   const config = decodeConfig({});
   expect(config.ok ? "" : config.error).toBe("Cannot read DOMAINS: must name the served domains, such as example.com; it is not set");
 });
@@ -77,7 +77,7 @@ const good: readonly Record<string, string>[] = [
   { SMTP_HOST: "2001:db8::25" },
   { SMTP_HOST: "mail_server" }, // a name of Docker's
   { SMTP_HOST: "192.0.2.1", HTTP_HOST: "::" },
-  { SMTP_HOST: "" }, // empty is unset
+  { SMTP_HOST: "" }, // an empty value counts as not set
   { HEALTH_PORT: "0", METRICS_PORT: "0" },
   { SES_MAX_RATE: "0.5" },
   { QUEUE_NAME: "all-mail" },
@@ -96,7 +96,7 @@ test("decodeConfig() names every error at once, and no secret", () => {
   expect(text).not.toContain("canary");
 });
 
-test("decodeConfig() does not say of a number that is none what it must exceed", () => {
+test("decodeConfig() does not compare a value that is not a number", () => {
   const config = decodeConfig({ ...base, WAIT_SECONDS: "5s", SHUTDOWN_SECONDS: "10" });
   expect(config.ok ? "" : config.error).toMatch(/^Cannot read WAIT_SECONDS: [^\n]*$/);
 });

@@ -1,4 +1,4 @@
-// The fleet on fakes: what is received when, and what comes back.
+// The fleet with fake ports: when it receives, and what returns to the queue.
 
 import { expect, test } from "bun:test";
 import {
@@ -19,7 +19,7 @@ import { octets, one, two, World } from "./world.ts";
 
 const hostAway: Verdict = delayed("unreachable", "host", "connection refused");
 
-test("Fleet delivers what its queues hold and ends with empty hands", async () => {
+test("Fleet delivers the mails in its queues and ends with nothing in work", async () => {
   const world = new World();
   for (let i = 0; i < 25; i++) world.put();
   world.fleet.start();
@@ -30,7 +30,7 @@ test("Fleet delivers what its queues hold and ends with empty hands", async () =
   expect(world.timers.pending).toBe(0);
 });
 
-test("Fleet receives nothing while the mail server is away: receive counts stand still", async () => {
+test("Fleet receives nothing while the mail server is unreachable: receive counts do not grow", async () => {
   const world = new World();
   let away = true;
   const courier: Courier = {
@@ -53,7 +53,7 @@ test("Fleet receives nothing while the mail server is away: receive counts stand
   await counting.end();
 });
 
-test("Fleet begins with one mail when the circuit has closed", async () => {
+test("Fleet starts with one mail after the circuit has closed", async () => {
   const sizes: number[] = [];
   let [away, running] = [true, 0];
   const inner = new MemoryCourier();
@@ -78,7 +78,7 @@ test("Fleet begins with one mail when the circuit has closed", async () => {
   await world.end();
 });
 
-test("F39 Fleet hands back, with no wait, what a poll brought while it was asked to end", async () => {
+test("F39 Fleet returns entries at once that a poll brought after the stop", async () => {
   let answer: (entries: readonly QueueEntry[]) => void = () => {};
   const given: number[] = [];
   const queue = {
@@ -98,7 +98,7 @@ test("F39 Fleet hands back, with no wait, what a poll brought while it was asked
   expect(given).toEqual([0]);
 });
 
-test("F04 a domain whose queue is missing degrades alone", async () => {
+test("F04 a domain whose queue is missing does not affect the others", async () => {
   const world = new World();
   const missing = {
     receive: async () => {
@@ -129,7 +129,7 @@ test("F04 a domain whose queue is missing degrades alone", async () => {
   await both.end();
 });
 
-test("Fleet replaces a loop that hangs in a call, and hands back what the old one still gets", async () => {
+test("Fleet replaces a poller that hangs in a call, and returns the entries that the old one still receives", async () => {
   const answers: ((entries: readonly QueueEntry[]) => void)[] = [];
   const given: string[] = [];
   const queue = {
@@ -150,7 +150,7 @@ test("Fleet replaces a loop that hangs in a call, and hands back what the old on
   await ending;
 });
 
-test("Fleet says each minute what every domain did", async () => {
+test("Fleet logs each minute what every domain did", async () => {
   const world = new World();
   for (let i = 0; i < 3; i++) world.put();
   world.fleet.start();
@@ -217,7 +217,7 @@ function hangingQueue() {
   return { answers, queue };
 }
 
-test("Fleet replaces a loop when it is older than twice the long poll, and not before", async () => {
+test("Fleet replaces a poller when its loop is older than twice the long poll, and not before", async () => {
   const { answers, queue } = hangingQueue();
   const world = new World({ queues: new Map([[one, queue]]) });
   world.fleet.start();
@@ -232,7 +232,7 @@ test("Fleet replaces a loop when it is older than twice the long poll, and not b
   await ending;
 });
 
-test("Fleet begins no new loop once it shall end", async () => {
+test("Fleet starts no new poller after the stop", async () => {
   const { answers, queue } = hangingQueue();
   const stop = { stopped: false };
   const world = new World({ queues: new Map([[one, queue]]), stop });
@@ -247,7 +247,7 @@ test("Fleet begins no new loop once it shall end", async () => {
   await ending;
 });
 
-test("Fleet begins a loop that died anew after 1 s, then ever later up to a minute", async () => {
+test("Fleet restarts a crashed poller after 1 s, then with growing delays up to a minute", async () => {
   const metrics = makeMetrics("0");
   const queue = {
     receive: async () => {
@@ -275,7 +275,7 @@ test("Fleet begins a loop that died anew after 1 s, then ever later up to a minu
   expect(world.timers.pending).toBe(0);
 });
 
-test("Fleet says aloud that the circuit is open, and in passing that it is closed; addresses in it are masked where the log masks them", async () => {
+test("Fleet logs an open circuit as error and a closed one as info, with masked addresses if the log masks them", async () => {
   for (const [logAddresses, detail] of [
     ["plain", "unreachable: 450 <alice@example.com> try later"],
     ["masked", expect.not.stringContaining("alice@example.com")],
@@ -298,7 +298,7 @@ test("Fleet says aloud that the circuit is open, and in passing that it is close
   }
 });
 
-test("Fleet asks each queue for its size as it begins and twice a minute, and shows it", async () => {
+test("Fleet reads the size of each queue at the start and twice a minute", async () => {
   const { answers, queue } = hangingQueue();
   const metrics = makeMetrics("0");
   let asked = 0;
@@ -326,7 +326,7 @@ test("Fleet asks each queue for its size as it begins and twice a minute, and sh
   await ending;
 });
 
-test("Fleet tells every event to the log, the metrics and the observer", async () => {
+test("Fleet passes every event to the log, the metrics and the observer", async () => {
   const metrics = makeMetrics("0");
   const heard: JournalEvent[] = [];
   const world = new World({ metrics, observer: { note: (event) => void heard.push(event) } });
@@ -359,7 +359,7 @@ test("Fleet.end() waits for the mails in work", async () => {
   expect([world.queue.bodies.length, world.timers.pending]).toEqual([0, 0]);
 });
 
-test("Fleet.end() leaves no probe of the mail server behind", async () => {
+test("Fleet.end() stops probing the mail server", async () => {
   const away: Courier = { send: async (_, { recipients }) => new Map(recipients.map(({ key }) => [key, hostAway])) };
   const world = new World({ courier: away, probe: async () => "refused" });
   world.put();
@@ -370,7 +370,7 @@ test("Fleet.end() leaves no probe of the mail server behind", async () => {
   expect(world.timers.pending).toBe(0);
 });
 
-test("Fleet lets large sends through SES take half of the memory at most", async () => {
+test("Fleet lets large sends through SES use half of the memory at most", async () => {
   const gates: (() => void)[] = [];
   const inner = new MemoryCourier();
   const courier: Courier = {
@@ -400,7 +400,7 @@ test("Fleet lets large sends through SES take half of the memory at most", async
   await world.end();
 });
 
-test("Fleet gives a large send back to its queue when no room came in a minute", async () => {
+test("Fleet returns a large send to its queue when it finds no room in a minute", async () => {
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
     release = resolve;
@@ -428,27 +428,27 @@ test("Fleet gives a large send back to its queue when no room came in a minute",
   await world.end();
 });
 
-test("Fleet.views() tells when a loop last came round, and when its queue last answered", async () => {
+test("Fleet.views() shows when a loop last ran, and when its queue last answered", async () => {
   const { answers, queue } = hangingQueue();
   const world = new World({ queues: new Map([[one, queue]]) });
   world.fleet.start();
-  await world.settle();
+  await world.pass(3);
   answers.shift()?.([]);
   await world.settle();
-  await world.pass(10); // it asked again after a second
-  expect(world.fleet.views()).toMatchObject([{ domain: one, loopAgeSeconds: 9, pollAgeSeconds: 10, inFlight: 0 }]);
+  await world.pass(10);
+  expect(world.fleet.views()).toMatchObject([{ domain: one, loopAgeSeconds: 10, pollAgeSeconds: 10, inFlight: 0 }]);
   const ending = world.fleet.end();
   for (const answer of answers) answer([]);
   await ending;
 });
 
-test("Fleet shows every domain from the start, before anything came", async () => {
+test("Fleet shows every domain from the start, before the first mail", async () => {
   const metrics = makeMetrics("0");
   new World({ metrics });
   expect(await metrics.registry.metrics()).toContain('sesame_mails_total{domain="example.com",outcome="delivered"} 0');
 });
 
-test("Fleet watches and tells no more once it shall end", async () => {
+test("Fleet stops its watchdog and its status lines after the stop", async () => {
   const stop = { stopped: false };
   const world = new World({ stop });
   world.fleet.start();
@@ -499,5 +499,28 @@ test("Fleet.end() lets no mail wait for room", async () => {
   expect(turnedAway().length).toBe(1);
   release();
   await world.pass(1);
+  await ending;
+});
+
+test("Fleet begins no third loop when one dies that was replaced before", async () => {
+  const metrics = makeMetrics("0");
+  const failures: ((error: Error) => void)[] = [];
+  const queue = {
+    receive: () => new Promise<readonly QueueEntry[]>((_, reject) => failures.push(reject)),
+    size: async () => null,
+  } as unknown as MailQueue;
+  const world = new World({ queues: new Map([[one, queue]]), metrics });
+  metrics.pollErrors.inc = () => {
+    throw new TypeError("a bug");
+  };
+  world.fleet.start();
+  await world.pass(75);
+  expect(failures.length).toBe(2);
+  failures[0]?.(new Error("reset"));
+  await world.pass(10);
+  expect(world.lines.filter(({ event }) => event === "poller-died").length).toBe(1);
+  expect(failures.length).toBe(2);
+  const ending = world.fleet.end();
+  failures[1]?.(new Error("reset"));
   await ending;
 });

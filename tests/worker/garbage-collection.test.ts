@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { collectGarbageOnGrowth } from "../../apps/worker/garbage-collection.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 
-test("collectGarbageOnGrowth() collects when memory has grown by much since the last time, and not before", () => {
+test("collectGarbageOnGrowth() collects when memory has grown by more than 16 MiB, and not before", () => {
   const timers = new FakeTimers();
   let [resident, collections] = [100e6, 0];
   const collect = () => {
@@ -29,7 +29,7 @@ test("collectGarbageOnGrowth() collects when memory has grown by much since the 
   expect(timers.pending).toBe(0);
 });
 
-test("F88 collectGarbageOnGrowth() goes on looking when memory cannot be measured for want of a file descriptor", () => {
+test("F88 collectGarbageOnGrowth() continues when memory cannot be measured because there is no file descriptor left", () => {
   const timers = new FakeTimers();
   let [resident, collections]: [number | null, number] = [100e6, 0];
   const measure = () => {

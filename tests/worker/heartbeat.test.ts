@@ -63,7 +63,7 @@ test("Heartbeat stops an entry whose receipt or lease belongs to another", async
   }
 });
 
-test("Heartbeat tries again at the next beat when the call fails, and says so", async () => {
+test("Heartbeat tries again at the next check when the call fails, and notes it", async () => {
   let failing = true;
   const { timers, calls, errors, beat } = beatOf({
     entry: async () => {
@@ -79,7 +79,7 @@ test("Heartbeat tries again at the next beat when the call fails, and says so", 
   await inWork.end();
 });
 
-test("EntryInWork.end() waits for an extension that is under way", async () => {
+test("EntryInWork.end() waits for a running extension", async () => {
   let release: (answer: "kept") => void = () => {};
   const { timers, beat } = beatOf({
     entry: () =>
@@ -100,7 +100,7 @@ test("EntryInWork.end() waits for an extension that is under way", async () => {
   expect(ended).toBe(true);
 });
 
-test("a raised stop stops every entry in work", () => {
+test("a stop of the worker stops every entry in work", () => {
   const { beat } = beatOf();
   const stop = { stopped: false };
   const inWork = beat.start(entryOf("e1"), stop);
@@ -109,7 +109,7 @@ test("a raised stop stops every entry in work", () => {
   return inWork.end();
 });
 
-test("EntryInWork.end() waits for the entry's extension also where that of the lease has failed already", async () => {
+test("EntryInWork.end() waits for the extension of the entry even if that of the lease has failed", async () => {
   let release: (answer: "kept") => void = () => {};
   const { timers, beat, errors } = beatOf({
     entry: () =>
@@ -135,7 +135,7 @@ test("EntryInWork.end() waits for the entry's extension also where that of the l
   expect(errors).toEqual(["port-error"]);
 });
 
-test("Heartbeat hears that an entry is lost also where the extension of its lease fails", async () => {
+test("Heartbeat notices a lost entry even if the extension of its lease fails", async () => {
   const { timers, beat } = beatOf({
     entry: async () => "lost",
     lease: async () => {
@@ -149,7 +149,7 @@ test("Heartbeat hears that an entry is lost also where the extension of its leas
   await inWork.end();
 });
 
-test("Heartbeat prolongs the lease of the mail that is worked on, and not that of one of the same entry which is done", async () => {
+test("Heartbeat extends the lease of the current mail, and not of a finished mail of the same entry", async () => {
   const { timers, calls, beat } = beatOf();
   const inWork = beat.start(entryOf("e1"), { stopped: false });
   inWork.onLease(lease);
@@ -159,7 +159,7 @@ test("Heartbeat prolongs the lease of the mail that is worked on, and not that o
   await inWork.end();
 });
 
-test("Heartbeat asks for no second extension of an entry while the first is under way", async () => {
+test("Heartbeat starts no second extension of an entry while the first is running", async () => {
   let release: (answer: "kept") => void = () => {};
   const { timers, calls, beat } = beatOf({
     entry: () =>
@@ -178,7 +178,7 @@ test("Heartbeat asks for no second extension of an entry while the first is unde
   await ending;
 });
 
-test("Heartbeat keeps alive an entry that begins when all before it have ended", async () => {
+test("Heartbeat extends an entry that starts after all others have ended", async () => {
   const { timers, calls, beat } = beatOf();
   const first = beat.start(entryOf("e1"), { stopped: false });
   await minutes(timers, 5);
@@ -190,7 +190,7 @@ test("Heartbeat keeps alive an entry that begins when all before it have ended",
   await second.end();
 });
 
-test("Heartbeat tries again at the next beat when the lease alone could not be extended", async () => {
+test("Heartbeat tries again at the next check when only the lease could not be extended", async () => {
   const { timers, calls, beat } = beatOf({
     lease: async () => {
       throw new Error("throttled");
@@ -203,7 +203,7 @@ test("Heartbeat tries again at the next beat when the lease alone could not be e
   await inWork.end();
 });
 
-test("Heartbeat beats twelve times within the visibility, and extends with the beat that is due", async () => {
+test("Heartbeat checks twelve times within the visibility timeout, and extends when due", async () => {
   const { timers, calls, beat } = beatOf();
   const inWork = beat.start(entryOf("e1"), { stopped: false });
   while (calls.length === 0 && timers.now() < 60_000) {
@@ -214,7 +214,7 @@ test("Heartbeat beats twelve times within the visibility, and extends with the b
   await inWork.end();
 });
 
-test("Heartbeat keeps an entry alive when another one ends", async () => {
+test("Heartbeat extends an entry when another one ends", async () => {
   const { timers, calls, beat } = beatOf();
   const [first, second] = [beat.start(entryOf("e1"), { stopped: false }), beat.start(entryOf("e2"), { stopped: false })];
   await minutes(timers, 5);

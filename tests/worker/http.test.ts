@@ -35,7 +35,7 @@ const rows: readonly [string, readonly DomainView[], Partial<HealthView>, string
     "/readyz",
     [503, "failing", "example.com: the queue does not answer"],
   ],
-  ["a queue never answered", [{ ...good, pollAgeSeconds: null }], {}, "/livez", [200, "ok"]], // a restart mends no queue
+  ["a queue never answered", [{ ...good, pollAgeSeconds: null }], {}, "/livez", [200, "ok"]], // a restart does not repair a queue
   ["a loop hangs", [{ ...good, loopAgeSeconds: 61 }], {}, "/livez", [503, "failing", "a poller hangs"]],
   ["a loop hangs", [{ ...good, loopAgeSeconds: 61 }], {}, "/readyz", [503, "failing", "example.com: the poller hangs"]],
   ["its loops have ended and mails are still in work", [{ ...good, loopAgeSeconds: 300 }], { stopping: () => true }, "/livez", [200, "ok"]],
@@ -51,7 +51,7 @@ for (const [when, domains, more, path, expected] of rows) {
   });
 }
 
-test("serve() takes a port above a busy one where it may, and says which variable to change where it may not", async () => {
+test("serve() uses a port above a busy one if allowed, and else names the variable to change", async () => {
   const at = { hostname: "127.0.0.1", variable: "HEALTH_PORT" } as const;
   const app = metricsApp(makeMetrics("0"));
   const first = serve(app, { ...at, port: 0, tries: 0 });

@@ -35,7 +35,7 @@ test("logJournal() masks every text of a line when asked to", () => {
   expect(lines.join("")).not.toContain("canary");
 });
 
-test("logJournal() says that a mail may come twice of what may, and of nothing else", () => {
+test("logJournal() warns of possible duplicates, and only of those", () => {
   const lines: string[] = [];
   const journal = logJournal(pino({ level: "debug" }, { write: (line: string) => void lines.push(line) }), "example.com", "plain");
   const mailId = "b/k" as MailId;

@@ -1,5 +1,5 @@
 // docs/logs.md against the code: every event name, each with the levels and fields that are really logged, and every
-// reason of the unions that a line may hold. What the page names and the code does not is as wrong as the other way round.
+// reason of the unions that a line may hold. Neither may name anything that the other does not.
 
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";

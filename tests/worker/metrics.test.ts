@@ -1,4 +1,4 @@
-// What the metrics make of the events of a journal.
+// Metrics: how the events of a journal are counted.
 
 import { expect, test } from "bun:test";
 import type { EpochMs, JournalEvent, MailId } from "@sesame/core";
@@ -22,13 +22,13 @@ const ended = async (settlement: Extract<JournalEvent, { kind: "mail" }>["settle
   return metrics.registry.metrics();
 };
 
-test("queue_age_seconds counts a mail with its age when it ends", async () => {
+test("queue_age_seconds counts a mail with its age when it is closed", async () => {
   const text = await ended({ kind: "close", mark: { status: "delivered", invalidInboxes: [], blockedSender: null }, erase: false });
   expect(text).toContain('sesame_queue_age_seconds_bucket{le="60",domain="example.com"} 0');
   expect(text).toContain('sesame_queue_age_seconds_bucket{le="600",domain="example.com"} 1');
 });
 
-test("processing_seconds has the seconds of the closing line, whether a mail ended or comes again", async () => {
+test("processing_seconds has the seconds of the closing line, for closed mails and for retries", async () => {
   const mark = { status: "delivered", invalidInboxes: [], blockedSender: null } as const;
   for (const settlement of [
     { kind: "close", mark, erase: false },
@@ -41,13 +41,13 @@ test("processing_seconds has the seconds of the closing line, whether a mail end
   }
 });
 
-test("queue_age_seconds does not count a mail that comes again", async () => {
+test("queue_age_seconds does not count a mail that is retried", async () => {
   const text = await ended({ kind: "retry", afterSeconds: 30, reason: "try-later" });
   expect(text).not.toContain("sesame_queue_age_seconds_count{");
   expect(text).toContain('sesame_retries_total{domain="example.com",reason="try-later"} 1');
 });
 
-test("retries_total counts an entry that is given back because its mail is in work elsewhere", async () => {
+test("retries_total counts an entry whose mail is in work in another worker", async () => {
   const metrics = makeMetrics("1.0.0");
   metrics.journal("example.com").note({ kind: "busy-elsewhere", mailId: "example-com-emails/1" as MailId, until: 0 as EpochMs });
   expect(await metrics.registry.metrics()).toContain('sesame_retries_total{domain="example.com",reason="busy-elsewhere"} 1');
@@ -62,7 +62,7 @@ test("retries_total counts a bounce that waits for its row", async () => {
   expect(text).toContain('sesame_bounces_total{domain="example.com",result="awaited"} 1');
 });
 
-test("begin() shows a domain whose queue never answers: an alert on the age of the last poll must have something to see", async () => {
+test("begin() shows a domain whose queue never answers, so that an alert on the age of the last poll works", async () => {
   const metrics = makeMetrics("1.0.0");
   metrics.begin("example.com");
   expect(await metrics.registry.metrics()).toContain('sesame_last_poll_timestamp_seconds{domain="example.com"} 0');

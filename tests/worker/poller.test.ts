@@ -1,4 +1,4 @@
-// The poller on fakes: how it asks its queue, and how work begins again after trouble.
+// The poller with fake ports: how it polls its queue, and how work starts again after failures.
 
 import { expect, test } from "bun:test";
 import {
@@ -29,7 +29,7 @@ function entryOf(body: string, receiveCount: number): QueueEntry {
   return { id: "e", receiptHandle: "r", receiveCount, sentAt: 0 as EpochMs, body };
 }
 
-/** A queue that gives out the entries once and keeps what it is told of them. */
+/** A queue that returns its entries once and records the calls. */
 function scriptedQueue(entries: readonly QueueEntry[]) {
   const told: string[] = [];
   const asked = { receives: 0 };
@@ -49,7 +49,7 @@ function scriptedQueue(entries: readonly QueueEntry[]) {
   return { queue, told, asked };
 }
 
-test("mails that end while the mail server is away do not bring back the full pace", async () => {
+test("mails that end while the mail server is unreachable do not end the slow start", async () => {
   const gates: (() => void)[] = [];
   const sizes: number[] = [];
   let [away, running] = [true, 0];
@@ -81,7 +81,7 @@ test("mails that end while the mail server is away do not bring back the full pa
   await world.end();
 });
 
-test("a queue that does not wait is asked about once in a second while it is empty, and at once while it is not", async () => {
+test("a queue without long poll is polled once a second while it is empty, and at once while it is not", async () => {
   const { queue, asked } = scriptedQueue([]);
   const world = new World({ queues: new Map([[one, queue]]), waitSeconds: 0 });
   world.fleet.start();
@@ -91,7 +91,7 @@ test("a queue that does not wait is asked about once in a second while it is emp
   await world.end();
 });
 
-/** A poller alone, on a budget that others share. */
+/** A single poller with a shared budget. */
 function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0"), world: World = new World()) {
   const [timers, stop] = [new FakeTimers(), { stopped: false }];
   const events: JournalEvent[] = [];
@@ -121,7 +121,7 @@ function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0
     await pass(2);
     await running;
   };
-  /** The mail server is found to be away. */
+  /** Opens the circuit: the mail server is unreachable. */
   const lose = async () => {
     const courier: Courier = { send: async () => new Map([["deliver a" as never, hostAway]]) };
     const content = { pieces: [], rest: null, size: 0, eightBit: false };
@@ -130,7 +130,7 @@ function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0
   return { timers, budget, circuit, poller, running, stop, events, settle, pass, end, lose };
 }
 
-/** The same queue, where something happens before each receive is answered. */
+/** The same queue; a function runs before each receive is answered. */
 function meanwhile(queue: MailQueue, act: () => unknown): MailQueue {
   const receive = async (limit: number, stop: Stop) => {
     const entries = await queue.receive(limit, stop);
@@ -142,7 +142,7 @@ function meanwhile(queue: MailQueue, act: () => unknown): MailQueue {
 
 const testEvent = '{"Event":"s3:TestEvent"}'; // acknowledged as it is
 
-test("an entry that comes when memory is full waits for room, and is not given back unseen", async () => {
+test("an entry that arrives when memory is full waits for room before it returns to the queue", async () => {
   const { queue, told } = scriptedQueue([entryOf('{"Event":"s3:TestEvent"}', 1)]);
   let fill = async () => {};
   const full: MailQueue = Object.assign(Object.create(queue), {
@@ -163,7 +163,7 @@ test("an entry that comes when memory is full waits for room, and is not given b
   expect([timers.pending, budget.held]).toEqual([0, 0]);
 });
 
-test("a mail that finds no room again and again is tried ever later, or it would be a dead letter within minutes", async () => {
+test("a mail that repeatedly finds no room is retried with growing delays; else it would be a dead letter within minutes", async () => {
   const waits: number[] = [];
   for (const count of [1, 2, 5, 9]) {
     const { queue, told } = scriptedQueue([entryOf("{}", count)]);
@@ -185,7 +185,7 @@ test("a mail that finds no room again and again is tried ever later, or it would
   expect(waits.at(-1)).toBeGreaterThan(3000);
 });
 
-test("sesame_in_flight counts the mails of a loop that was replaced too", async () => {
+test("sesame_in_flight also counts the mails of a superseded poller", async () => {
   const answers: ((entries: readonly QueueEntry[]) => void)[] = [];
   const queue = {
     receive: () => new Promise<readonly QueueEntry[]>((resolve) => answers.push(resolve)),
@@ -226,7 +226,7 @@ test("sesame_in_flight counts the mails of a loop that was replaced too", async 
   expect(await inFlight()).toEqual([0]);
 });
 
-test("a fleet that ends waits for no mail that waits for room", async () => {
+test("a fleet that stops does not wait for mails that wait for room", async () => {
   const inner = new MemoryCourier();
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -257,7 +257,7 @@ test("a fleet that ends waits for no mail that waits for room", async () => {
   expect([inner.sent.length, world.queue.bodies.length, world.timers.pending]).toEqual([3, 1, 0]);
 });
 
-test("retries_total counts a mail that goes back because a port failed, and one that found no room", async () => {
+test("retries_total counts a mail that returns because a port failed, and one that found no room", async () => {
   const metrics = makeMetrics("0");
   const world = new World({ metrics });
   world.ledger.claim = async () => {
@@ -279,7 +279,7 @@ test("retries_total counts a mail that goes back because a port failed, and one 
   ]);
 });
 
-test("entries that come while the mail server went away go back at once, and none is begun", async () => {
+test("entries that arrive when the mail server has become unreachable return at once, and none is started", async () => {
   const { queue, told } = scriptedQueue([entryOf(testEvent, 1), entryOf(testEvent, 2)]);
   let lose = async () => {};
   const {
@@ -297,7 +297,7 @@ test("entries that come while the mail server went away go back at once, and non
   await end();
 });
 
-test("a poller asks its queue for nothing while the mail server is away, or memory is full", async () => {
+test("a poller receives nothing while the mail server is unreachable, or memory is full", async () => {
   const { queue, asked } = scriptedQueue([]);
   const { pass, end, budget, circuit, poller, lose } = bench(queue, headLimit);
   await lose();
@@ -313,7 +313,7 @@ test("a poller asks its queue for nothing while the mail server is away, or memo
   await end();
 });
 
-test("run() ends when what came too late is back in its queue", async () => {
+test("run() ends when late entries are back in the queue", async () => {
   const { queue } = scriptedQueue([entryOf(testEvent, 1)]);
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -340,7 +340,7 @@ test("run() ends when what came too late is back in its queue", async () => {
   await done;
 });
 
-test("run() ends when its mails in work have ended, and what became of them is said", async () => {
+test("run() ends when its mails in work have ended, and their entries are acknowledged", async () => {
   const { queue } = scriptedQueue([entryOf(testEvent, 1)]);
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -391,7 +391,7 @@ for (const [what, receiveCount, most, seconds] of delays) {
   });
 }
 
-test("a queue that cannot be told what became of an entry is noted, and the poller goes on", async () => {
+test("an ack that fails is noted, and the poller continues", async () => {
   const { queue, asked } = scriptedQueue([entryOf(testEvent, 1)]);
   const deaf: MailQueue = Object.assign(Object.create(queue), {
     ack: async () => {
@@ -405,7 +405,7 @@ test("a queue that cannot be told what became of an entry is noted, and the poll
   await end();
 });
 
-test("a mail that ends makes room at once, and not when the next quarter of a second is over", async () => {
+test("a mail that ends makes room at once, and not only after 250 ms", async () => {
   const world = new World({ concurrency: 1 });
   for (let i = 0; i < 3; i++) world.put();
   world.fleet.start();
@@ -414,7 +414,7 @@ test("a mail that ends makes room at once, and not when the next quarter of a se
   await world.end();
 });
 
-test("a queue that fails is asked again ever later, up to half a minute, and as before when it has answered", async () => {
+test("polls that fail are repeated with growing delays up to 30 s, and without delay after an answer", async () => {
   const metrics = makeMetrics("0");
   const times: number[] = [];
   const world = { away: true };
@@ -457,7 +457,7 @@ test("last_poll_timestamp_seconds is when the queue last answered", async () => 
   expect(Math.abs(Number(at) - world.clock.now() / 1000)).toBeLessThan(5);
 });
 
-/** Mails in work, which end when they are told, and what a poller of so many asks for. */
+/** Mails in work that end on demand, and the limits that the poller asks for. */
 async function busy(concurrency: number, entries: number) {
   const gates: ((verdict: Verdict) => void)[] = [];
   const limits: number[] = [];
@@ -497,7 +497,7 @@ async function busy(concurrency: number, entries: number) {
   return { world, gates, limits, end };
 }
 
-test("a busy poller waits a moment for more mails to end, or it would receive one entry a call", async () => {
+test("a busy poller waits a moment for more mails to end, because each call would receive one entry", async () => {
   const { world, gates, limits, end } = await busy(16, 20);
   expect([gates.length, ...limits.splice(0)]).toEqual([16, 10, 6]);
   for (const gate of gates.splice(0, 3)) {
@@ -511,7 +511,7 @@ test("a busy poller waits a moment for more mails to end, or it would receive on
   await end();
 });
 
-test("a busy poller receives nothing when the mail server goes away in that moment", async () => {
+test("a busy poller receives nothing when the mail server becomes unreachable in that moment", async () => {
   const { world, gates, limits, end } = await busy(16, 20);
   limits.length = 0;
   gates.shift()?.({ action: "delivered", detail: "" });
@@ -525,13 +525,13 @@ test("a busy poller receives nothing when the mail server goes away in that mome
   await end();
 });
 
-test("a poller with room for ten more asks at once, however many are in work", async () => {
+test("a poller with room for ten more entries polls at once", async () => {
   const { gates, limits, end } = await busy(30, 30);
   expect([gates.length, ...limits]).toEqual([30, 10, 10, 10]);
   await end();
 });
 
-test("a poller counts as alive from the answer of its queue on: to give back what came may take as long again", async () => {
+test("a poller counts as alive from the answer of its queue: returning entries may take as long as the poll", async () => {
   let answer: (entries: readonly QueueEntry[]) => void = () => {};
   const queue = {
     receive: () =>

@@ -1,4 +1,4 @@
-// What `sesame rules` and `sesame block` make of options, and what they say of a row that does less than it seems to.
+// `sesame rules` and `sesame block`: rows made from options, and notes about rows that do less than they seem to do.
 
 import { expect, test } from "bun:test";
 import type { EpochMs } from "@sesame/core";
@@ -52,21 +52,21 @@ const notes: readonly [string, Record<string, unknown>, readonly (string | RegEx
   ["forwards alone", { forwards: ["b@x.test"] }, []],
 ];
 for (const [what, row, expected] of notes) {
-  test(`ruleNotes() says of ${what}: ${expected.length === 0 ? "nothing" : expected[0]}`, () => {
+  test(`ruleNotes() notes ${what}: ${expected.length === 0 ? "nothing" : expected[0]}`, () => {
     const said = ruleNotes("alice@example.com", row, now);
     expect(said.length).toBe(expected.length);
     for (const [index, text] of expected.entries()) expect(said[index] ?? "").toMatch(text);
   });
 }
 
-test("patternRow() refuses what matches nobody, and patternNotes() says aloud what blocks everybody", () => {
+test("patternRow() refuses a pattern that matches no sender, and patternNotes() reports one that blocks everybody", () => {
   expect(patternRow(["spam.test"])).toMatchObject({ ok: false, error: expect.stringContaining('rite "*@spam.test"') });
   expect(patternRow(["*"])).toEqual({ ok: true, value: { blocked_patterns: ["*"] } });
   expect(patternNotes({ blocked_patterns: ["*"] })).toEqual([expect.stringContaining("blocks all mail")]);
   expect(patternNotes({ blocked_patterns: ["*@spam.test"] })).toEqual([]);
 });
 
-test("tableKey() spells a key as the worker looks it up", () => {
+test("tableKey() makes the key that the worker looks up", () => {
   expect(tableKey("Alice@Example.COM")).toEqual({ ok: true, value: "alice@example.com" as never });
   expect(tableKey("*@Example.com")).toEqual({ ok: true, value: "*@example.com" });
   for (const text of ["alice", "*@", "@example.com"]) expect(tableKey(text).ok).toBe(false);

@@ -1,4 +1,4 @@
-// How `sesame run` begins, and how it does not: as a process of its own, with an AWS that is not there.
+// Start of `sesame run`, and its errors: as a separate process, without a reachable AWS.
 
 import { afterEach, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** Takes connections and says nothing. */
+/** Accepts connections and sends nothing. */
 async function muteServer(): Promise<{ port: number; connections: () => number }> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -45,7 +45,7 @@ async function start(endpointPort: number, env: Readonly<Record<string, string>>
 
 const closedPort = 1;
 
-test("F88 a port that another program has ends the start with one clear line, and the process", async () => {
+test("F88 a port in use ends the start with one line, and the process", async () => {
   const { port } = await muteServer();
   for (const name of ["METRICS_PORT", "HEALTH_PORT"]) {
     const worker = await start(closedPort, { [name]: String(port) });
@@ -54,13 +54,13 @@ test("F88 a port that another program has ends the start with one clear line, an
   }
 }, 120_000);
 
-test("an address that is not this machine's ends the start with one clear line, and the process", async () => {
+test("an address of another machine ends the start with one line, and the process", async () => {
   const worker = await start(closedPort, { HTTP_HOST: "192.0.2.1" });
   expect(await worker.exited).toBe(2);
   expect(worker.other.join()).toMatch(/^Cannot listen on port \d+: HTTP_HOST must be an address of this machine, is "192\.0\.2\.1"/);
 }, 120_000);
 
-test("SIGTERM ends the start while it waits for AWS, and nothing is received any more", async () => {
+test("SIGTERM ends the start while it waits for AWS, and nothing is received", async () => {
   const aws = await muteServer();
   const worker = await start(aws.port, { SHUTDOWN_SECONDS: "21" });
   await until(() => aws.connections() >= 2, "it asks for no tables");
@@ -69,7 +69,7 @@ test("SIGTERM ends the start while it waits for AWS, and nothing is received any
   expect(worker.lines.map(({ event }) => event)).toEqual(["stopped"]); // it waited for no call to end, which would have been said
 }, 120_000);
 
-test("without the ledger's table nothing starts: each receive would bring a mail nearer to the dead-letter queue", async () => {
+test("a missing ledger table ends the start: each receive would bring a mail closer to the dead-letter queue", async () => {
   const cloud = await Cloud.start({ domains: ["example.com"] });
   ends.push(() => cloud.stop());
   const worker = await WorkerProcess.start({ ...cloud.env, LEDGER_TABLE: "no-such-table" });
@@ -89,7 +89,7 @@ test("F40 a second signal ends the process at once", async () => {
   expect(await worker.exited).toBe(1);
 }, 120_000);
 
-test("F40 a closed standard output ends the worker in order", async () => {
+test("F40 a closed standard output stops the worker in order", async () => {
   const { healthPort, ...worker } = await startPlain();
   await until(() => worker.output().includes('"started"'), "it does not start");
   expect((await fetch(`http://127.0.0.1:${healthPort}/livez`)).status).toBe(200);
@@ -97,7 +97,7 @@ test("F40 a closed standard output ends the worker in order", async () => {
   expect(await worker.exited).toBe(0);
 }, 120_000);
 
-/** A worker whose standard output can be closed; its polls fail, so it has something to say every few seconds. */
+/** A worker whose standard output can be closed; its polls fail, so it writes a log line every few seconds. */
 async function startPlain() {
   const [healthPort = 0, metricsPort = 0] = await freePorts(2);
   const env = {

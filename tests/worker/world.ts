@@ -1,4 +1,4 @@
-// World: a fleet on fakes, with time that a test moves.
+// World: a fleet with fake ports and a fake clock.
 
 import { type Domain, defaultPolicy, type MailQueue } from "@sesame/core";
 import pino from "pino";
@@ -77,7 +77,7 @@ export class World {
     );
   }
 
-  /** Lets everything run that needs no time to pass. */
+  /** Runs everything that does not wait for the clock. */
   async settle(): Promise<void> {
     for (let i = 0; i < 60; i++) await new Promise<void>((resolve) => setImmediate(resolve));
   }

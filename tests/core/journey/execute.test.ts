@@ -25,6 +25,23 @@ describe("deliveries of the same octets", () => {
   }
 });
 
+const refusals = [
+  ["content-refused", "5.6.0", "skipped delivery-refused"],
+  ["policy-refused", "5.7.1", "skipped delivery-refused"],
+  ["no-such-mailbox", "5.1.1", "relayed"],
+  ["mailbox-full", "5.2.2", "relayed"],
+  ["too-big", "5.3.4", "relayed"],
+] as const;
+for (const [reason, status, verdict] of refusals) {
+  test(`a forward is ${verdict} when its delivery failed as ${reason}, and a reply is not sent`, async () => {
+    const way = new TestWay(mail);
+    way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away", forwards: ["away@remote.test"] });
+    way.courier.script("mailbox", alice, { action: "failed", status, reason, scope: "recipient", detail: "no" });
+    expect(await endsOf("forward", way)).toEqual([verdict]);
+    expect(way.courier.mailsFor(bob)).toEqual([]);
+  });
+}
+
 type End = Readonly<{ verdict: string; sends: number; again: string }>;
 const throttled = (possibleDuplicate: boolean): Verdict => delayed("throttled", "mail", "slow down", { possibleDuplicate });
 const claimed = (value: string): Fault => faultAt("Ledger.claimReply#1", { kind: "answer", value });
@@ -59,20 +76,22 @@ describe("a reply", () => {
       way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away" });
       if (first !== null) way.courier.script("ses", bob, first, { action: "relayed", detail: "0101" });
       way.faults = new FaultInjector(faults);
-      expect(await repliesOf(way)).toEqual([end.verdict]);
+      expect(await endsOf("reply", way)).toEqual([end.verdict]);
+      const thrown = faults.filter(({ act }) => act.kind === "throw-before").length;
+      expect(way.journal.events.filter(({ kind }) => kind === "port-error").length).toBe(thrown);
       expect(way.courier.sent.filter(({ route }) => route === "ses").length).toBe(end.sends);
       way.clock.advance(300);
-      expect(await repliesOf(way)).toEqual(end.again === "none" ? [] : [end.again]);
+      expect(await endsOf("reply", way)).toEqual(end.again === "none" ? [] : [end.again]);
     });
   }
 });
 
-/** What the journal tells of replies in one receive. */
-async function repliesOf(way: TestWay): Promise<readonly string[]> {
+/** What the journal tells of replies, or forwards, in one receive. */
+async function endsOf(effect: "forward" | "reply", way: TestWay): Promise<readonly string[]> {
   way.journal.events.length = 0;
   await way.receive();
   return way.journal.events.flatMap((event) => {
-    if (event.kind !== "deed" || event.effect !== "reply") return [];
+    if (event.kind !== "deed" || event.effect !== effect) return [];
     const { verdict } = event;
     return ["reason" in verdict ? `${verdict.action} ${verdict.reason}` : verdict.action];
   });

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Address, type EffectKey, type EpochMs, headLimit, type Notice, type StoredMail } from "@sesame/core";
 import { gather } from "../../../packages/core/journey/gather.ts";
+import { PortError } from "../../../packages/core/journey/port-error.ts";
 import { type Fault, FaultInjector, faultAt } from "../../fakes/faults.ts";
 import { location, mailId, TestWay } from "../../journey/way.ts";
 import { inline as inlineNotice, noticeOf, received, sns } from "../ses/notice-sample.ts";
@@ -52,6 +53,15 @@ describe("a mail that comes within its notice", () => {
     for (let i = 0; i < 3; i++) expect(await way.receive()).toEqual({ kind: "ack" });
     expect(way.courier.sends).toBe(1);
   });
+});
+
+test("a mail that may not be opened is named, and its claim is given back", async () => {
+  const way = new TestWay(`${header}Hello\r\n`, { body: (body) => body.replaceAll("example-com-emails", "payroll") });
+  const error = await way.receive().catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(PortError);
+  const { port, operation, message } = error as PortError;
+  expect([port, operation, message.includes('"payroll/k1"'), way.store.opens]).toEqual(["MailStore", "open", true, 0]);
+  expect(way.faults.points).toContain("Ledger.record#1");
 });
 
 test("a claim is given back before the failure of another question is told", async () => {

@@ -63,6 +63,41 @@ test("handleEntry() holds no lease of a mail that is not there, so that another 
   expect(way.journal.events.filter(({ kind }) => kind === "busy-elsewhere" || kind === "taken-over")).toEqual([]);
 });
 
+test("handleEntry() tells how long each stage took, in the order in which a mail goes through them", async () => {
+  const way = new TestWay(mail);
+  await way.receive();
+  const stages = way.journal.events.flatMap((event) => (event.kind === "stage" ? [event.stage as string] : []));
+  expect(stages).toEqual(["decode", "gather", "parse", "look-up", "plan", "execute", "close"]);
+});
+
+for (const [what, point] of [
+  ["is not there", "MailStore.open#1"],
+  ["cannot be worked on", "Ledger.recall#1"],
+] as const) {
+  test(`handleEntry() ends only when the lease of a mail that ${what} is given back`, async () => {
+    const way = new TestWay(mail);
+    way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away" });
+    let release: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    way.faults = new FaultInjector([
+      faultAt(point, point.startsWith("MailStore") ? { kind: "answer", value: "missing" } : { kind: "throw-before" }),
+      faultAt("Ledger.record#1", { kind: "answer-by", make: () => gate.then(() => "recorded") }),
+    ]);
+    const ended: string[] = [];
+    const receiving = way.receive().then(
+      () => ended.push("ended"),
+      () => ended.push("failed"),
+    );
+    for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+    expect([way.faults.points.includes("Ledger.record#1"), ...ended]).toEqual([true]);
+    release();
+    await receiving;
+    expect(ended.length).toBe(1);
+  });
+}
+
 test("handleEntry() writes no mark for a closed mail whose entry comes for the first time: its worker may be about to", async () => {
   const way = new TestWay(mail);
   way.faults = new FaultInjector([faultAt("MailStore.mark#1", { kind: "die-before" })]);
