@@ -76,6 +76,8 @@ const ids: readonly (readonly [given: string, end: "sent" | "trouble", id: strin
   ["&lt;0100-abc&gt;", "sent", "0100-abc"],
   ["&lt;0100-abc@eu-central-1.amazonses.com&gt;", "sent", "0100-abc"],
   [" 0100-abc ", "sent", "0100-abc"],
+  ["0100-abc@x\ny", "sent", "0100-abc"], // nothing of what stands behind the sign
+  ["0100-abc@x@y", "sent", "0100-abc"],
   ["0100&lt;abc", "sent", "0100<abc"],
   ["0100&gt;abc", "sent", "0100>abc"],
   ["&lt;&gt;", "trouble", null], // an id that names nothing: nobody could find the bounce of it
