@@ -211,8 +211,9 @@ function errorFields(error: unknown): ErrorFields {
 
 function kindOf({ codes, status, message }: ErrorFields): TroubleKind {
   if (/signature expired|not yet current/i.test(message)) return "clock-skew";
-  // The SDK could not read the answer. A 5xx with a page of a proxy is still a 5xx.
-  if (/deserialization error/i.test(message)) return status !== undefined && status >= 500 ? "unavailable" : "garbled";
+  // The SDK could not read the body of the answer. Its status still tells a refusal or an outage; a 404 may be a proxy's page.
+  if (/deserialization error/i.test(message))
+    return status !== undefined && status >= 400 && status !== 404 ? (kindOfStatus(status) ?? "garbled") : "garbled";
   if (/^checksum mismatch|invalid md5 checksum/i.test(message)) return "damaged";
   if (/region is missing/i.test(message)) return "misconfigured";
   if (receiptLost(codes, message)) return "receipt-lost";

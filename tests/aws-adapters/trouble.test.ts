@@ -248,6 +248,8 @@ describe("troubleOf()", () => {
     ["an answer of 401", "denied", named("Odd", { $metadata: { httpStatusCode: 401 } })],
     ["a page of 500", "unavailable", new Deserialization(500)],
     ["a page of 404", "garbled", new Deserialization(404)],
+    ["X26 a page of 403", "denied", new Deserialization(403)],
+    ["X26 a page of 429", "throttled", new Deserialization(429)],
     ["a page of 200", "garbled", new Deserialization(200)],
     ["a bug", "unknown", new TypeError("undefined is not an object")],
     ["a text", "unknown", "a text"],

@@ -67,7 +67,7 @@ export async function compose(original: Original): Promise<Composed | null> {
   };
   const forwarding = { ...occasion, original: readForwardFields(mail), target: addressOf("archive@other.test"), route: "ses" as const };
   const forward = composeForward(forwarding);
-  const notice = composeStandIn(forwarding, { reason: "forbidden-attachment", octets: mail.size, attachments });
+  const notice = composeStandIn(forwarding, { reason: "forbidden-attachment", octets: mail.size, refusedNames: attachments });
   return {
     original,
     mail,

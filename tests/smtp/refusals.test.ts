@@ -58,15 +58,15 @@ describe("SmtpCourier.send() by the stage of a refusal", () => {
     ["454 4.7.1 Relay access denied", "delayed refused-us recipient"],
     ["550 5.1.1 User doesn't exist", "failed no-such-mailbox recipient 5.1.1"],
     ["550 no such user", "failed no-such-mailbox recipient 5.1.1"],
-    ["551 not local", "failed no-such-mailbox recipient 5.1.1"],
-    ["553 not allowed", "failed no-such-mailbox recipient 5.1.1"],
+    ["551 User not local", "failed no-such-mailbox recipient 5.1.1"],
+    ["553 mailbox not allowed", "failed no-such-mailbox recipient 5.1.1"],
     ["550 5.1.7 sender", "delayed refused-us recipient"],
     ["550 5.7.1 policy", "delayed refused-us recipient"],
     ["552 5.2.2 full", "failed mailbox-full recipient 5.2.2"],
     ["552 5.3.4 too big", "failed too-big recipient 5.3.4"],
     ["552 too many recipients", "delayed try-later recipient"],
     ["554 5.7.1 Relay access denied", "delayed refused-us recipient"],
-    ["550 4.1.1 class mismatch", "failed no-such-mailbox recipient 5.1.1"],
+    ["550 4.1.1 no such user, class mismatch", "failed no-such-mailbox recipient 5.1.1"],
   ];
   for (const [says, expected] of rcpt) {
     test(`send() is ${expected} when RCPT is answered ${says}`, async () => {

@@ -22,12 +22,11 @@ const structuredNames = [
   "Auto-Submitted",
   "Precedence",
   "X-Auto-Response-Suppress",
-  // The list is still the source, and the reader may want to unsubscribe (RFC 2369, RFC 2919, RFC 8058).
+  // The list is still the source, and the reader may want to unsubscribe (RFC 2369, RFC 2919).
   "List-Id",
   "List-Help",
   "List-Subscribe",
-  "List-Unsubscribe",
-  "List-Unsubscribe-Post",
+  "List-Unsubscribe", // not List-Unsubscribe-Post: with it the target's provider can unsubscribe the subscriber (RFC 8058)
   "List-Post",
   "List-Owner",
   "List-Archive",

@@ -10,7 +10,7 @@ import { mailboxValue, safeText, writeBlock } from "../mail/header-write.ts";
 import { type Mail, subjectOf } from "../mail/mail.ts";
 import { quotedPrintable } from "../mail/quoted-printable.ts";
 import { utf8 } from "../octets.ts";
-import { sesMaxOctets, sesRefusesFileName } from "../ses/ses-limits.ts";
+import { sesMaxOctets } from "../ses/ses-limits.ts";
 import type { Draft } from "./content.ts";
 import { type ForwardInput, originalDate } from "./forward.ts";
 import { loopFields, mailDate, type NewField, structured } from "./generated-header.ts";
@@ -22,8 +22,8 @@ export type Unforwardable =
   | "too-large" // SES Developer Guide, "Service quotas in Amazon SES"
   | "forbidden-attachment"; // SES Developer Guide, "Amazon SES unsupported attachment types"
 
-/** The refusal that a stand-in reports. `octets`: size of the forward. `attachments`: file names in the mail. */
-export type SesRefusal = Readonly<{ reason: Unforwardable; octets: number; attachments: readonly string[] }>;
+/** The refusal that a stand-in reports. `octets`: size of the forward. `refusedNames`: file names that SES refuses. */
+export type SesRefusal = Readonly<{ reason: Unforwardable; octets: number; refusedNames: readonly string[] }>;
 
 /** Composes the stand-in for one target. */
 export function composeStandIn(input: ForwardInput, refusal: SesRefusal): Draft {
@@ -70,14 +70,14 @@ function bodyText({ mail, recipient }: ForwardInput, refusal: SesRefusal): strin
   ].join("\n");
 }
 
-function reasonText({ reason, octets, attachments }: SesRefusal): string {
+function reasonText({ reason, octets, refusedNames }: SesRefusal): string {
   switch (reason) {
     case "too-large":
       return `It is too large: ${sizeText(octets)}, and Amazon SES sends ${sizeText(sesMaxOctets)} at the most.`;
     case "forbidden-attachment": {
-      const names = attachments.filter(sesRefusesFileName).map((name) => `  ${safeText(name, 255)}`);
-      const more = names.length > maxNames ? [`  and ${names.length - maxNames} more`] : [];
-      return ["Amazon SES does not send attachments of this kind:", ...names.slice(0, maxNames), ...more].join("\n");
+      const names = refusedNames.slice(0, maxNames).map((name) => `  ${safeText(name, 255)}`);
+      const more = refusedNames.length > maxNames ? [`  and ${refusedNames.length - maxNames} more`] : [];
+      return ["Amazon SES does not send attachments of this kind:", ...names, ...more].join("\n");
     }
     default:
       return reason satisfies never;

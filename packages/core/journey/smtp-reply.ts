@@ -60,13 +60,14 @@ function failReason(reply: SmtpReply, phase: SmtpPhase): FailReason | "try-later
   const [, subject = "", detail = ""] = (reply.enhanced ?? "").split(".");
   const afterData = phase === "dot" || phase === "data";
   if (phase === "session") return null;
-  if (subject === "2") return "mailbox-full";
+  if (subject === "2") return detail === "1" ? "mailbox-disabled" : "mailbox-full";
   if (subject === "3" && detail === "4") return "too-big";
-  if (phase === "mail") return null;
+  // A reverse-path that the server cannot read is about this one mail: nothing that we configure would change it.
+  if (phase === "mail") return reply.code === 501 && subject === "1" && detail === "7" ? "reverse-path-refused" : null;
   if (phase === "rcpt") {
     if (subject === "1" && detail !== "7" && detail !== "8") return "no-such-mailbox"; // 5.1.7 and 5.1.8 speak of the sender
     if (subject !== "") return null;
-    if (reply.code === 550 || reply.code === 551 || reply.code === 553) return "no-such-mailbox";
+    if (reply.code === 550 || reply.code === 551 || reply.code === 553) return speaksOfMailbox(reply.text) ? "no-such-mailbox" : null;
     return reply.code === 552 ? "try-later" : null; // 552 once meant "too many recipients"
   }
   if (reply.code === 503 || isAboutLogin(reply)) return null;
@@ -77,10 +78,28 @@ function failReason(reply: SmtpReply, phase: SmtpPhase): FailReason | "try-later
   return afterData ? "content-refused" : null;
 }
 
+/**
+ * Whether a refusal without an enhanced status says that there is no such mailbox. "Relay not permitted", "not in my list of
+ * allowed rcpthosts" or "SPF check failed" speak of our configuration, although they have the same code.
+ */
+function speaksOfMailbox(text: string): boolean {
+  if (
+    /\b(?:relay\w*|rcpthosts|spf|dmarc|dkim|policy|den(?:ied|y)|blocked|block ?list\w*|black ?list\w*|spam|sender|helo|ehlo|ptr|auth\w*)\b/i.test(
+      text,
+    )
+  )
+    return false;
+  return /\b(?:user|mailbox|recipient|account|inbox|address|alias)\b/i.test(text);
+}
+
 function defaultStatus(reason: FailReason): string {
   switch (reason) {
     case "no-such-mailbox":
       return "5.1.1";
+    case "mailbox-disabled":
+      return "5.2.1";
+    case "reverse-path-refused":
+      return "5.1.7";
     case "mailbox-full":
       return "5.2.2";
     case "too-big":

@@ -3,12 +3,10 @@
 // split across words. Decoded text is unsafe until `safeText` in header-write.ts cleans it: it can contain line ends (`=0D=0A`).
 // It decodes once; a word inside a decoded word stays as it is.
 
-import { base64, concat, fromBase64, upperHex, utf8 } from "../octets.ts";
+import { base64, concat, fromBase64, latin1, textOf, upperHex, utf8 } from "../octets.ts";
 
 const maxWord = 75; // RFC 2047 §2
 const frameLength = "=?UTF-8?Q??=".length;
-// No part can contain a question mark, so matching takes linear time on hostile input.
-const encodedWord = /=\?([!->@-~]{1,60})\?([bqBQ])\?([\t ->@-~]*)\?=/g;
 
 /** Octets of adjacent encoded words in one charset. */
 type CharsetRun = { readonly charset: string; readonly parts: Uint8Array[] };
@@ -22,22 +20,57 @@ export function decodeWords(value: string): string {
   let text = "";
   let last = 0;
   let run: CharsetRun = { charset: "", parts: [] };
-  for (const match of value.matchAll(encodedWord)) {
-    const [whole, label = "", encoding = "", data = ""] = match;
-    const octets = encoding.toLowerCase() === "b" ? fromBase64(data) : fromQ(data);
-    if (octets === null) continue; // not valid Base64
-    const charset = label.replace(/\*.*$/, "").toLowerCase();
-    const between = value.slice(last, match.index);
+  for (const { start, end, charset, octets } of encodedWordsIn(value)) {
+    const between = value.slice(last, start);
     const isNeighbour = run.parts.length > 0 && between.trim() === "";
     // Some senders split a character across words, against RFC 2047 §5, so octets are joined before they are decoded.
-    if (isNeighbour && run.charset === charset) run.parts.push(octets);
+    if (isNeighbour && run.charset === charset && !isStateful(charset)) run.parts.push(octets);
     else {
       text += decodeRun(run) + (isNeighbour ? "" : between);
       run = { charset, parts: [octets] };
     }
-    last = match.index + whole.length;
+    last = end;
   }
   return text + decodeRun(run) + value.slice(last);
+}
+
+/** Charsets that switch by escape sequences: each word begins and ends in ASCII, so words are decoded one by one (RFC 1468). */
+function isStateful(charset: string): boolean {
+  return /^(?:iso-2022-|hz-|utf-7)/.test(charset);
+}
+
+type EncodedWord = Readonly<{ start: number; end: number; charset: string; octets: Uint8Array }>;
+
+const opening = /=\?([!->@-~]{1,60})\?([bqBQ])\?/y;
+
+/**
+ * The encoded words of a value, in order. A word ends at the next `?=`. Its data may hold a bare `?` or raw 8-bit text, as mail
+ * programs accept, but no other word. Both searches only go forward, so the time is linear whatever a sender writes.
+ */
+function* encodedWordsIn(value: string): Generator<EncodedWord> {
+  let close = -1;
+  let start = value.indexOf("=?");
+  while (start >= 0) {
+    opening.lastIndex = start;
+    const [head = "", label = "", encoding = ""] = opening.exec(value) ?? [];
+    const from = start + head.length;
+    const next = value.indexOf("=?", Math.max(from, start + 2));
+    if (head !== "") {
+      if (close < from) close = value.indexOf("?=", from);
+      if (close < 0) return;
+      const data = value.slice(from, close);
+      const isWhole = (next < 0 || next >= close - 1) && !/[\u0000-\u0008\u000a-\u001f\u007f]/.test(data);
+      // Characters beyond Latin-1 show that the header is UTF-8, whatever the word says.
+      const charset = /[^\u0000-\u00ff]/.test(data) ? "utf-8" : label.replace(/\*.*$/, "").toLowerCase();
+      const octets = isWhole ? (encoding.toLowerCase() === "b" ? fromBase64(data) : fromQ(data, charset)) : null;
+      if (octets !== null) {
+        yield { start, end: close + 2, charset, octets };
+        start = value.indexOf("=?", close + 2);
+        continue;
+      }
+    }
+    start = next; // not an encoded word, or not valid Base64
+  }
 }
 
 function decodeRun({ charset, parts }: CharsetRun): string {
@@ -73,15 +106,27 @@ function fromC1(control: string): string {
  * Decodes the `Q` encoding (RFC 2047 §4.2): an underscore is a space. A `=` that is not followed by two hexadecimal digits stays
  * as it is.
  */
-function fromQ(data: string): Uint8Array {
-  const octets = new Uint8Array(data.length);
+function fromQ(data: string, charset: string): Uint8Array {
+  const text = /^[\u0000-\u007f]*$/.test(data) ? data : asOctets(data, charset);
+  const octets = new Uint8Array(text.length);
   let length = 0;
-  for (let i = 0; i < data.length; i++) {
-    const escaped = data[i] === "=" ? octetOfHex(data.slice(i + 1, i + 3)) : null;
-    octets[length++] = escaped ?? (data[i] === "_" ? 32 : data.charCodeAt(i));
+  for (let i = 0; i < text.length; i++) {
+    const escaped = text[i] === "=" ? octetOfHex(text.slice(i + 1, i + 3)) : null;
+    octets[length++] = escaped ?? (text[i] === "_" ? 32 : text.charCodeAt(i));
     if (escaped !== null) i += 2;
   }
   return octets.subarray(0, length);
+}
+
+/**
+ * One character for each octet of raw 8-bit text inside a word. A header that is no UTF-8 is read as Latin-1, where a character
+ * is the octet that came. In a header that is UTF-8, a word of that charset gives the octets of its characters.
+ */
+function asOctets(data: string, charset: string): string {
+  if (!/^utf-?8$/.test(charset)) return data;
+  const isLatin1 = /^[\u0000-\u00ff]*$/.test(data);
+  const asRead = isLatin1 ? textOf(Uint8Array.from(data, (char) => char.charCodeAt(0))) : data;
+  return asRead === data ? latin1(utf8(data)) : data;
 }
 
 function octetOfHex(digits: string): number | null {

@@ -5,6 +5,7 @@
 import { utf8 } from "../octets.ts";
 import { err, ok, quote, type Result } from "../result.ts";
 import { encodeWords } from "./encoded-word.ts";
+import { endOfQuoted } from "./token.ts";
 
 /** A value to write: text in any alphabet, or structured ASCII that is already encoded. */
 export type FieldValue = Readonly<{ kind: "text" | "structured"; text: string }>;
@@ -44,7 +45,7 @@ export function renderField(name: string, { kind, text }: FieldValue): Result<st
   if (kind === "structured" && !/^[\t -~]*$/.test(text)) return err(`Cannot write the field ${name}: must be ASCII, is ${quote(text)}`);
   const isEncoded = kind === "text" && needsEncoding(text);
   const words = isEncoded ? encodeWords(text, maxEncodedLine - name.length - 2).join(" ") : text;
-  const lines = fold(name, words);
+  const lines = fold(name, kind === "structured" ? piecesOf(words) : (words.trim().match(wordForm) ?? []));
   if (lines.some((line) => line.length > hardLine))
     return err(`Cannot write the field ${name}: a line must have at most ${hardLine} octets, is ${quote(text)}`);
   return ok(`${lines.join("\r\n")}\r\n`);
@@ -58,10 +59,34 @@ function needsEncoding(text: string): boolean {
   return !/^[ -~]*$/.test(text) || /^ | {2}| $|=\?/.test(text) || /[^ ]{60}/.test(text);
 }
 
-/** Returns the lines of a field without line ends. White space inside the value stays: it may be part of a quoted string. */
-function fold(name: string, text: string): readonly string[] {
-  const limit = text.includes("=?") ? maxEncodedLine : maxLine;
-  const [first = "", ...words] = text.trim().match(/[ \t]*[^ \t]+/g) ?? [];
+const wordForm = /[ \t]*[^ \t]+/g;
+
+/**
+ * Words with the white space before them. A quoted string stays in one piece while a line can hold it. RFC 5322 §3.2.4 allows a
+ * fold inside it, but Python's default parser then misreads a boundary that contains spaces.
+ */
+function piecesOf(text: string): readonly string[] {
+  const pieces: string[] = [];
+  let start = 0;
+  const value = text.trim();
+  let mayQuote = true; // behind a quoted string that never ends there is no other
+  for (let at = 0; at <= value.length; at++) {
+    const char = value.charAt(at);
+    const end = mayQuote && char === '"' ? endOfQuoted(value, at) : -1;
+    if (char === '"' && end < 0) mayQuote = false;
+    if (end >= 0 && end - start < hardLine) at = end - 1;
+    else if (at === value.length || ((char === " " || char === "\t") && /[^ \t]/.test(value.charAt(at - 1)))) {
+      if (at > start) pieces.push(value.slice(start, at));
+      start = at;
+    }
+  }
+  return pieces;
+}
+
+/** Returns the lines of a field without line ends. White space inside the value stays. */
+function fold(name: string, pieces: readonly string[]): readonly string[] {
+  const limit = pieces.some((piece) => piece.includes("=?")) ? maxEncodedLine : maxLine;
+  const [first = "", ...words] = pieces;
   const lines: string[] = [];
   let line = `${name}: ${first}`.trimEnd();
   // A line with only the name is valid, but some programs misread it. It is used only if nothing else fits.

@@ -11,6 +11,7 @@ import { isEditable, isReadable, type Mail } from "../mail/mail.ts";
 import { matchSender, type SenderMatches } from "../rules/blocklist.ts";
 import { sendersOf } from "../rules/sender.ts";
 import { bounceEdits, isFromSesComplaints, isFromSesDaemon } from "../ses/bounce.ts";
+import { sesRefusesFileName } from "../ses/ses-limits.ts";
 import type { Facts } from "./facts.ts";
 import type { BounceOutcome, Warning, WithheldReason } from "./types.ts";
 
@@ -29,6 +30,8 @@ export type Findings = Readonly<{
   warnings: readonly Warning[];
   /** What a forward takes from the original. Read at the first call. */
   forwardFields(): ForwardFields;
+  /** The names of attachments that SES refuses, checked once for all targets. */
+  refusedNames(): readonly string[];
   /** What an auto-reply quotes. Read at the first call. */
   quotation(): Promise<Quotation | null>;
 }>;
@@ -52,6 +55,7 @@ export function findingsOf(facts: Facts): Findings {
     bounce: bounce === "not-a-bounce" ? bounce : shown.length > 0 ? "rewritten" : "unknown",
     noRules: whyNoRules(facts, loopMark),
     warnings,
+    refusedNames: once(() => facts.attachments.filter(sesRefusesFileName)),
     forwardFields: once(() => readForwardFields(mail)),
     quotation: once(async () => (reversePath === null ? null : quotationOf(mail, asciiAddress(reversePath) ?? reversePath))),
   };

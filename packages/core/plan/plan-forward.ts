@@ -9,7 +9,7 @@ import { hopsOf } from "../mail/mail.ts";
 import { type RuleRow, ruleRowFor } from "../rules/rule-row.ts";
 import { embeddedAddresses } from "../rules/sender.ts";
 import { isBounceOfOwnMail } from "../ses/bounce.ts";
-import { sesMaxOctets, sesRefusesFileName } from "../ses/ses-limits.ts";
+import { sesMaxOctets } from "../ses/ses-limits.ts";
 import { type EpochMs, hourMs } from "../time.ts";
 import type { Facts } from "./facts.ts";
 import type { Findings } from "./findings.ts";
@@ -20,7 +20,7 @@ const maxHops = 30; // RFC 5321 §6.3 suggests 100 for a relay; a mail that we s
 
 /** The forward, or why there is none. */
 export function planForward(recipient: Address, target: Address, row: RuleRow, facts: Facts, findings: Findings): Forward | Withheld {
-  const { mail, mailId, receivedAt, loopKey, attachments } = facts;
+  const { mail, mailId, receivedAt, loopKey } = facts;
   const reason = whyNoForward(recipient, target, row, facts, findings);
   if (reason !== null) return { kind: "forward", to: target, reason };
   const [self, way] = [asciiAddress(recipient), resolveTarget(target, facts.domains)];
@@ -33,7 +33,10 @@ export function planForward(recipient: Address, target: Address, row: RuleRow, f
     from: route === "internal" && findings.reversePath === null ? null : self,
     to,
     route,
-    ...sendable({ mail, mailId, receivedAt, recipient: self, target: to, route, loopKey, original: findings.forwardFields() }, attachments),
+    ...sendable(
+      { mail, mailId, receivedAt, recipient: self, target: to, route, loopKey, original: findings.forwardFields() },
+      findings.refusedNames(),
+    ),
   };
 }
 
@@ -55,15 +58,15 @@ function whyNoForward(recipient: Address, target: Address, row: RuleRow, facts: 
 }
 
 /** The forward itself, or the stand-in. Our own mail server has limits of its own, and answers for itself. */
-function sendable(input: ForwardInput, attachments: readonly string[]): Readonly<{ draft: Draft; standIn: Unforwardable | null }> {
+function sendable(input: ForwardInput, refusedNames: readonly string[]): Readonly<{ draft: Draft; standIn: Unforwardable | null }> {
   const forward = composeForward(input);
   const octets = forward.head.length + input.mail.size - input.mail.bodyStart;
-  const standIn = input.route === "ses" ? whyUnforwardable(octets, attachments) : null;
-  const draft = standIn === null ? forward : composeStandIn(input, { reason: standIn, octets, attachments });
+  const standIn = input.route === "ses" ? whyUnforwardable(octets, refusedNames) : null;
+  const draft = standIn === null ? forward : composeStandIn(input, { reason: standIn, octets, refusedNames });
   return { draft, standIn };
 }
 
-function whyUnforwardable(octets: number, attachments: readonly string[]): Unforwardable | null {
+function whyUnforwardable(octets: number, refusedNames: readonly string[]): Unforwardable | null {
   if (octets > sesMaxOctets) return "too-large";
-  return attachments.some(sesRefusesFileName) ? "forbidden-attachment" : null;
+  return refusedNames.length > 0 ? "forbidden-attachment" : null;
 }

@@ -7,7 +7,9 @@ export type Scope = "host" | "mail" | "recipient";
 /** Why an effect is final without success. */
 export type FailReason =
   | "no-such-mailbox" // 5.1.x at RCPT or after the dot, or a bare 550 (RFC 3463 §3.2)
-  | "mailbox-full" // 5.2.x (RFC 3463 §3.3)
+  | "mailbox-disabled" // 5.2.1 (RFC 3463 §3.3)
+  | "mailbox-full" // other 5.2.x (RFC 3463 §3.3)
+  | "reverse-path-refused" // 501 5.1.7 at MAIL: the server cannot read the reverse-path of this mail (RFC 3463 §3.2)
   | "too-big" // 5.3.4 (RFC 3463 §3.4)
   | "content-refused" // 5.6.x, or a refusal after the dot with no better word (RFC 3463 §3.7)
   | "policy-refused" // 5.7.x after the dot: the server refused this mail (RFC 3463 §3.8)

@@ -206,6 +206,13 @@ test("composeForward() leaves behind what SES refuses or obeys, what cannot veri
   expect(latin(head)).not.toContain("folded");
 });
 
+test("X17 composeForward() does not pass on List-Unsubscribe-Post: the target's provider could unsubscribe the subscriber", async () => {
+  const header = `${personal}List-Unsubscribe: <https://x.test/u>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n`;
+  const { draft } = await forwardOf({ header });
+  expect(valuesIn(draft.head, "List-Unsubscribe")).toEqual(["<https://x.test/u>"]);
+  expect(valuesIn(draft.head, "List-Unsubscribe-Post")).toEqual([]);
+});
+
 // SES Developer Guide, "Amazon SES header fields": these may stand once.
 const single =
   "Accept-Language acceptLanguage Archived-At Auto-Submitted Bounces-to Comments Content-Alternative Content-Base Content-Class " +

@@ -113,7 +113,7 @@ test("composeStandIn() is plain lawful text whatever the original holds, and the
               loopKey,
               original: readForwardFields(mail),
             },
-            { reason: "forbidden-attachment", octets: 1, attachments },
+            { reason: "forbidden-attachment", octets: 1, refusedNames: attachments },
           );
         const { head, body } = compose();
         if (body === "original") throw new Error("no notice");

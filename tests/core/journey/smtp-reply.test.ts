@@ -46,14 +46,28 @@ const ours: readonly Row[] = [
   ["554 5.7.1 Relay access denied", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
   ["554 no", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
   ["552 too many recipients", "rcpt", "recipient", "delayed try-later recipient 4.5.3"],
+  // X10: a 550 or 553 that does not speak of the mailbox speaks of our configuration.
+  ["550 relay not permitted", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
+  ["550 Relaying denied for this user", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
+  ["553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
+  ["550 SPF check failed", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
+  ["550 Sender address rejected", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
+  ["550 Recipient address rejected: Access denied", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
+  ["550 no", "rcpt", "recipient", "delayed refused-us recipient 4.7.0"],
+  ["550 5.1.7 bad sender", "mail", "mail", "delayed refused-us mail 4.7.0"], // only 501 says that it cannot be read
 ];
 const failures: readonly Row[] = [
   ["550 5.1.1 unknown", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
   ["550 5.1.10 null MX", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.10"],
-  ["550 unknown", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
-  ["551 not local", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
-  ["553 not allowed", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
-  ["550 4.1.1 the basic code wins", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
+  ["550 Unknown user", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
+  ["550 Requested action not taken: mailbox unavailable", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
+  ["550 <a@b>: Recipient address rejected: unknown", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
+  ["550 Unrouteable address", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
+  ["551 User not local", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
+  ["553 mailbox name not allowed", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
+  ["550 4.1.1 unknown user: the basic code wins", "rcpt", "recipient", "failed no-such-mailbox recipient 5.1.1"],
+  ["550 5.2.1 disabled", "rcpt", "recipient", "failed mailbox-disabled recipient 5.2.1"], // X30
+  ["501 5.1.7 bad sender address syntax", "mail", "mail", "failed reverse-path-refused mail 5.1.7"], // X11
   ["552 5.2.2 full", "rcpt", "recipient", "failed mailbox-full recipient 5.2.2"],
   ["552 5.2.2 full", "mail", "mail", "failed mailbox-full mail 5.2.2"],
   ["552 5.3.4 too big", "mail", "mail", "failed too-big mail 5.3.4"],

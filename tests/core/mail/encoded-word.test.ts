@@ -38,7 +38,12 @@ describe("decodeWords()", () => {
     ["the Base64 is none", "=?utf-8?B?@@@?= =?utf-8?B?YQ?=", "=?utf-8?B?@@@?= a"],
     ["the encoding is unknown", "=?utf-8?X?abc?=", "=?utf-8?X?abc?="],
     ["it never ends", "=?utf-8?Q?abc", "=?utf-8?Q?abc"],
-    ["octets outside ASCII stand inside", "=?utf-8?Q?aüb?=", "=?utf-8?Q?aüb?="],
+    ["X33 UTF-8 stands inside", "=?utf-8?Q?aüb?=", "aüb"],
+    ["X33 octets of its charset stand inside", "=?iso-8859-1?Q?Die_Fr\u00f6sche?=", "Die Frösche"],
+    ["X33 UTF-8 stands inside a header that is no UTF-8", "=?utf-8?Q?a\u00c3\u00bcb?=", "aüb"],
+    ["X33 letters beyond its charset stand inside", "=?iso-8859-1?Q?=E4_日本?=", "\ufffd 日本"],
+    ["X33 a question mark stands inside", "=?utf-8?Q?Why_not??= =?utf-8?Q?_now?=", "Why not? now"],
+    ["X32 each word of a stateful charset begins anew", "=?iso-2022-jp?B?GyRCRnwbKEI=?= =?iso-2022-jp?B?GyRCS1wbKEI=?=", "日本"],
     ["a word is in a word", b("=?utf-8?Q?=41?="), "=?utf-8?Q?=41?="],
     ["words overlap", "=?utf-8?Q?=?utf-8?Q?a?=?=", "=?utf-8?Q?a?="],
   ];

@@ -166,3 +166,35 @@ describe("safeText()", () => {
     expect(safeText("日".repeat(600))).toBe("日".repeat(600));
   });
 });
+
+const quoted: [string, string, string[]][] = [
+  [
+    "a boundary with blanks",
+    `multipart/alternative; charset="x"; boundary="=_alternative 0052A1B2C1257A9E_="`,
+    ['Content-Type: multipart/alternative; charset="x";', ' boundary="=_alternative 0052A1B2C1257A9E_="'],
+  ],
+  [
+    "a file name with an escaped quote",
+    `attachment; filename="a long name with blanks and a \\" in the middle of it, and still more of them.pdf"`,
+    ["Content-Type: attachment;", ' filename="a long name with blanks and a \\" in the middle of it, and still more of them.pdf"'],
+  ],
+  ["a quoted string that never ends", `a; b="${"c d ".repeat(30)}`, []],
+  ["a quoted string that no line can hold", `a; b="${"word ".repeat(300)}"`, []],
+];
+for (const [what, value, lines] of quoted) {
+  test(`X31 renderField() does not fold inside ${what}, if a line can hold it`, () => {
+    const rendered = renderField("Content-Type", { kind: "structured", text: value });
+    if (!rendered.ok) throw new Error(rendered.error);
+    const found = rendered.value.split("\r\n").slice(0, -1);
+    if (lines.length > 0) expect(found).toEqual(lines);
+    expect(found.join("")).toBe(`Content-Type: ${value.trim()}`);
+    for (const line of found) expect(line.length).toBeLessThanOrEqual(998);
+  });
+}
+
+test("X31 renderField() takes time linear in the length of a value made of quotes", () => {
+  for (const unit of ['"\\', '\\"', '"', '" ', '"a "']) {
+    const rendered = renderField("X", { kind: "structured", text: unit.repeat(500_000) });
+    expect(rendered.ok ? "a field" : rendered.error).toMatch(/^a field$|must have at most 998 octets/);
+  }
+});
