@@ -30,6 +30,7 @@ import {
   type SesVerdicts,
 } from "@sesame/core";
 import { readDsn, scanAttachments } from "@sesame/core/mail";
+import { withCanonicalKeys } from "@sesame/core/plan";
 import { type Bounce, decodeOutboundRow, isSesBounce, originalIds, parseDmarcPolicy, parseVerdictStatus } from "@sesame/core/ses";
 import { z } from "zod";
 
@@ -116,7 +117,7 @@ export function decodeFacts(value: unknown, octets: Uint8Array): Result<ExplainC
     bounce: bounceIn(mail, file.outbound),
     rules: decodeRuleRows(new Map(Object.entries(file.rules))),
     blocklist: compileBlocklist(new Map(Object.entries(file.blocked).map(patternsIn))),
-    finals: new Map(Object.entries(file.finals) as [EffectKey, Final][]),
+    finals: withCanonicalKeys(new Map(Object.entries(file.finals) as [EffectKey, Final][])),
     answered: memories(file.answered),
     attachments: scanAttachments(openMail(octets, octets.length)).names(),
     loopKey: explainKey,

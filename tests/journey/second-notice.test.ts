@@ -81,3 +81,16 @@ test("a delivery that waits is made although another notice of its mail was clos
   for (const each of [carol, alice, carol, alice]) expect(await two.announce(each)).toEqual(ack);
   expect(two.reached()).toEqual([alice, carol, alice]); // the first of them was turned away
 });
+
+for (const spelling of ["Alice@example.com", '"alice"@example.com', "ALICE@EXAMPLE.COM"]) {
+  test(`X20 a mailbox that a second notice spells ${spelling} gets neither the mail nor its forward twice`, async () => {
+    const two = new TwoNotices(both);
+    two.directory.rule(alice, { forwards: ["away@remote.test"] });
+    const target = "away@remote.test" as Address;
+    two.courier.script("ses", target, delayed("throttled", "mail", "slow down"), { action: "relayed", detail: "0101" });
+    expect(await two.announce(alice)).toMatchObject({ kind: "retry" });
+    expect(await two.announce(spelling, carol)).toEqual(ack);
+    expect(await two.announce(alice)).toEqual(ack);
+    expect([...two.reached()].sort()).toEqual([alice, target, target, carol].sort()); // the first try to forward was turned away
+  });
+}

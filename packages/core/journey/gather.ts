@@ -3,6 +3,7 @@
 // journey.ts and plan.ts.
 
 import { parseRecipients, type Recipient, servedAddresses } from "../plan/recipient.ts";
+import { withCanonicalKeys } from "../plan/types.ts";
 import { type Blocklist, compileBlocklist } from "../rules/blocklist.ts";
 import { type DirectoryRows, inquire } from "../rules/inquiry.ts";
 import { decodeRuleRows, type RuleRow } from "../rules/rule-row.ts";
@@ -39,7 +40,8 @@ export async function gather(notice: Notice, ports: GatherPorts): Promise<Gather
   if (claimed.status === "rejected") throw claimed.reason;
   const claim = claimed.value;
   if (claim.kind === "busy") return claim;
-  if (claim.kind === "closed") return { ...claim, recipients, answers: asked.status === "rejected" ? null : asked.value };
+  if (claim.kind === "closed")
+    return { ...claim, finals: withCanonicalKeys(claim.finals), recipients, answers: asked.status === "rejected" ? null : asked.value };
   const { mailId, takenOver, crashes } = claim.lease;
   // Said before anything can fail: the next attempt will find a lease that was given back in order.
   if (takenOver) ports.journal.note({ kind: "taken-over", mailId, crashes });
@@ -47,7 +49,7 @@ export async function gather(notice: Notice, ports: GatherPorts): Promise<Gather
     await ledger.record(claim.lease, new Map(), "release").catch(() => {}); // the first failure is the one to tell
     throw asked.reason;
   }
-  return { kind: "held", lease: claim.lease, ...asked.value };
+  return { kind: "held", lease: { ...claim.lease, finals: withCanonicalKeys(claim.lease.finals) }, ...asked.value };
 }
 
 async function ask(notice: Notice, recipients: readonly Recipient[], ports: GatherPorts): Promise<Answers> {

@@ -30,10 +30,10 @@ export function secondNotice(notice: Notice, gathered: Gathered): Notice | null 
  * and may have more to do for them; to close the mail would tell it that all is done.
  */
 export function tellsOfOthers(finals: ReadonlyMap<EffectKey, Final>, recipients: readonly Recipient[]): boolean {
-  const own = new Set(servedAddresses(recipients).map((address) => address.toLowerCase()));
+  const own = new Set(servedAddresses(recipients).map(addressKey));
   return [...finals.keys()].some((key) => {
     const parsed = parseEffectKey(key);
-    return parsed === null || !own.has(parsed.recipient.toLowerCase());
+    return parsed === null || !own.has(addressKey(parsed.recipient));
   });
 }
 

@@ -20,6 +20,7 @@ export {
   type ParsedEffectKey,
   type Plan,
   parseEffectKey,
+  withCanonicalKeys,
   type Reply,
   type Route,
   type Serve,

@@ -3,7 +3,7 @@
 
 import type { Draft, OutgoingRoute } from "../compose/content.ts";
 import type { Unforwardable } from "../compose/stand-in.ts";
-import { type Address, type AddressKey, parseAddress, type ReversePath } from "../mail/address.ts";
+import { type Address, type AddressKey, addressKey, parseAddress, type ReversePath } from "../mail/address.ts";
 import type { HeaderDefect } from "../mail/header.ts";
 import type { HeaderEdit } from "../mail/header-edit.ts";
 import { endOfQuoted } from "../mail/token.ts";
@@ -142,9 +142,31 @@ export type Reply = Readonly<{
 /** One thing to be done. */
 export type Effect = Deliver | Forward | Reply;
 
-/** Makes the key of an effect from the recipient and, for a forward, its target. */
+/**
+ * Makes the key of an effect from the recipient and, for a forward, its target. All spellings of one mailbox give one key: two
+ * notices of a mail may spell it differently, and it must not get the mail twice.
+ */
 export function keyOf(kind: Effect["kind"], recipient: Address, to?: Address): EffectKey {
-  return [kind, recipient, ...(to === undefined ? [] : [to])].join(" ") as EffectKey;
+  return [kind, keySpelling(recipient), ...(to === undefined ? [] : [keySpelling(to)])].join(" ") as EffectKey;
+}
+
+/** The address in lower case, its local part quoted only if it must be (RFC 5321 §4.1.2), so that it can be parsed again. */
+function keySpelling(address: Address): string {
+  const key = addressKey(address);
+  if (parseAddress(key).ok) return key;
+  const at = key.lastIndexOf("@");
+  return `"${key.slice(0, at).replace(/["\\]/g, "\\$&")}"${key.slice(at)}`;
+}
+
+/** Finals under the keys that `keyOf` makes today. Rows of earlier versions may have another spelling; the first final counts. */
+export function withCanonicalKeys<T>(finals: ReadonlyMap<EffectKey, T>): ReadonlyMap<EffectKey, T> {
+  const found = new Map<EffectKey, T>();
+  for (const [key, final] of finals) {
+    const parsed = parseEffectKey(key);
+    const canonical = parsed === null ? key : keyOf(parsed.kind, parsed.recipient, parsed.to ?? undefined);
+    if (!found.has(canonical)) found.set(canonical, final);
+  }
+  return found;
 }
 
 /** An effect's key, taken apart. `to` is the target of a forward. */

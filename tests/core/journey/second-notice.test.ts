@@ -145,7 +145,7 @@ const without: readonly (readonly [recipients: readonly string[], tried: readonl
   [["alice@example.com"], ["deliver alice@example.com"], [], "a delivery was tried"],
   [["alice@example.com"], ["deliver Alice@Example.com"], [], "in other letters"],
   [["alice@example.com"], [], ["deliver alice@example.com"], "none was"],
-  [["Alice+Shop@example.com"], ["deliver alice@example.com"], ["deliver Alice+Shop@example.com"], "a tag makes another delivery"],
+  [["Alice+Shop@example.com"], ["deliver alice@example.com"], ["deliver alice+shop@example.com"], "a tag makes another delivery"],
   [['"a b"@example.com', "c@example.com"], ["deliver c@example.com"], ['deliver "a b"@example.com'], "a local part with a space"],
   [['"a b"@example.com'], ['deliver "a b"@example.com'], [], "a local part with a space that was tried"],
   [["alice@example.com"], ["forward alice@example.com x@other.test"], ["deliver alice@example.com"], "a forward is no delivery"],
