@@ -77,6 +77,11 @@ export const withheldSentences: Readonly<Record<WithheldReason, Sentence>> = {
     change: "not configurable: the sender's domain must sign its mail or authorize its hosts; the delivery is not affected",
     fields: ["From"],
   },
+  "spf-verdict": {
+    why: "SPF failed: the sender's domain says that this host may not send for it, so a reply would go to somebody who did not write (RFC 7208 §2.6.4)",
+    change: "not configurable: the sender's domain must authorize its hosts; the delivery and forwards are not affected",
+    fields: ["Return-Path"],
+  },
   "own-mark": {
     why: "the mail is our own forward or auto-reply that came back; sending it again would make a mail loop (RFC 5321 §6.3)",
     change: "find the address that forwards back to this one",

@@ -50,7 +50,8 @@ function whyNoReply(rule: ReplyRule, recipient: Address, facts: Facts, findings:
   if (findings.noRules !== null) return findings.noRules;
   if (findings.fromSes !== null) return findings.fromSes;
   if (facts.envelope.reversePath === undefined) return "sender-unreadable";
-  return automaticReason(facts.mail, findings.reversePath, recipient);
+  // A reply goes to the reverse-path. SPF FAIL says that it is forged, whoever signed the mail with a domain of his own.
+  return automaticReason(facts.mail, findings.reversePath, recipient) ?? (facts.sesVerdicts.spf === "FAIL" ? "spf-verdict" : null);
 }
 
 /** The memory of this very mail does not withhold: the executor tells whether that attempt is in doubt. */

@@ -22,6 +22,7 @@ export type WithheldReason =
   | "spam-verdict"
   | "virus-verdict"
   | "dmarc-verdict"
+  | "spf-verdict" // replies only: the reverse-path is forged (RFC 7208 §2.6.4)
   | "own-mark" // the mail is a forward or reply of ours that came back
   | "ses-bounce" // never answered
   | "bounce-of-ours" // a bounce of a forward or reply of ours

@@ -37,7 +37,9 @@ const verdictRows: readonly Row[] = [
   ["DMARC fails and the domain wants nothing", verdicts({ dmarc: "FAIL", dmarcPolicy: "none" }), "reply"],
   ["DMARC passes under a strict policy", verdicts({ dmarc: "PASS", dmarcPolicy: "reject" }), "reply"],
   ["the scanners had no opinion", verdicts({ spam: "GRAY", virus: "PROCESSING_FAILED", dmarc: "GRAY" }), "reply"],
-  ["SPF and DKIM fail alone", verdicts({ spf: "FAIL", dkim: "FAIL" }), "reply"],
+  ["DKIM fails alone", verdicts({ dkim: "FAIL" }), "reply"],
+  ["X14 SPF fails, whatever DKIM and DMARC say", verdicts({ spf: "FAIL", dkim: "PASS", dmarc: "PASS" }), "spf-verdict"],
+  ["SPF has no opinion", verdicts({ spf: "GRAY" }), "reply"],
 ];
 
 const daemonOfSes: readonly Row[] = [
