@@ -170,3 +170,12 @@ test("finalsWithoutDelivery() says of a mail that is dropped as a whole that it 
   // So a second notice finds them reached.
   expect(secondNotice(announced(...recipients), { ...closed(recipients), finals: new Map(finals) })).toBeNull();
 });
+
+test("secondNotice() derives the same mail id in every version: it is the key of a row in the ledger", () => {
+  const second = secondNotice(announced("carol@example.com"), closed(["carol@example.com"], "deliver alice@example.com"));
+  const id = new Bun.CryptoHasher("sha256")
+    .update(JSON.stringify(["others", "carol@example.com"]))
+    .digest("hex")
+    .slice(0, 12);
+  expect<string | undefined>(second?.mailId).toBe(`${announced("carol@example.com").mailId}#${id}`);
+});

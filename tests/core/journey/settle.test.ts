@@ -21,6 +21,7 @@ test("settle() says how a mail ended, or why it must come back", async () => {
   const blocked = { blocked: { "*@example.com": ["*"] } };
   expect(await statusOf([ok, ok])).toBe("delivered  false");
   expect(await statusOf([ok, failed("5.1.1")])).toBe("partial b@example.com false");
+  expect(await statusOf([ok, failed("5.7.1")])).toBe("partial  false"); // a failure that is not about the mailbox
   expect(await statusOf([failed("5.1.1"), failed("5.1.1")])).toBe("all_invalid a@example.com,b@example.com false");
   expect(await statusOf([failed("5.1.1"), failed("5.2.2")])).toBe("rejected a@example.com false");
   expect(await statusOf([], blocked)).toBe("blocked  true");
