@@ -19,10 +19,8 @@ import { SqliteLedger } from "./local/sqlite-ledger.ts";
 import { mailObjects } from "./mail-objects.ts";
 import { mailServerOf, probeMailServer } from "./mail-server.ts";
 import type { ServicePorts } from "./service.ts";
-import { every } from "./timers.ts";
+import { every, hourMs } from "./timers.ts";
 import { version } from "./version.ts";
-
-const hourMs = 3_600_000;
 
 /** The AWS clients for this configuration. The SDK finds region, endpoint and credentials. */
 export function clientsOf(config: Config): AwsClients {

@@ -35,3 +35,6 @@ export function exitSoon(code: number): number {
   setTimeout(() => process.exit(code), logFlushMs).unref();
   return code;
 }
+
+/** Milliseconds of an hour. */
+export const hourMs = 3_600_000;

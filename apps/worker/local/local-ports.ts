@@ -8,7 +8,7 @@ import type { Config } from "../config.ts";
 import { mailObjects } from "../mail-objects.ts";
 import { mailServerOf, probeMailServer } from "../mail-server.ts";
 import type { ServicePorts } from "../service.ts";
-import { every } from "../timers.ts";
+import { every, hourMs } from "../timers.ts";
 import { openDatabase } from "./database.ts";
 import { emptyTemporary } from "./durable-file.ts";
 import { FileMailStore } from "./file-mail-store.ts";
@@ -59,8 +59,6 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
   };
   return { database, store, ledger, queues, journeyPorts, courier: couriers(config, folder, server), ...serverPorts(server), close };
 }
-
-const hourMs = 3_600_000;
 
 /** Ignores errors such as a full disk: the next hour tries again. */
 function forgetQuietly(ledger: SqliteLedger): void {

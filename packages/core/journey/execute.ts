@@ -136,7 +136,7 @@ class Run {
 
   async forward(course: Serve, effect: Forward): Promise<void> {
     if (this.#verdicts.has(effect.key)) return;
-    const verdict = this.#whenSays(course, effect.when) ?? ((await this.#recordSoFar()) ? await this.#send(effect) : stopped);
+    const verdict = this.#whenSays(course, effect.when) ?? (await this.#send(effect));
     this.#note("forward", effect.route, new Map([[effect.key, verdict]]), effect.standIn);
   }
 

@@ -50,7 +50,7 @@ function whyNoReply(rule: ReplyRule, recipient: Address, facts: Facts, findings:
   if (findings.noRules !== null) return findings.noRules;
   if (findings.fromSes !== null) return findings.fromSes;
   if (facts.envelope.reversePath === undefined) return "sender-unreadable";
-  // A reply goes to the reverse-path. SPF FAIL says that it is forged, whoever signed the mail with a domain of his own.
+  // A reply goes to the reverse-path. SPF FAIL says that it is forged, also if DKIM and DMARC pass for another domain.
   return automaticReason(facts.mail, findings.reversePath, recipient) ?? (facts.sesVerdicts.spf === "FAIL" ? "spf-verdict" : null);
 }
 
