@@ -20,6 +20,7 @@ import { mailObjects } from "./mail-objects.ts";
 import { mailServerOf, probeMailServer } from "./mail-server.ts";
 import type { ServicePorts } from "./service.ts";
 import { every, hourMs } from "./timers.ts";
+import { pauseEachTurn } from "./turn-taking.ts";
 import { version } from "./version.ts";
 
 /** The AWS clients for this configuration. The SDK finds region, endpoint and credentials. */
@@ -77,6 +78,7 @@ export async function openAwsPorts(
       blockedMail: config.BLOCKED_MAIL,
       leaseSeconds: config.VISIBILITY_SECONDS,
       inWork: new Set<MailId>(),
+      pause: pauseEachTurn(),
       mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
     },
   });

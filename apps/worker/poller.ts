@@ -27,7 +27,7 @@ export type PollerOptions = Readonly<{
   journal: Journal;
   metrics: Metrics;
   /** The ports of the journey, without those that differ for each entry. */
-  ports: Omit<JourneyPorts, "stop" | "onLease" | "journal">;
+  ports: Omit<JourneyPorts, "stop" | "onLease" | "journal" | "budget">;
   /** The most mails in work at once. */
   concurrency: number;
   /** Visibility timeout of an entry; it is extended while the entry is in work. */
@@ -177,7 +177,15 @@ export class Poller {
       if (!(await scope.take(entry.body.length))) throw new NoRoom("entry", entry.body.length);
       const store = budgetedStore(ports.store, scope);
       const courier = budgetedCourier(ports.courier, scope, this.#options.sends);
-      return handleEntry(entry, { ...ports, store, courier, journal: this.#options.journal, stop: inWork, onLease: inWork.onLease });
+      return handleEntry(entry, {
+        ...ports,
+        store,
+        courier,
+        journal: this.#options.journal,
+        stop: inWork,
+        onLease: inWork.onLease,
+        budget: scope,
+      });
     });
     scope.end();
     await inWork.end();

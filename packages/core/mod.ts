@@ -13,6 +13,7 @@
 export { concat, fromBase64 } from "./octets.ts";
 export { err, ok, quote, type Result } from "./result.ts";
 export { type EpochMs, instant } from "./time.ts";
+export { noPause, type Pause } from "./pause.ts";
 
 // Decode: what SES says of a mail that came, or of one that was sent.
 export { decodeEntry, type NoticeItem } from "./ses/queue-entry.ts";
@@ -39,6 +40,7 @@ export type { Course, Effect, EffectKey, Plan, Route } from "./plan/types.ts";
 
 // Execute: ports, content and verdicts.
 export type { Content } from "./compose/content.ts";
+export { composeDraft, type Recipe } from "./compose/recipe.ts";
 export { delayed, type Final, isFinal, type Verdict } from "./plan/verdict.ts";
 export { PortError, thrownEvent } from "./journey/port-error.ts";
 export { headLimit, type Claim, type Clock, type Courier, type Directory, type Journal, type JourneyPorts } from "./journey/ports.ts";

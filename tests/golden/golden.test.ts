@@ -59,7 +59,7 @@ function mailsOf(decided: Plan, octets: Uint8Array, { mail }: Facts): readonly (
   return [...leaving.values()].map((effect, index) => [`out-${index + 1}-${effect.kind}.eml`, octetsOf(effect)] as const);
 
   function octetsOf(effect: Effect): Uint8Array {
-    if (effect.kind !== "deliver") return outgoing(effect.draft, octets, mail.bodyStart);
+    if (effect.kind !== "deliver") return outgoing(effect.recipe, octets, mail.bodyStart);
     if (effect.edits.length === 0) return octets; // also what stands above an mbox line
     return concat([renderBlock(mail.block, effect.edits), octets.subarray(mail.bodyStart)]);
   }

@@ -8,6 +8,7 @@ import {
   handleEntry,
   type JourneyPorts,
   type MailId,
+  noPause,
   type ObjectLocation,
   type QueueEntry,
 } from "@sesame/core";
@@ -24,6 +25,24 @@ import { MemoryOutbound } from "../fakes/memory-outbound.ts";
 export const location: ObjectLocation = { kind: "object", bucket: "example-com-emails", key: "k1" };
 export const mailId: MailId = "example-com-emails/k1" as MailId;
 
+/** Counts what is reserved; `limit`: what a single reservation may have. */
+export class CountingBudget {
+  held: number = 0;
+  most: number = 0;
+  limit: number = Number.POSITIVE_INFINITY;
+
+  async take(octets: number): Promise<boolean> {
+    if (octets > this.limit) return false;
+    this.held += octets;
+    this.most = Math.max(this.most, this.held);
+    return true;
+  }
+
+  give(octets: number): void {
+    this.held -= octets;
+  }
+}
+
 /** Fakes, a mail, and `receive` as the poller would drive it. Who receives after a death is another worker. */
 export class TestWay {
   readonly clock: FakeClock = new FakeClock("2026-01-05T12:00:00Z");
@@ -33,6 +52,7 @@ export class TestWay {
   readonly outbound: MemoryOutbound = new MemoryOutbound();
   readonly courier: MemoryCourier = new MemoryCourier();
   readonly journal: MemoryJournal = new MemoryJournal();
+  readonly budget: CountingBudget = new CountingBudget();
   faults: FaultInjector = new FaultInjector();
   #body: string;
   #receives = 0;
@@ -110,6 +130,8 @@ export class TestWay {
       worker: "worker-example.com",
       mayOpen: (bucket) => bucket === "example-com-emails",
       inWork: new Set(),
+      budget: this.budget,
+      pause: noPause,
       onLease: () => {},
     };
   }

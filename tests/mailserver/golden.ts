@@ -72,7 +72,7 @@ export async function makeGolden(name: string, octets: Uint8Array, source: Sourc
   function leavingOf(effect: Effect, recipient: string): Leaving {
     const from = effect.from === null ? "" : (asciiAddress(effect.from) ?? effect.from);
     if (effect.kind === "deliver") return { kind: "deliver", door: "mailbox", from, to: recipient, octets: edited(effect.edits) };
-    return { kind: effect.kind, door: effect.route, from, to: effect.to, octets: outgoing(effect.draft, octets, facts.mail.bodyStart) };
+    return { kind: effect.kind, door: effect.route, from, to: effect.to, octets: outgoing(effect.recipe, octets, facts.mail.bodyStart) };
   }
 
   function edited(edits: readonly HeaderEdit[]): Uint8Array {

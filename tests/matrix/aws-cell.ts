@@ -2,7 +2,7 @@
 // attempt; then nothing goes wrong any more, until the mail is done. Tells how the first attempt ended, and all that
 // recipients, AWS and an operator can see in the end.
 
-import { type Address, type Courier, type Domain, defaultPolicy, delayed, type MailQueue, type Verdict } from "@sesame/core";
+import { type Address, type Courier, type Domain, defaultPolicy, delayed, type MailQueue, noPause, type Verdict } from "@sesame/core";
 import pino from "pino";
 import { Fleet } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -166,7 +166,16 @@ class AwsCell {
       ledger,
       courier: this.#courier(),
       probe: async () => null,
-      journeyPorts: { ...ports, domains, policy: defaultPolicy, blockedMail: "delete", leaseSeconds: 120, inWork: new Set(), mayOpen },
+      journeyPorts: {
+        ...ports,
+        domains,
+        policy: defaultPolicy,
+        blockedMail: "delete",
+        leaseSeconds: 120,
+        inWork: new Set(),
+        pause: noPause,
+        mayOpen,
+      },
       logger: pino({ level: "debug" }, { write: (line: string) => void this.#lines.push(JSON.parse(line) as LogLine) }),
       logAddresses: "plain",
       metrics: this.#metrics,

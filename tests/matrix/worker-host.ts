@@ -1,7 +1,7 @@
 // Worker host: one worker as a process would be, a fleet under timers of its own, on queue, store, ledger and mail server
 // that it shares with others. It can die: then its timers stand still, and nobody closes anything.
 
-import { type Courier, type Domain, defaultPolicy, type Ledger, type MailQueue } from "@sesame/core";
+import { type Courier, type Domain, defaultPolicy, type Ledger, type MailQueue, noPause } from "@sesame/core";
 import pino from "pino";
 import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -102,7 +102,16 @@ export class WorkerHost {
       ledger,
       courier: site.courier as Courier,
       probe: async () => null,
-      journeyPorts: { ...ports, domains, policy: defaultPolicy, blockedMail: "delete", leaseSeconds: 120, inWork: new Set(), mayOpen },
+      journeyPorts: {
+        ...ports,
+        domains,
+        policy: defaultPolicy,
+        blockedMail: "delete",
+        leaseSeconds: 120,
+        inWork: new Set(),
+        pause: noPause,
+        mayOpen,
+      },
       logger: pino({ level: "debug" }, { write: (line: string) => void this.lines.push(JSON.parse(line) as Line) }),
       logAddresses: "plain",
       metrics: makeMetrics("0.0.0"),

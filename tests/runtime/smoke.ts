@@ -38,6 +38,8 @@ export async function smoke(core: typeof Core): Promise<void> {
     ["deliver", "reply"],
   );
   const reply = course.effects[1];
-  assert(reply?.kind === "reply" && reply.draft.body !== "original");
-  assert.match(new TextDecoder().decode(reply.draft.body), /^Gr=C3=BC=C3=9Fe\r\n\r\nbob@remote\.test:\r\n> Hi\r\n$/);
+  assert(reply?.kind === "reply");
+  const { body } = core.composeDraft(reply.recipe);
+  assert(body !== "original");
+  assert.match(new TextDecoder().decode(body), /^Gr=C3=BC=C3=9Fe\r\n\r\nbob@remote\.test:\r\n> Hi\r\n$/);
 }

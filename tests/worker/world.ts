@@ -1,6 +1,6 @@
 // World: a fleet with fake ports and a fake clock.
 
-import { type Domain, defaultPolicy, type MailQueue } from "@sesame/core";
+import { type Domain, defaultPolicy, type MailQueue, noPause } from "@sesame/core";
 import pino from "pino";
 import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -48,6 +48,7 @@ export class World {
       blockedMail: "delete",
       leaseSeconds: 120,
       inWork: new Set(),
+      pause: noPause,
       mayOpen: () => true,
     };
     this.fleet = new Fleet({

@@ -9,6 +9,7 @@ import { mailObjects } from "../mail-objects.ts";
 import { mailServerOf, probeMailServer } from "../mail-server.ts";
 import type { ServicePorts } from "../service.ts";
 import { every, hourMs } from "../timers.ts";
+import { pauseEachTurn } from "../turn-taking.ts";
 import { openDatabase } from "./database.ts";
 import { emptyTemporary } from "./durable-file.ts";
 import { FileMailStore } from "./file-mail-store.ts";
@@ -49,6 +50,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     blockedMail: config.BLOCKED_MAIL,
     leaseSeconds: config.VISIBILITY_SECONDS,
     inWork: new Set<MailId>(),
+    pause: pauseEachTurn(),
     mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
   };
   const stopForgetting = every(hourMs, () => forgetQuietly(ledger));

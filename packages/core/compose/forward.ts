@@ -6,9 +6,10 @@
 import { derivedId } from "../derived-id.ts";
 import { type Address, domainOf } from "../mail/address.ts";
 import { valuesOf } from "../mail/header.ts";
-import { mailboxValue, safeText, writeBlock } from "../mail/header-write.ts";
+import { mailboxValue, safeText, writeFields } from "../mail/header-write.ts";
 import { loopMarksIn } from "../mail/loop-mark.ts";
 import { type Mail, subjectOf } from "../mail/mail.ts";
+import { utf8 } from "../octets.ts";
 import type { MailId } from "../ses/notice.ts";
 import { sesMaxAddressees } from "../ses/ses-limits.ts";
 import type { EpochMs } from "../time.ts";
@@ -33,54 +34,126 @@ export type ForwardInput = Readonly<{
 }>;
 
 /** Composes the forward to one target. */
-export function composeForward({ mailId, receivedAt, recipient, target, route, loopKey, original }: ForwardInput): Draft {
-  const fields: readonly NewField[] = [
-    ...original.received,
-    structured("From", mailboxValue(`${original.author} via ${domainOf(recipient)}`, recipient)),
-    ...original.replyTo,
-    // A mail without To and Cc gets the recipient as To.
-    ...(original.addressees[route].length > 0 ? original.addressees[route] : [structured("To", recipient)]),
-    { name: "Subject", value: { kind: "text", text: original.subject } },
-    structured("Date", original.date ?? mailDate(receivedAt)),
-    structured("Message-ID", `<${derivedId("forward", mailId, recipient, target)}@${domainOf(recipient)}>`),
-    ...original.thread,
-    ...loopFields(loopKey, recipient, mailId),
-    ...original.marks,
-    ...original.others,
+export function composeForward(input: ForwardInput): Draft {
+  const { mailId, receivedAt, recipient, target, route, loopKey, original } = input;
+  const own = {
+    from: structured("From", mailboxValue(`${original.author} via ${domainOf(recipient)}`, recipient)),
+    to: structured("To", recipient), // for a mail without To and Cc
+    date: structured("Date", original.date ?? mailDate(receivedAt)),
+    id: structured("Message-ID", `<${derivedId("forward", mailId, recipient, target)}@${domainOf(recipient)}>`),
+  };
+  const head = [
+    original.received,
+    writeFields([own.from]),
+    original.replyTo,
+    original.addressees[route] || writeFields([own.to]),
+    original.subject,
+    writeFields([own.date, own.id]),
+    original.thread,
+    writeFields(loopFields(loopKey, recipient, mailId)),
+    original.others,
+    "\r\n",
   ];
-  return { head: writeBlock(fields), body: "original" };
+  return { head: utf8(head.join("")), body: "original" };
 }
 
-/** The parts of a forward that are equal for all recipients and targets. `date`: `null` if the original has no valid Date. */
+/** Octets of the fields of a forward that are not equal for all targets, at most. */
+const ownFieldOctets = 4096;
+
+/** About how many octets the header block of a forward has, never fewer. */
+export function forwardHeadSize({ original, route }: ForwardInput): number {
+  return original.size[route] + ownFieldOctets;
+}
+
+/** What a long header block leaves out, in this order. */
+export type LeftOut = "References" | "Received" | "List fields";
+
+/**
+ * The parts of a forward that are equal for all recipients and targets, as written header lines; "" where there are none.
+ * `date`: `null` if the original has no valid Date. `size`: octets of all lines, for each route.
+ */
 export type ForwardFields = Readonly<{
   author: string;
-  subject: string;
   date: string | null;
-  received: readonly NewField[];
-  replyTo: readonly NewField[];
-  addressees: Readonly<Record<OutgoingRoute, readonly NewField[]>>;
-  thread: readonly NewField[];
-  marks: readonly NewField[];
-  others: readonly NewField[];
+  subject: string;
+  received: string;
+  replyTo: string;
+  addressees: Readonly<Record<OutgoingRoute, string>>;
+  thread: string;
+  others: string;
+  size: Readonly<Record<OutgoingRoute, number>>;
+  leftOut: readonly LeftOut[];
 }>;
 
 const maxAddressees = 1000; // mailboxes in To and Cc
+const maxHead = 32 * 1024; // octets of a composed header block; mail servers and SES refuse much longer ones
+const newestReceived = 5; // fields whose text is kept in a header block that is too long
+/** Stands for an older Received field: their number must stay, because it ends loops (RFC 5321 §6.3). */
+const emptyReceived: WrittenField = { name: "Received", lines: "Received: (shortened)\r\n" };
 
 /**
  * Reads the fields of the original. Do this once for each mail: every recipient can have 50 targets, and the header can be long.
+ * A header block that would be too long leaves out what readers miss least; never an address, and nothing that describes the body.
  */
 export function readForwardFields(mail: Mail): ForwardFields {
+  let parts = partsOf(mail);
+  const leftOut: LeftOut[] = [];
+  for (const [what, shorten] of shortenings) {
+    if (Math.max(sizeOf(parts, "ses"), sizeOf(parts, "internal")) <= maxHead - ownFieldOctets) break;
+    const shorter = shorten(parts);
+    if (sizeOf(shorter, "ses") < sizeOf(parts, "ses")) leftOut.push(what);
+    parts = shorter;
+  }
   return {
     author: authorName(mail),
-    subject: forwardSubject(mail),
     date: originalDate(mail),
-    received: receivedFields(mail),
-    replyTo: replyToFields(mail),
-    addressees: { ses: addresseeFields(mail, sesMaxAddressees), internal: addresseeFields(mail, maxAddressees) },
-    thread: [...threadFields(mail), ...originalFromFields(mail)],
-    marks: loopMarksIn(mail.block).map((value) => structured("X-Loop", value)),
-    others: otherFields(mail),
+    subject: parts.subject,
+    received: join(parts.received),
+    replyTo: parts.replyTo,
+    addressees: parts.addressees,
+    thread: join(parts.thread),
+    others: join(parts.others),
+    size: { ses: sizeOf(parts, "ses"), internal: sizeOf(parts, "internal") },
+    leftOut,
   };
+}
+
+/** A field as it is written, with its line ends. */
+type WrittenField = Readonly<{ name: string; lines: string }>;
+
+type Parts = Pick<ForwardFields, "subject" | "replyTo" | "addressees"> &
+  Readonly<{ received: readonly WrittenField[]; thread: readonly WrittenField[]; others: readonly WrittenField[] }>;
+
+const shortenings: readonly (readonly [LeftOut, (parts: Parts) => Parts])[] = [
+  ["References", (parts) => ({ ...parts, thread: parts.thread.filter(({ name }) => name !== "References") })],
+  ["Received", (parts) => ({ ...parts, received: parts.received.map((field, index) => (index < newestReceived ? field : emptyReceived)) })],
+  ["List fields", (parts) => ({ ...parts, others: parts.others.filter(({ name }) => !name.startsWith("List-")) })],
+];
+
+function partsOf(mail: Mail): Parts {
+  const marks = loopMarksIn(mail.block).map((value) => structured("X-Loop", value));
+  return {
+    received: written(receivedFields(mail)),
+    replyTo: writeFields(replyToFields(mail)),
+    addressees: { ses: writeFields(addresseeFields(mail, sesMaxAddressees)), internal: writeFields(addresseeFields(mail, maxAddressees)) },
+    subject: writeFields([{ name: "Subject", value: { kind: "text", text: forwardSubject(mail) } }]),
+    thread: written([...threadFields(mail), ...originalFromFields(mail)]),
+    others: written([...marks, ...otherFields(mail)]),
+  };
+}
+
+function written(fields: readonly NewField[]): readonly WrittenField[] {
+  return fields.map((field) => ({ name: field.name, lines: writeFields([field]) }));
+}
+
+function join(fields: readonly WrittenField[]): string {
+  return fields.map(({ lines }) => lines).join("");
+}
+
+/** Octets of all lines. They are ASCII, so that characters are octets. */
+function sizeOf({ received, replyTo, addressees, subject, thread, others }: Parts, route: OutgoingRoute): number {
+  const fields = [...received, ...thread, ...others].reduce((sum, { lines }) => sum + lines.length, 0);
+  return fields + replyTo.length + addressees[route].length + subject.length;
 }
 
 /** Adds `FWD: ` unless the subject has such a prefix: FW, FWD, German WG, French TR, also numbered (`Fwd[2]:`). */

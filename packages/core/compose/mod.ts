@@ -8,8 +8,10 @@
 // Generated mails.
 export { composeReply, type ReplyInput } from "./reply.ts";
 export { type Quotation, quotationOf } from "./quotation.ts";
-export { composeForward, type ForwardFields, type ForwardInput, readForwardFields } from "./forward.ts";
+export { composeForward, type ForwardFields, type ForwardInput, type LeftOut, readForwardFields } from "./forward.ts";
 export { composeStandIn, type SesRefusal, type Unforwardable } from "./stand-in.ts";
+
+export { composeDraft, draftOctets, type Recipe } from "./recipe.ts";
 
 // The octets that go out.
 export type { Content, Draft, OpenedMail } from "./content.ts";

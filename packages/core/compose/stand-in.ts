@@ -6,14 +6,14 @@ import { derivedId } from "../derived-id.ts";
 import { domainOf } from "../mail/address.ts";
 import { decodeWords } from "../mail/encoded-word.ts";
 import { firstValue } from "../mail/header.ts";
-import { mailboxValue, safeText, writeBlock } from "../mail/header-write.ts";
+import { mailboxValue, safeText, writeFields } from "../mail/header-write.ts";
 import { type Mail, subjectOf } from "../mail/mail.ts";
 import { quotedPrintable } from "../mail/quoted-printable.ts";
 import { utf8 } from "../octets.ts";
 import { sesMaxOctets } from "../ses/ses-limits.ts";
 import type { Draft } from "./content.ts";
 import { type ForwardInput, originalDate } from "./forward.ts";
-import { loopFields, mailDate, type NewField, structured } from "./generated-header.ts";
+import { loopFields, mailDate, structured } from "./generated-header.ts";
 
 const maxNames = 10;
 
@@ -29,22 +29,27 @@ export type SesRefusal = Readonly<{ reason: Unforwardable; octets: number; refus
 export function composeStandIn(input: ForwardInput, refusal: SesRefusal): Draft {
   const { mail, mailId, receivedAt, recipient, target, loopKey, original } = input;
   const domain = domainOf(recipient);
-  const fields: readonly NewField[] = [
-    structured("From", mailboxValue(`Mail forwarding of ${domain}`, recipient)),
-    ...original.replyTo,
-    structured("To", target),
-    { name: "Subject", value: { kind: "text", text: safeText(`Not forwarded: ${displaySubject(mail)}`) } },
-    structured("Date", mailDate(receivedAt)),
-    structured("Message-ID", `<${derivedId("forward-notice", mailId, recipient, target)}@${domain}>`),
-    ...original.thread,
-    ...loopFields(loopKey, recipient, mailId),
-    structured("Auto-Submitted", "auto-generated"),
-    structured("X-Auto-Response-Suppress", "All"),
-    structured("MIME-Version", "1.0"),
-    structured("Content-Type", "text/plain; charset=utf-8"),
-    structured("Content-Transfer-Encoding", "quoted-printable"),
+  const head = [
+    writeFields([structured("From", mailboxValue(`Mail forwarding of ${domain}`, recipient))]),
+    original.replyTo,
+    writeFields([
+      structured("To", target),
+      { name: "Subject", value: { kind: "text", text: safeText(`Not forwarded: ${displaySubject(mail)}`) } },
+      structured("Date", mailDate(receivedAt)),
+      structured("Message-ID", `<${derivedId("forward-notice", mailId, recipient, target)}@${domain}>`),
+    ]),
+    original.thread,
+    writeFields([
+      ...loopFields(loopKey, recipient, mailId),
+      structured("Auto-Submitted", "auto-generated"),
+      structured("X-Auto-Response-Suppress", "All"),
+      structured("MIME-Version", "1.0"),
+      structured("Content-Type", "text/plain; charset=utf-8"),
+      structured("Content-Transfer-Encoding", "quoted-printable"),
+    ]),
+    "\r\n",
   ];
-  return { head: writeBlock(fields), body: utf8(quotedPrintable(bodyText(input, refusal))) };
+  return { head: utf8(head.join("")), body: utf8(quotedPrintable(bodyText(input, refusal))) };
 }
 
 function displaySubject(mail: Mail): string {

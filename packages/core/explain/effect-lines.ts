@@ -1,6 +1,7 @@
 // Effect lines: a delivery, forward or auto-reply for a recipient, with its header edits, its route, when it runs, and the row
 // that asks for it.
 
+import { composeDraft } from "../compose/recipe.ts";
 import type { ReversePath } from "../mail/address.ts";
 import type { HeaderEdit } from "../mail/header-edit.ts";
 import { safeText } from "../mail/header-write.ts";
@@ -63,8 +64,9 @@ function editLines(edits: readonly HeaderEdit[]): readonly Line[] {
 
 /** Target, sender, route, time and subject. */
 function sentLines(effect: Forward | Reply): readonly Line[] {
-  const { kind, to, from, route, when, draft } = effect;
-  const subject = subjectOf(openMail(draft.head, draft.head.length));
+  const { kind, to, from, route, when, recipe } = effect;
+  const { head } = composeDraft(recipe);
+  const subject = subjectOf(openMail(head, head.length));
   return [
     { level: 1, label: kind, text: `to <${to}>, from ${pathText(from)}, through ${routes[route]}, ${whenText(when)}` },
     detail("subject", quote(safeText(subject ?? "", 100))),

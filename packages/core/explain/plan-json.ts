@@ -1,7 +1,7 @@
 // Plan as JSON: an explanation for programs. It shows what plan.ts decided, and decides nothing. Fields may be added; existing
 // fields keep their names and meaning.
 
-import type { Draft } from "../compose/content.ts";
+import { composeDraft, type Recipe } from "../compose/recipe.ts";
 import { base64, concat } from "../octets.ts";
 import type { Course, Effect, Plan } from "../plan/types.ts";
 
@@ -33,11 +33,12 @@ function effectJson(effect: Effect, mail: Uint8Array, bodyStart: number): Record
   if (effect.kind === "deliver") return { kind, key, from, edits: effect.edits };
   const { to, route, when } = effect;
   const notice = effect.kind === "forward" ? { notice: effect.standIn } : {};
-  const draft = base64(outgoing(effect.draft, mail, bodyStart));
+  const draft = base64(outgoing(effect.recipe, mail, bodyStart));
   return { kind, key, from, to, route, when, ...notice, draft };
 }
 
 /** All octets of a generated mail. */
-export function outgoing(draft: Draft, mail: Uint8Array, bodyStart: number): Uint8Array {
-  return concat([draft.head, draft.body === "original" ? mail.subarray(bodyStart) : draft.body]);
+export function outgoing(recipe: Recipe, mail: Uint8Array, bodyStart: number): Uint8Array {
+  const { head, body } = composeDraft(recipe);
+  return concat([head, body === "original" ? mail.subarray(bodyStart) : body]);
 }

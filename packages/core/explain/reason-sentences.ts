@@ -176,6 +176,10 @@ export const warningSentences: Readonly<Record<Warning["kind"], Sentence>> = {
     change: "if the mark is ours, check that all workers use the same LOOP_KEY",
     fields: ["X-Loop"],
   },
+  "forward-header-shortened": {
+    why: "the header of the mail is so long that forwards leave out References, the text of older Received fields, or List fields",
+    change: "not configurable: the sender's program must write a shorter header",
+  },
   "reverse-path-unreadable": {
     why: "the envelope sender is not an address; the mail is delivered with the null reverse-path (RFC 5321 §4.5.5)",
     change: "not configurable: set by the sender's host",

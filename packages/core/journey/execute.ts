@@ -3,6 +3,7 @@
 // an auto-reply claims its turn, then sends (at most once). What a port throws becomes a `delayed` verdict.
 
 import { deliveryContent, draftContent, type OpenedMail } from "../compose/content.ts";
+import { composeDraft, draftOctets } from "../compose/recipe.ts";
 import { addressKey } from "../mail/address.ts";
 import type { Deliver, Effect, EffectKey, Forward, Plan, Reply, Route, Serve, When } from "../plan/types.ts";
 import { delayed, type Final, isFinal, type Verdict } from "../plan/verdict.ts";
@@ -13,7 +14,7 @@ import type { EpochMs } from "../time.ts";
 import { thrownEvent } from "./port-error.ts";
 import type { JourneyPorts, Lease, MailTransaction, ReplyRow } from "./ports.ts";
 
-type ExecutePorts = Pick<JourneyPorts, "ledger" | "courier" | "journal" | "clock" | "stop">;
+type ExecutePorts = Pick<JourneyPorts, "ledger" | "courier" | "journal" | "clock" | "stop" | "budget" | "pause">;
 
 /** What happened. `unrecorded`: the finals of the last transaction; close.ts records them together with the closing. */
 export type Report = Readonly<{
@@ -31,6 +32,7 @@ export const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(),
 type Carry = Extract<Plan, { readonly kind: "carry" }>;
 
 const maxGroup = 50; // recipients of one transaction
+const refusalsAlone = 2; // equal refusals in a row, after which the others are not tried alone
 
 /** Runs all effects that have no final yet. */
 export async function execute(plan: Carry, lease: Lease, opened: OpenedMail, ports: ExecutePorts): Promise<Report> {
@@ -91,11 +93,28 @@ class Run {
 
   async deliver(group: readonly Delivery[]): Promise<void> {
     const verdicts = await this.#sendGroup(group);
-    // One SMTP reply refused the whole transaction: each recipient is tried alone before that is final for it.
-    const alone = group.length > 1 ? group.filter(({ effect }) => refusesAll(verdicts.get(effect.key))) : [];
-    const settled = group.filter((delivery) => !alone.includes(delivery));
-    this.#note("deliver", "mailbox", new Map(settled.map(({ effect }) => [effect.key, verdicts.get(effect.key) ?? noAnswer])));
-    for (const delivery of alone) this.#note("deliver", "mailbox", await this.#sendGroup([delivery]));
+    const refused = group.length > 1 ? group.filter(({ effect }) => refusesAll(verdicts.get(effect.key))) : [];
+    const settled = group.filter((delivery) => !refused.includes(delivery));
+    this.#noteDeliveries(settled, ({ effect }) => verdicts.get(effect.key) ?? noAnswer);
+    await this.#deliverAlone(refused);
+  }
+
+  /**
+   * One SMTP reply refused a whole transaction: its recipients are tried alone before that is final for them. The reason may lie
+   * with one of them; when two in a row are refused alike, it lies with the mail, and the others get the same verdict.
+   */
+  async #deliverAlone(refused: readonly Delivery[]): Promise<void> {
+    let alike: readonly Verdict[] = [];
+    for (const [index, delivery] of refused.entries()) {
+      const verdict = (await this.#sendGroup([delivery])).get(delivery.effect.key) ?? noAnswer;
+      this.#noteDeliveries([delivery], () => verdict);
+      alike = refusesAll(verdict) && isAlike(alike.at(-1), verdict) ? [...alike, verdict] : [verdict];
+      if (alike.length === refusalsAlone) return this.#noteDeliveries(refused.slice(index + 1), () => verdict);
+    }
+  }
+
+  #noteDeliveries(deliveries: readonly Delivery[], verdictOf: (delivery: Delivery) => Verdict): void {
+    this.#note("deliver", "mailbox", new Map(deliveries.map((delivery) => [delivery.effect.key, verdictOf(delivery)])));
   }
 
   async #sendGroup(group: readonly Delivery[]): Promise<ReadonlyMap<EffectKey, Verdict>> {
@@ -157,7 +176,18 @@ class Run {
   }
 
   async #send(effect: Forward | Reply): Promise<Verdict> {
-    const content = draftContent(this.#opened, effect.draft);
+    await this.#ports.pause();
+    const octets = draftOctets(effect.recipe);
+    if (!(await this.#ports.budget.take(octets))) return noRoom;
+    try {
+      return await this.#composeAndSend(effect);
+    } finally {
+      this.#ports.budget.give(octets);
+    }
+  }
+
+  async #composeAndSend(effect: Forward | Reply): Promise<Verdict> {
+    const content = draftContent(this.#opened, composeDraft(effect.recipe));
     const recipients = [{ address: effect.to, key: effect.key }];
     const verdicts = await this.#transact(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content });
     const verdict = verdicts.get(effect.key) ?? noAnswer;
@@ -212,7 +242,12 @@ function outboundRow({ kind, from, to }: Forward | Reply, sesId: string): Outbou
 
 const noAnswer: Verdict = delayed("protocol-error", "recipient", "the courier gave no verdict");
 const stopped: Verdict = delayed("stopped", "mail", "not begun");
+const noRoom: Verdict = delayed("no-room", "mail", "other mails use all of MAX_BYTES_IN_FLIGHT");
 
 function refusesAll(verdict: Verdict | undefined): boolean {
   return verdict?.action === "failed" && verdict.scope === "mail";
+}
+
+function isAlike(before: Verdict | undefined, verdict: Verdict): boolean {
+  return before?.action === "failed" && verdict.action === "failed" && before.status === verdict.status && before.reason === verdict.reason;
 }

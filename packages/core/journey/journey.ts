@@ -78,7 +78,7 @@ async function carry(notice: Notice, held: Held, entry: QueueEntry, ports: Journ
   const rowDelay = facts.bounce === "unknown" ? outboundRowDelay(receiveCount, notice.receivedAt, ports.clock.now()) : 0;
   if (rowDelay > 0) return giveBack({ kind: "bounce", mailId, result: "awaited" }, rowDelay);
 
-  const decided: Plan = await plan(facts, ports.policy);
+  const decided: Plan = await plan(facts, ports.policy, ports.pause);
   if (decided.bounce !== "not-a-bounce") ports.journal.note({ kind: "bounce", mailId, result: decided.bounce });
   stage("plan");
 

@@ -27,6 +27,7 @@ export {
   type MailQueue,
   type MailStore,
   type MailTransaction,
+  type OctetBudget,
   type Outbound,
   type QueueEntry,
   type QueueSize,

@@ -3,6 +3,7 @@
 
 import type { Content } from "../compose/content.ts";
 import type { Address, AddressKey, Domain, ReversePath } from "../mail/address.ts";
+import type { Pause } from "../pause.ts";
 import type { Policy, ReplyMemory } from "../plan/facts.ts";
 import type { EffectKey, Route } from "../plan/types.ts";
 import type { Final, Verdict } from "../plan/verdict.ts";
@@ -174,6 +175,13 @@ export interface RuleBook {
   remove(table: RuleTable, key: string): Promise<boolean>;
 }
 
+/** The memory that mails may take up together. One object for each mail; what it took is given back at the end of the work. */
+export interface OctetBudget {
+  /** Reserves octets and waits for room. False: there was no room in time, and nothing is reserved. */
+  take(octets: number): Promise<boolean>;
+  give(octets: number): void;
+}
+
 /** All that a mail needs on its way, and what the operator has chosen. A function takes what it needs by `Pick`. */
 export type JourneyPorts = Readonly<{
   ledger: Ledger;
@@ -195,6 +203,10 @@ export type JourneyPorts = Readonly<{
   mayOpen(bucket: string, key: string): boolean;
   /** Mails that this process works on: the ledger lets one owner claim twice, and two entries may announce one mail. */
   inWork: Set<MailId>;
+  /** Charged for what is composed and for rows; the store charges for the octets of the mail itself. */
+  budget: OctetBudget;
+  /** Gives the event loop to other work between steps. */
+  pause: Pause;
   /** Told when a lease is held, so that it can be extended together with the entry. */
   onLease(lease: Lease): void;
 }>;

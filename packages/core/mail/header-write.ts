@@ -19,7 +19,12 @@ const hardLine = 998; // RFC 5322 §2.1.1, MUST
  * bug.
  */
 export function writeBlock(fields: readonly Readonly<{ name: string; value: FieldValue }>[]): Uint8Array {
-  return utf8(`${fields.map(({ name, value }) => renderOrThrow(name, value)).join("")}\r\n`);
+  return utf8(`${writeFields(fields)}\r\n`);
+}
+
+/** Writes fields as header lines, without the empty line behind the last one. Throws as `writeBlock` does. */
+export function writeFields(fields: readonly Readonly<{ name: string; value: FieldValue }>[]): string {
+  return fields.map(({ name, value }) => renderOrThrow(name, value)).join("");
 }
 
 /**

@@ -1,9 +1,8 @@
 // Plan forward: shall this mail go on to this target of a rule, and if not, for which reason? Part of plan.ts; no I/O, no clock.
-// forward.ts composes it, stand-in.ts what goes in its place if SES would refuse it. RFC 5321 §6.3 on loops.
+// forward.ts composes it, stand-in.ts composes what goes in its place if SES would refuse it. RFC 5321 §6.3 on loops.
 
-import type { Draft } from "../compose/content.ts";
-import { composeForward, type ForwardInput } from "../compose/forward.ts";
-import { composeStandIn, type Unforwardable } from "../compose/stand-in.ts";
+import { composeForward, type ForwardInput, forwardHeadSize } from "../compose/forward.ts";
+import type { Unforwardable } from "../compose/stand-in.ts";
 import { type Address, asciiAddress, type Domain, sameMailbox } from "../mail/address.ts";
 import { hopsOf } from "../mail/mail.ts";
 import { type RuleRow, ruleRowFor } from "../rules/rule-row.ts";
@@ -58,12 +57,18 @@ function whyNoForward(recipient: Address, target: Address, row: RuleRow, facts: 
 }
 
 /** The forward itself, or the stand-in. Our own mail server has limits of its own, and answers for itself. */
-function sendable(input: ForwardInput, refusedNames: readonly string[]): Readonly<{ draft: Draft; standIn: Unforwardable | null }> {
-  const forward = composeForward(input);
-  const octets = forward.head.length + input.mail.size - input.mail.bodyStart;
-  const standIn = input.route === "ses" ? whyUnforwardable(octets, refusedNames) : null;
-  const draft = standIn === null ? forward : composeStandIn(input, { reason: standIn, octets, refusedNames });
-  return { draft, standIn };
+function sendable(input: ForwardInput, refusedNames: readonly string[]): Pick<Forward, "recipe" | "standIn"> {
+  const octets = input.route === "ses" ? forwardOctets(input) : 0;
+  const reason = input.route === "ses" ? whyUnforwardable(octets, refusedNames) : null;
+  if (reason === null) return { recipe: { kind: "forward", input }, standIn: null };
+  return { recipe: { kind: "stand-in", input, refusal: { reason, octets, refusedNames } }, standIn: reason };
+}
+
+/** Octets of a forward. The header block is composed only where its exact size matters. */
+function forwardOctets(input: ForwardInput): number {
+  const body = input.mail.size - input.mail.bodyStart;
+  const most = body + forwardHeadSize(input);
+  return most > sesMaxOctets ? body + composeForward(input).head.length : most;
 }
 
 function whyUnforwardable(octets: number, refusedNames: readonly string[]): Unforwardable | null {

@@ -1,7 +1,6 @@
 // Plan reply: shall this mail to this recipient get an auto-reply, and if not, for which reason? Part of plan.ts; no I/O, no
 // clock. reply.ts composes it; automatic.ts tells whether a mail is automatic. RFC 3834 §2 and §4, RFC 5230 §4.
 
-import { composeReply } from "../compose/reply.ts";
 import { type Address, addressKey, asciiAddress } from "../mail/address.ts";
 import { isActive } from "../rules/active-period.ts";
 import { automaticReason } from "../rules/automatic.ts";
@@ -38,7 +37,10 @@ export async function planReply(
     from: route === "ses" ? self : null, // RFC 5230 §5.1: null; SES refuses the null path
     to,
     route,
-    draft: composeReply({ mail, mailId, receivedAt, recipient: self, sender: to, rule, loopKey, quotation: await findings.quotation() }),
+    recipe: {
+      kind: "reply",
+      input: { mail, mailId, receivedAt, recipient: self, sender: to, rule, loopKey, quotation: await findings.quotation() },
+    },
     textHash: rule.textHash,
     rememberAs: rememberedSenderOf(sender, mail),
     rememberUntil: (receivedAt + policy.replyEveryDays * dayMs) as EpochMs,

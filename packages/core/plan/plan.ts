@@ -1,8 +1,9 @@
 // Plan: the first decision. It takes the facts of one mail and says what shall be done for each recipient, and why something
-// is not done. Data in, data out: no I/O, no clock, no random numbers. Equal facts give equal plans, to the octet. It is
-// asynchronous only because the parser of readable text is.
+// is not done. Data in, data out: no I/O, no clock, no random numbers. Equal facts give equal plans. It is asynchronous because
+// the parser of readable text is, and to give way to other work between recipients.
 
 import { type Address, addressKey, tableKeys } from "../mail/address.ts";
+import { noPause, type Pause } from "../pause.ts";
 import { type BlocklistWarning, blocklistWarnings, nearestBlock } from "../rules/blocklist.ts";
 import { ruleRowFor } from "../rules/rule-row.ts";
 import { defaultPolicy, type Facts, type Policy } from "./facts.ts";
@@ -13,9 +14,9 @@ import { type Course, type Deliver, type Forward, keyOf, type Plan, type Reply, 
 
 /**
  * Decides. Recipients keep the order of the envelope, and each mailbox has one course. It gives a plan for any facts: if it
- * rejects, that is a bug here.
+ * rejects, that is a bug here. `pause` is called between recipients; it changes nothing in the plan.
  */
-export async function plan(facts: Facts, policy: Policy = defaultPolicy): Promise<Plan> {
+export async function plan(facts: Facts, policy: Policy = defaultPolicy, pause: Pause = noPause): Promise<Plan> {
   const { spam, virus } = facts.sesVerdicts;
   const findings = findingsOf(facts);
   const { bounce } = findings;
@@ -24,6 +25,7 @@ export async function plan(facts: Facts, policy: Policy = defaultPolicy): Promis
   const courses: Course[] = [];
   const seen = new Set<string>();
   for (const recipient of facts.envelope.recipients) {
+    await pause();
     const key = recipient.kind === "served" ? addressKey(recipient.address) : recipient.text;
     if (seen.has(key)) continue; // one course for each mailbox, however often it is named (RFC 2033 §4.2)
     seen.add(key);
@@ -44,14 +46,20 @@ async function courseOf(recipient: Address, facts: Facts, policy: Policy, findin
   const reply = await planReply(recipient, row, facts, policy, findings);
   const forwards = row.forwards.map((target) => planForward(recipient, target, row, facts, findings));
   const all = [...(reply ? [reply] : []), ...forwards];
+  const shortened = forwards.some((item) => "key" in item) ? forwardWarnings(findings) : [];
   return {
     kind: "serve",
     recipient,
     row: key,
     effects: [deliver, ...all.filter((item): item is Reply | Forward => "key" in item)],
     withheld: all.filter((item): item is Withheld => !("key" in item)),
-    warnings: [...findings.warnings, ...blockWarnings, ...ruleWarnings],
+    warnings: [...findings.warnings, ...shortened, ...blockWarnings, ...ruleWarnings],
   };
+}
+
+function forwardWarnings(findings: Findings): readonly Warning[] {
+  const { leftOut } = findings.forwardFields();
+  return leftOut.length > 0 ? [{ kind: "forward-header-shortened", leftOut }] : [];
 }
 
 function warningOf({ kind, key, text }: BlocklistWarning): Warning {

@@ -1,7 +1,9 @@
 // Types of a plan: one course per recipient, made of effects, and a reason for everything that is not done. Reasons are closed
 // unions; the log, the metrics and `sesame explain` print the same words. plan.ts decides, execute.ts carries out.
 
-import type { Draft, OutgoingRoute } from "../compose/content.ts";
+import type { OutgoingRoute } from "../compose/content.ts";
+import type { LeftOut } from "../compose/forward.ts";
+import type { Recipe } from "../compose/recipe.ts";
 import type { Unforwardable } from "../compose/stand-in.ts";
 import { type Address, type AddressKey, addressKey, parseAddress, type ReversePath } from "../mail/address.ts";
 import type { HeaderDefect } from "../mail/header.ts";
@@ -44,6 +46,7 @@ export type Warning =
   | { readonly kind: "blocks-everybody"; readonly key: string; readonly text: string } // a pattern such as `*`
   | { readonly kind: "mail-defect"; readonly defect: HeaderDefect }
   | { readonly kind: "loop-mark-forged" }
+  | { readonly kind: "forward-header-shortened"; readonly leftOut: readonly LeftOut[] }
   | { readonly kind: "reverse-path-unreadable" };
 
 /** What shall be done for one recipient. A refused recipient keeps the spelling of the notice: it may be no address. */
@@ -118,8 +121,9 @@ export type Forward = Readonly<{
   from: ReversePath;
   to: Address;
   route: OutgoingRoute;
-  draft: Draft;
-  /** `null`: the draft is the forward. Else it is a stand-in that tells the target why the forward is not made. */
+  /** What is sent, composed when its turn comes. */
+  recipe: Recipe;
+  /** `null`: the recipe is the forward. Else it is a stand-in that tells the target why the forward is not made. */
   standIn: Unforwardable | null;
 }>;
 
@@ -131,7 +135,8 @@ export type Reply = Readonly<{
   from: ReversePath;
   to: Address;
   route: OutgoingRoute;
-  draft: Draft;
+  /** What is sent, composed when its turn comes. */
+  recipe: Recipe;
   /** Hash of the rule's text: the same text is not sent twice to one sender within the period (RFC 5230 §4.2). */
   textHash: string;
   /** The key under which the sender is remembered (see `rememberedSenderOf`). */

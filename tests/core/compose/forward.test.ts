@@ -8,8 +8,9 @@ import { composeForward, readForwardFields } from "../../../packages/core/compos
 import { keptNames } from "../../../packages/core/compose/kept-fields.ts";
 import type { Forward } from "../../../packages/core/plan/types.ts";
 import { corpusMails, corpusNote } from "../corpus.ts";
-import { factsOf, personal } from "../sample.ts";
-import { fieldsIn, forwardOf, latin, valuesIn } from "./forwards.ts";
+import { draftOf } from "../draft.ts";
+import { factsOf, personal, serveOf } from "../sample.ts";
+import { fieldsIn, forwardOf, latin, outside, valuesIn } from "./forwards.ts";
 
 const headOf = async (header: string): Promise<Uint8Array> => (await forwardOf({ header })).draft.head;
 const without = (name: string) => personal.replace(new RegExp(`${name}: .*\r\n`), "");
@@ -278,9 +279,8 @@ test("composeForward() cuts lists that are an attack, and stays small", async ()
 
 /** The whole forward of a mail. */
 function whole(forward: Forward, octets: Uint8Array, bodyStart: number): Uint8Array {
-  return forward.draft.body === "original"
-    ? concat([forward.draft.head, octets.subarray(bodyStart)])
-    : concat([forward.draft.head, forward.draft.body]);
+  const { head, body } = draftOf(forward);
+  return concat([head, body === "original" ? octets.subarray(bodyStart) : body]);
 }
 
 test("composeForward() writes a lawful header of allowed names whatever stands in the original", () => {
@@ -404,3 +404,44 @@ test(`composeForward() makes a lawful header over the same body of every mail of
     expect([name, after.text]).toEqual([name, before.text]);
   }
 });
+
+const latin1 = (header: string) => Buffer.from(`${header}\r\n`, "latin1");
+const longList = (i: number) =>
+  `List-${["Help", "Subscribe", "Unsubscribe", "Post", "Owner", "Archive"][i]}: <mailto:${"l".repeat(700)}@x.test>\r\n`;
+const longLists = `List-Id: <l.x.test>\r\n${Array.from({ length: 6 }, (_, i) => longList(i)).join("")}`;
+const longReferences = `References: ${Array.from({ length: 20 }, (_, i) => `<${"r".repeat(235)}${i}@x.test>`).join("\r\n ")}\r\n`;
+const longReceived = (count: number) => `Received: from ${"h".repeat(900)}.x.test; Mon, 05 Jan 2026 12:00:00 +0000\r\n`.repeat(count);
+const longAddressees = `Cc: ${Array.from({ length: 40 }, (_, i) => `<${"c".repeat(60)}${i}@${"d".repeat(60)}.${"e".repeat(60)}.test>`).join(",\r\n ")}\r\n`;
+const longContent = `Content-Type: application/x-long; ${Array.from({ length: 16 }, (_, i) => `p${i}="${"v".repeat(900)}"`).join(";\r\n ")}\r\n`;
+
+/** What was long, what is left out, and how many Received fields keep their text; their number stays. */
+const longHeaders: readonly (readonly [why: string, header: string, leftOut: readonly string[], received: number])[] = [
+  ["it fits", `${personal + longReceived(10) + longReferences.slice(0, 800)}@x.test>\r\n`, [], 10],
+  ["References alone are enough", personal + longReceived(26) + longReferences, ["References"], 26],
+  ["then the older Received", personal + longReceived(29) + longReferences + longLists, ["References", "Received"], 5],
+  [
+    "then the List fields",
+    personal + longReceived(29) + longReferences + longLists + longAddressees + longContent,
+    ["References", "Received", "List fields"],
+    5,
+  ],
+  ["where nobody wrote References", personal.replace(/Message-ID: .*\r\n/, "") + longReceived(29) + longLists, ["Received"], 5],
+];
+for (const [why, header, leftOut, received] of longHeaders) {
+  test(`X02 a forward of a mail with a long header: ${why}`, async () => {
+    const { draft } = await forwardOf({ header });
+    const warnings = (await serveOf({ header, rules: outside })).warnings.filter(({ kind }) => kind === "forward-header-shortened");
+    expect(warnings).toEqual(leftOut.length > 0 ? [{ kind: "forward-header-shortened", leftOut: leftOut as never }] : []);
+    const trace = valuesIn(draft.head, "Received");
+    expect([trace.length, trace.filter((value) => value.startsWith("from ")).length]).toEqual([
+      valuesIn(latin1(header), "Received").length,
+      received,
+    ]);
+    expect(valuesIn(draft.head, "References").length > 0).toBe(header.includes("m1@remote.test") && !leftOut.includes("References"));
+    expect(fieldsIn(draft.head).some(([name]) => name.startsWith("List-"))).toBe(
+      header.includes("List-Id") && !leftOut.includes("List fields"),
+    );
+    for (const name of ["Cc", "Content-Type"]) expect(valuesIn(draft.head, name).length).toBe(header.includes(`${name}:`) ? 1 : 0);
+    expect(draft.head.length).toBeLessThanOrEqual(32 * 1024);
+  });
+}

@@ -1,7 +1,9 @@
 // Forwards of a case, and their header as a reader sees it. The header is read here without the core's own reader.
 
 import type { Mail } from "@sesame/core";
+import type { Draft } from "@sesame/core/compose";
 import type { Forward } from "../../../packages/core/plan/types.ts";
+import { draftOf } from "../draft.ts";
 import { type Case, factsOf, personal, serveOf } from "../sample.ts";
 
 /** A rule row that forwards to a target outside. */
@@ -19,13 +21,13 @@ export function sized(size: number): Mail {
   return { ...mail, size };
 }
 
-/** The only forward of a case; to a target outside where the case does not say. */
-export async function forwardOf(one: Case): Promise<Forward> {
+/** The only forward of a case, composed; to a target outside where the case does not say. */
+export async function forwardOf(one: Case): Promise<Forward & { readonly draft: Draft }> {
   const course = await serveOf({ rules: outside, ...one });
   const forwards = course.effects.filter((effect) => effect.kind === "forward");
   const [forward] = forwards;
   if (forwards.length !== 1 || !forward) throw new Error(`the forwards are ${JSON.stringify(course.withheld)}`);
-  return forward;
+  return { ...forward, draft: draftOf(forward) };
 }
 
 /** What becomes of the forwards of a case, in their order: the target, or the word why not. */

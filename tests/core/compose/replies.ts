@@ -4,16 +4,17 @@ import { expect } from "bun:test";
 import { simpleParser } from "mailparser";
 import type { Draft } from "../../../packages/core/compose/content.ts";
 import type { Reply } from "../../../packages/core/plan/types.ts";
+import { draftOf } from "../draft.ts";
 import { away, type Case, serveOf } from "../sample.ts";
 
 export const alice = "alice@example.com";
 export const ascii = (octets: Uint8Array) => new TextDecoder("latin1").decode(octets);
 
-export async function effectOf(one: Case, rule: object = {}): Promise<Reply> {
+export async function effectOf(one: Case, rule: object = {}): Promise<Reply & { readonly draft: Draft }> {
   const course = await serveOf({ rules: { [alice]: { ...away, ...rule } }, ...one });
   const reply = course.effects.find(({ kind }) => kind === "reply");
   if (reply?.kind !== "reply") throw new Error(`no reply: ${JSON.stringify(course.withheld)}`);
-  return reply;
+  return { ...reply, draft: draftOf(reply) };
 }
 
 export function octetsOf({ head, body }: Draft): Buffer {

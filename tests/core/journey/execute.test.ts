@@ -25,6 +25,67 @@ describe("deliveries of the same octets", () => {
   }
 });
 
+const refusedAfterDot = (status: string): Verdict => ({
+  action: "failed",
+  status,
+  reason: "content-refused",
+  scope: "mail",
+  detail: `554 ${status}`,
+});
+const good: Verdict = { action: "delivered", detail: "250" };
+
+/** `answers`: to the group, then alone, by recipient. `sizes`: recipients of each transaction. `ends`: by recipient. */
+const refusedGroups: readonly (readonly [why: string, answers: readonly (readonly Verdict[])[], sizes: readonly number[], ends: string])[] =
+  [
+    ["two in a row alike end the others", Array(100).fill([refusedAfterDot("5.6.0")]), [50, 1, 1, 50, 1, 1], "failed"],
+    [
+      "two that differ do not",
+      ["5.6.0", "5.6.1", "5.6.0", "5.6.1"].map((status) => [refusedAfterDot("5.6.0"), refusedAfterDot(status)]),
+      [4, 1, 1, 1, 1],
+      "failed",
+    ],
+    [
+      "one that is taken begins the count anew",
+      [refusedAfterDot("5.6.0"), good, refusedAfterDot("5.6.0"), good].map((alone) => [refusedAfterDot("5.6.0"), alone]),
+      [4, 1, 1, 1, 1],
+      "failed delivered failed delivered",
+    ],
+  ];
+for (const [why, answers, sizes, ends] of refusedGroups) {
+  test(`X06 a group that is refused after the dot: ${why}`, async () => {
+    const recipients = answers.map((_, i) => `a${i}@example.com` as Address);
+    const way = new TestWay(mail, { recipients });
+    for (const [i, recipient] of recipients.entries()) way.courier.script("mailbox", recipient, ...(answers[i] ?? []));
+    expect(await way.receive()).toEqual({ kind: "ack" });
+    expect(way.courier.sent.map((sent) => sent.recipients.length)).toEqual([...sizes]);
+    const events = way.journal.events.filter((event) => event.kind === "deed");
+    const words = new Map(events.map((event) => [event.key, event.verdict.action]));
+    expect([...new Set(words.values())].length > 1 ? [...words.values()].join(" ") : [...new Set(words.values())][0]).toBe(ends);
+    expect(words.size).toBe(recipients.length);
+  });
+}
+
+test("X02 a mail with a long header and thousands of forwards is composed one forward at a time, within the budget", async () => {
+  const recipients = Array.from({ length: 20 }, (_, i) => `a${i}@example.com`);
+  const way = new TestWay(mail.replace("\r\n\r\n", `\r\n${`X-Long: ${"x".repeat(900)}\r\n`.repeat(110)}\r\n`), { recipients });
+  const forwards = Array.from({ length: 50 }, (_, i) => `t${i}@remote.test`);
+  for (const recipient of recipients) way.directory.rule(recipient, { forwards });
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.courier.sent.filter(({ route }) => route === "ses").length).toBe(1000);
+  expect([way.budget.held, way.budget.most < 32 * 1024, way.budget.most > 0]).toEqual([0, true, true]);
+});
+
+test("X03 a reply and a forward that find no room wait, and nothing of them was sent", async () => {
+  const way = new TestWay(mail);
+  way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away", forwards: ["t@remote.test"] });
+  way.budget.limit = 1000;
+  expect((await way.receive()).kind).toBe("retry");
+  expect(way.courier.sent.map(({ route }) => route)).toEqual(["mailbox"]);
+  way.budget.limit = 1_000_000;
+  expect(await way.untilDone()).toBeGreaterThan(1);
+  expect(way.courier.sent.map(({ route }) => route)).toEqual(["mailbox", "ses", "ses"]);
+});
+
 const refusals = [
   ["content-refused", "5.6.0", "skipped delivery-refused"],
   ["policy-refused", "5.7.1", "skipped delivery-refused"],

@@ -6,6 +6,7 @@ import { renderBlock } from "../../../packages/core/mail/header-edit.ts";
 import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
 import { sesMaxOctets } from "../../../packages/core/ses/ses-limits.ts";
 import { fatesOf, forwardOf, sized, withFile } from "../compose/forwards.ts";
+import { draftOf } from "../draft.ts";
 import { type Case, factsOf, personal, serveOf } from "../sample.ts";
 
 const to = (...forwards: readonly string[]) => ({ rules: { "alice@example.com": { forwards } } });
@@ -140,12 +141,12 @@ test("planForward() waits at most an hour for the delivery, whatever the target"
 test("planForward() leaves the body in the store and names each target once in the effect keys", async () => {
   const course = await serveOf(to("x@other.test", "y@other.test", "carol@another.test"));
   const forwards = course.effects.filter((effect) => effect.kind === "forward");
-  expect(forwards.map(({ key, draft, standIn }) => [key as string, draft.body, standIn])).toEqual([
+  expect(forwards.map((forward) => [forward.key as string, draftOf(forward).body, forward.standIn])).toEqual([
     ["forward alice@example.com x@other.test", "original", null],
     ["forward alice@example.com y@other.test", "original", null],
     ["forward alice@example.com carol@another.test", "original", null],
   ]);
-  expect(concat(forwards.map(({ draft }) => draft.head)).length).toBeGreaterThan(100);
+  expect(concat(forwards.map((forward) => draftOf(forward).head)).length).toBeGreaterThan(100);
 });
 
 test("planForward() sends 40 MB by SES, header and body as they leave, and a notice for one octet more", async () => {

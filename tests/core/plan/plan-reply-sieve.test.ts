@@ -6,6 +6,7 @@
 import { describe, expect, test } from "bun:test";
 import { decodeRuleRow, defaultPolicy, parseReversePath, plan } from "@sesame/core";
 import { simpleParser } from "mailparser";
+import { draftOf } from "../draft.ts";
 import { away, type Case, factsOf, serveOf } from "../sample.ts";
 
 /** What the outgoing reply must be, as far as the case is about it. */
@@ -359,9 +360,10 @@ async function check(row: Row): Promise<void> {
 
 async function checkReply(one: Case, expected: Reply): Promise<void> {
   const effect = (await serveOf(one)).effects[1];
-  if (effect?.kind !== "reply" || effect.draft.body === "original") throw new Error("no reply");
-  const head = new TextDecoder().decode(effect.draft.head).replace(/\r\n(?=[ \t])/g, "");
-  const parsed = await simpleParser(Buffer.concat([effect.draft.head, effect.draft.body]));
+  const draft = effect?.kind === "reply" ? draftOf(effect) : null;
+  if (effect?.kind !== "reply" || draft === null || draft.body === "original") throw new Error("no reply");
+  const head = new TextDecoder().decode(draft.head).replace(/\r\n(?=[ \t])/g, "");
+  const parsed = await simpleParser(Buffer.concat([draft.head, draft.body]));
   const line = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(head)?.[1]?.trimEnd();
   // Always: to the reverse-path and nobody else, and known as what it is (RFC 3834 §4 and §5).
   expect(effect.to).toBe(parseReversePath(one.from) as never);

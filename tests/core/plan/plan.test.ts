@@ -1,8 +1,10 @@
 import { expect, setSystemTime, spyOn, test } from "bun:test";
 import { compileBlocklist, type Domain, decodeRuleRows, defaultPolicy, noVerdicts, type Plan, plan } from "@sesame/core";
+import { planJson } from "@sesame/core/explain";
 import fc from "fast-check";
 import { simpleParser } from "mailparser";
 import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
+import { draftOf } from "../draft.ts";
 import { away, factsOf, personal, planOf, serveOf } from "../sample.ts";
 
 test("plan() withholds what a mail of ours would start, and believes only a true mark", async () => {
@@ -113,12 +115,10 @@ test("plan() composes a reply and a forward that another parser reads as meant",
     body: "Hällo\r\n",
     rules: { "alice@example.com": { ...away, ooo_message: "Ich bin weg – bis Montag", forwards: ["x@other.test"] } },
   });
-  const drafts = course.effects.flatMap((effect) =>
-    effect.kind === "deliver"
-      ? []
-      : [{ head: effect.draft.head, body: effect.draft.body === "original" ? Buffer.from("Hällo\r\n") : effect.draft.body }],
+  const drafts = course.effects.flatMap((effect) => (effect.kind === "deliver" ? [] : [draftOf(effect)]));
+  const [reply, forward] = await Promise.all(
+    drafts.map(({ head, body }) => simpleParser(Buffer.concat([head, body === "original" ? Buffer.from("Hällo\r\n") : body]))),
   );
-  const [reply, forward] = await Promise.all(drafts.map(({ head, body }) => simpleParser(Buffer.concat([head, body]))));
   expect(reply?.subject).toBe("Auto: Grüße Bcc: evil@x.test");
   expect(reply?.text).toBe("Ich bin weg – bis Montag\n\nbob@remote.test:\n> Hällo\n");
   expect(reply?.headers.get("auto-submitted")).toBe("auto-replied (vacation)");
@@ -243,7 +243,7 @@ test("F48 plan() never rejects, whatever stands in mail, envelope and rows", asy
         for (const course of decided.kind === "carry" ? decided.courses : []) {
           for (const effect of course.kind === "serve" ? course.effects : []) {
             if (effect.kind === "deliver") continue;
-            const text = Buffer.from(effect.draft.head).toString("latin1");
+            const text = Buffer.from(draftOf(effect).head).toString("latin1");
             expect(text).toMatch(/^(?:[!-9;-~]+:(?:[ -~]*\r\n)(?:[ \t][ -~]*\r\n)*)+\r\n$/);
             expect(text.split("\r\n").every((line) => line.length <= 998)).toBe(true);
           }
@@ -258,5 +258,6 @@ test("plan() reads the header block alone when nothing must be quoted", async ()
   const octets = new TextEncoder().encode(`${personal}\r\n${"x".repeat(100_000)}`);
   const whole = factsOf({ body: "x".repeat(100_000), rules: { "alice@example.com": { forwards: ["x@other.test"] } } });
   const cut = { ...whole, mail: { ...whole.mail, head: octets.subarray(0, whole.mail.bodyStart) } };
-  expect(await plan(cut)).toEqual(await plan(whole));
+  const [ofCut, ofWhole] = [await plan(cut), await plan(whole)].map((decided) => planJson(decided, new Uint8Array(), 0));
+  expect(ofCut).toEqual(ofWhole as Record<string, unknown>);
 });

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { decodeRuleRow } from "@sesame/core";
+import { draftOf } from "../draft.ts";
 import { away, type Case, replyOf, serveOf } from "../sample.ts";
 
 describe("decodeRuleRow() switches the reply off, aloud, when", () => {
@@ -181,8 +182,8 @@ describe("plan() takes the nearest row:", () => {
     test(why, async () => {
       const { effects } = await serveOf(mail);
       const reply = effects.find(({ kind }) => kind === "reply");
-      const body =
-        reply?.kind === "reply" && reply.draft.body !== "original" ? new TextDecoder().decode(reply.draft.body) : await replyOf(mail);
+      const draft = reply?.kind === "reply" ? draftOf(reply) : null;
+      const body = draft !== null && draft.body !== "original" ? new TextDecoder().decode(draft.body) : await replyOf(mail);
       expect(body.split("\r\n")[0]).toBe(expected);
     });
   }
