@@ -38,6 +38,22 @@ export function textOf(octets: Uint8Array): string {
   }
 }
 
+/** Whether an octet is NUL or above 127, which 7-bit text may not hold (RFC 6152 §3). Reads four octets at a time. */
+export function hasEightBit(octets: Uint8Array): boolean {
+  if (octets.length < 8) return octets.some(isEightBit);
+  const start = (4 - (octets.byteOffset % 4)) % 4;
+  const words = new Uint32Array(octets.buffer, octets.byteOffset + start, Math.floor((octets.length - start) / 4));
+  if (octets.subarray(0, start).some(isEightBit)) return true;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    // The first term finds octets above 127, the second one zero octets.
+    if (((word | ((word - 0x01010101) & ~word)) & 0x80808080) !== 0) return true;
+  }
+  return octets.subarray(start + words.length * 4).some(isEightBit);
+}
+
+const isEightBit = (octet: number) => octet > 127 || octet === 0;
+
 /** One octet as two upper-case hexadecimal digits, as quoted-printable, `Q` and percent encoding write it. */
 export function upperHex(octet: number): string {
   return octet.toString(16).toUpperCase().padStart(2, "0");

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { base64, concat, fromBase64, hex, latin1, textOf, utf8 } from "../../packages/core/octets.ts";
+import { base64, concat, fromBase64, hasEightBit, hex, latin1, textOf, utf8 } from "../../packages/core/octets.ts";
 
 const anyOctets = fc.uint8Array({ maxLength: 200 });
 
@@ -39,6 +39,18 @@ test("concat() and hex() lose nothing", () => {
     fc.property(fc.array(anyOctets, { maxLength: 5 }), (parts) => {
       expect(concat(parts)).toEqual(new Uint8Array(Buffer.concat(parts)));
       expect(hex(concat(parts))).toBe(Buffer.concat(parts).toString("hex"));
+    }),
+  );
+});
+
+test("hasEightBit() finds what a look at each octet finds, wherever the octets begin", () => {
+  const ascii = fc.uint8Array({ max: 127, min: 1, maxLength: 40 });
+  const any = fc.uint8Array({ maxLength: 3 });
+  fc.assert(
+    fc.property(ascii, any, ascii, fc.nat(7), (before, middle, after, offset) => {
+      const whole = concat([new Uint8Array(offset).fill(200), before, middle, after, new Uint8Array(3)]);
+      const octets = whole.subarray(offset, whole.length - 3);
+      expect(hasEightBit(octets)).toBe([...octets].some((octet) => octet > 127 || octet === 0));
     }),
   );
 });

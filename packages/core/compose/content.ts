@@ -4,6 +4,7 @@
 
 import { type HeaderEdit, renderBlock } from "../mail/header-edit.ts";
 import type { Mail } from "../mail/mail.ts";
+import { hasEightBit } from "../octets.ts";
 
 /**
  * The octets of an outgoing mail: `pieces` in memory, then `rest`, which opens the stream of the remaining octets. `size` in
@@ -40,6 +41,6 @@ function contentOf(pieces: readonly Uint8Array[], rest: Content["rest"], mail: M
   const inMemory = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const size = rest === null ? inMemory : inMemory + mail.size - mail.head.length;
   // NUL counts: it is sent as an octet above 127 (packages/smtp/content-stream.ts).
-  const eightBit = rest === null ? pieces.some((piece) => piece.some((octet) => octet > 127 || octet === 0)) : "unknown";
+  const eightBit = rest === null ? pieces.some(hasEightBit) : "unknown";
   return { pieces, rest, size, eightBit };
 }
