@@ -70,10 +70,10 @@ export class TestWay {
     if (options.body) this.#body = options.body(this.#body);
   }
 
-  /** One receive of the entry; what the poller catches is thrown. */
-  async receive(): Promise<EntryOutcome> {
+  /** One receive of the entry; what the poller catches is thrown. `ports` replace those of the way. */
+  async receive(ports: Partial<JourneyPorts> = {}): Promise<EntryOutcome> {
     try {
-      return await this.#receiveOnce();
+      return await this.#receiveOnce(ports);
     } finally {
       if (this.faults.dead) this.#life++;
     }
@@ -89,7 +89,7 @@ export class TestWay {
     this.#receives = 0;
   }
 
-  async #receiveOnce(): Promise<EntryOutcome> {
+  async #receiveOnce(ports: Partial<JourneyPorts>): Promise<EntryOutcome> {
     this.#receives++;
     const entry: QueueEntry = {
       id: "e1",
@@ -98,7 +98,7 @@ export class TestWay {
       sentAt: this.clock.now(),
       body: this.#body,
     };
-    return handleEntry(entry, this.way());
+    return handleEntry(entry, { ...this.way(), ...ports });
   }
 
   /** Receives until it is acknowledged, as a queue would bring it back; gives the number of receives. */
