@@ -12,6 +12,7 @@ export { DynamoDirectory, type DynamoDirectoryOptions } from "./dynamo-directory
 export { DynamoLedger, type DynamoLedgerOptions } from "./dynamo-ledger.ts";
 export { DynamoOutbound, type DynamoOutboundOptions } from "./dynamo-outbound.ts";
 export { DynamoRuleBook, type DynamoRuleBookOptions } from "./dynamo-rule-book.ts";
+export { JoinedDirectory, type JoinedDirectoryOptions } from "./joined-directory.ts";
 export { type DynamoOptions, tableDefaults, type TableState } from "./dynamo-table.ts";
 export { describeSesAccount, describeSesIdentity, type SesAccount, type SesCheckOptions, type SesIdentity } from "./ses-check.ts";
 export { SesCourier, type SesCourierOptions } from "./ses-courier.ts";
