@@ -1,18 +1,13 @@
-// The sesame command line: reads the arguments and runs a command.
+// The sesame command line: reads the arguments and runs a command. The code of a command is loaded when the command runs, so that
+// a worker starts without what it never uses.
 
 import { resolve } from "node:path";
 import type { EpochMs } from "@sesame/core";
 import type { RuleTable } from "@sesame/core/journey";
 import { Command, InvalidArgumentError } from "commander";
-import { onAws } from "./aws-tables.ts";
-import { checkAll } from "./commands/check.ts";
-import { explainBatch, explainOne } from "./commands/explain.ts";
-import { type LocalOptions, runLocal } from "./commands/local.ts";
-import { editTable, patternNotes, patternRow, type RuleOptions, ruleNotes, ruleRow, type Verb } from "./commands/rules.ts";
-import { runWorker } from "./commands/run.ts";
-import { type SendOptions, send } from "./commands/send.ts";
-import { openTables } from "./local/database.ts";
-import { SqliteRuleBook } from "./local/sqlite-rule-book.ts";
+import type { LocalOptions } from "./commands/local.ts";
+import type { RuleOptions, Verb } from "./commands/rules.ts";
+import type { SendOptions } from "./commands/send.ts";
 import { version } from "./version.ts";
 
 const defaultData = "sesame-data";
@@ -38,6 +33,7 @@ program
   .command("run")
   .description("run the worker on AWS: SQS, S3, DynamoDB, SES and your mail server")
   .action(async () => {
+    const { runWorker } = await import("./commands/run.ts");
     process.exitCode = await runWorker();
   });
 
@@ -46,6 +42,7 @@ program
   .description("check everything that run needs, and print how to fix each problem")
   .option("--json", "print the findings as JSON")
   .action(async (options: { json?: boolean }) => {
+    const { checkAll } = await import("./commands/check.ts");
     process.exitCode = await checkAll(options);
   });
 
@@ -55,6 +52,7 @@ program
   .option("--data <folder>", "folder for mail, queue and tables", defaultData)
   .option("--port <port>", "SMTP port for incoming mail", portNumber, 2500)
   .action(async (options: LocalOptions) => {
+    const { runLocal } = await import("./commands/local.ts");
     process.exitCode = await runLocal(options);
   });
 
@@ -69,6 +67,7 @@ program
   .option("--host <host>", "host of sesame local", "127.0.0.1")
   .option("--port <port>", "SMTP port of sesame local", portNumber, 2500)
   .action(async (file: string | undefined, options: SendOptions) => {
+    const { send } = await import("./commands/send.ts");
     process.exitCode = await send(file, options);
   });
 
@@ -80,6 +79,7 @@ program
   .option("--json", "print the plan as JSON")
   .option("--batch", "read cases from standard input, one JSON object per line")
   .action(async (mail: string | undefined, options: { facts?: string; json?: boolean; batch?: boolean }) => {
+    const { explainBatch, explainOne } = await import("./commands/explain.ts");
     if (options.batch) process.exitCode = await explainBatch(process.stdin, process.stdout);
     else if (mail && options.facts)
       process.exitCode = await explainOne(
@@ -114,10 +114,14 @@ function onTables(verb: Command): Command {
 }
 
 async function edit({ data, aws }: TableOptions, table: RuleTable, verb: Verb): Promise<void> {
+  const { editTable } = await import("./commands/rules.ts");
   if (aws) {
+    const { onAws } = await import("./aws-tables.ts");
     process.exitCode = await onAws((book) => editTable(book, table, verb));
     return;
   }
+  const { openTables } = await import("./local/database.ts");
+  const { SqliteRuleBook } = await import("./local/sqlite-rule-book.ts");
   const opened = openTables(resolve(data));
   if (!opened.ok) return program.error(opened.error, { exitCode: 2 });
   const database = opened.value;
@@ -140,14 +144,15 @@ onTables(
   .option("--forward <address...>", "forward each mail to these addresses; replaces the earlier ones")
   .option("--no-forward", "forward no mail")
   .option("--off", "switch the auto-reply off")
-  .action((address: string, { forward, ...options }: TableOptions & RuleOptions & { forward?: readonly string[] | boolean }) =>
-    edit(options, "rules", {
+  .action(async (address: string, { forward, ...options }: TableOptions & RuleOptions & { forward?: readonly string[] | boolean }) => {
+    const { ruleNotes, ruleRow } = await import("./commands/rules.ts");
+    await edit(options, "rules", {
       kind: "set",
       address,
       row: (stored) => ruleRow(stored, forward === undefined || forward === true ? options : { ...options, forward }),
       notes: (key, row) => ruleNotes(key, row, Date.now() as EpochMs),
-    }),
-  );
+    });
+  });
 
 onTables(
   tableCommand("block", "blocked", "show and edit the senders that a recipient blocks")
@@ -155,9 +160,10 @@ onTables(
     .description("set the blocked patterns of a row")
     .argument("<address>", addressHelp)
     .argument("<pattern...>", "fnmatch patterns, such as *@spam.test; they replace the earlier ones"),
-).action((address: string, patterns: string[], options: TableOptions) =>
-  edit(options, "blocked", { kind: "set", address, row: () => patternRow(patterns), notes: (_, row) => patternNotes(row) }),
-);
+).action(async (address: string, patterns: string[], options: TableOptions) => {
+  const { patternNotes, patternRow } = await import("./commands/rules.ts");
+  await edit(options, "blocked", { kind: "set", address, row: () => patternRow(patterns), notes: (_, row) => patternNotes(row) });
+});
 
 try {
   await program.parseAsync();
