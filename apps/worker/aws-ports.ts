@@ -11,7 +11,7 @@ import {
   SesCourier,
   SqsMailQueue,
 } from "@sesame/aws-adapters";
-import { type Courier, err, type Ledger, type MailId, ok, quote, type Result, type Route, type Stop } from "@sesame/core";
+import { blocklistCache, type Courier, err, type Ledger, type MailId, ok, quote, type Result, type Route, type Stop } from "@sesame/core";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
 import type { Logger } from "pino";
 import { type Config, forDomain } from "./config.ts";
@@ -21,7 +21,7 @@ import { mailObjects } from "./mail-objects.ts";
 import { mailServerOf, probeMailServer } from "./mail-server.ts";
 import type { ServicePorts } from "./service.ts";
 import { every, hourMs } from "./timers.ts";
-import { pauseEachTurn } from "./turn-taking.ts";
+import { blocklistCacheOctets, pauseEachTurn } from "./turn-taking.ts";
 import { version } from "./version.ts";
 
 /** The AWS clients for this configuration. The SDK finds region, endpoint and credentials. */
@@ -80,6 +80,7 @@ export async function openAwsPorts(
       leaseSeconds: config.VISIBILITY_SECONDS,
       inWork: new Set<MailId>(),
       pause: pauseEachTurn(),
+      blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
       mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
     },
   });

@@ -30,6 +30,7 @@ export type { OutboundRow } from "./ses/outbound-row.ts";
 
 // Plan: users' rows, and the first decision.
 export { compileBlocklist, findBlock, type Blocklist } from "./rules/blocklist.ts";
+export { blocklistCache, type BlocklistCache } from "./rules/blocklist-cache.ts";
 export type { DirectoryRows, Inquiry } from "./rules/inquiry.ts";
 export { decodeRuleRow, decodeRuleRows, type RuleRow } from "./rules/rule-row.ts";
 export { sendersOf } from "./rules/sender.ts";

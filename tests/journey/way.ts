@@ -1,6 +1,7 @@
 // A whole way on fakes: one queue, one mail in the store, and everything that a test wants to look at afterwards.
 
 import {
+  blocklistCache,
   type Domain,
   decodeEntry,
   defaultPolicy,
@@ -132,6 +133,7 @@ export class TestWay {
       inWork: new Set(),
       budget: this.budget,
       pause: noPause,
+      blocklists: blocklistCache({ maxOctets: 1_000_000 }),
       onLease: () => {},
     };
   }

@@ -2,7 +2,17 @@
 // attempt; then nothing goes wrong any more, until the mail is done. Tells how the first attempt ended, and all that
 // recipients, AWS and an operator can see in the end.
 
-import { type Address, type Courier, type Domain, defaultPolicy, delayed, type MailQueue, noPause, type Verdict } from "@sesame/core";
+import {
+  type Address,
+  blocklistCache,
+  type Courier,
+  type Domain,
+  defaultPolicy,
+  delayed,
+  type MailQueue,
+  noPause,
+  type Verdict,
+} from "@sesame/core";
 import pino from "pino";
 import { Fleet } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -174,6 +184,7 @@ class AwsCell {
         leaseSeconds: 120,
         inWork: new Set(),
         pause: noPause,
+        blocklists: blocklistCache({ maxOctets: 1_000_000 }),
         mayOpen,
       },
       logger: pino({ level: "debug" }, { write: (line: string) => void this.#lines.push(JSON.parse(line) as LogLine) }),

@@ -1,7 +1,7 @@
 // Worker host: one worker as a process would be, a fleet under timers of its own, on queue, store, ledger and mail server
 // that it shares with others. It can die: then its timers stand still, and nobody closes anything.
 
-import { type Courier, type Domain, defaultPolicy, type Ledger, type MailQueue, noPause } from "@sesame/core";
+import { blocklistCache, type Courier, type Domain, defaultPolicy, type Ledger, type MailQueue, noPause } from "@sesame/core";
 import pino from "pino";
 import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -110,6 +110,7 @@ export class WorkerHost {
         leaseSeconds: 120,
         inWork: new Set(),
         pause: noPause,
+        blocklists: blocklistCache({ maxOctets: 1_000_000 }),
         mayOpen,
       },
       logger: pino({ level: "debug" }, { write: (line: string) => void this.lines.push(JSON.parse(line) as Line) }),

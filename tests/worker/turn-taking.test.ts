@@ -18,3 +18,25 @@ test("X01 pauseEachTurn() waits for a turn of the event loop after 2 ms of work,
   await pause();
   expect(other).toEqual(["other work"]);
 });
+
+test("X04 pauseEachTurn() lets one of several waiting computations go on in each turn", async () => {
+  let now = 0;
+  const pause = pauseEachTurn(() => now);
+  const turns: string[][] = [[]];
+  const count = () => {
+    turns.push([]);
+    if (turns.length < 12) setImmediate(count);
+  };
+  setImmediate(count);
+  now = 3;
+  const compute = async (name: string) => {
+    for (let piece = 0; piece < 3; piece++) {
+      await pause();
+      turns.at(-1)?.push(name);
+      now += 3;
+    }
+  };
+  await Promise.all(["a", "b", "c"].map(compute));
+  expect(Math.max(...turns.map(({ length }) => length))).toBe(1);
+  expect(turns.flat().sort()).toEqual(["a", "a", "a", "b", "b", "b", "c", "c", "c"]);
+});

@@ -1,6 +1,6 @@
 // World: a fleet with fake ports and a fake clock.
 
-import { type Domain, defaultPolicy, type MailQueue, noPause } from "@sesame/core";
+import { blocklistCache, type Domain, defaultPolicy, type MailQueue, noPause } from "@sesame/core";
 import pino from "pino";
 import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -49,6 +49,7 @@ export class World {
       leaseSeconds: 120,
       inWork: new Set(),
       pause: noPause,
+      blocklists: blocklistCache({ maxOctets: 1_000_000 }),
       mayOpen: () => true,
     };
     this.fleet = new Fleet({

@@ -2,14 +2,14 @@
 // folder first: entries and leases of the last process are released here.
 
 import type { Database } from "bun:sqlite";
-import type { Clock, Courier, Domain, EpochMs, MailId, Route } from "@sesame/core";
+import { blocklistCache, type Clock, type Courier, type Domain, type EpochMs, type MailId, type Route } from "@sesame/core";
 import type { SmtpCourier } from "@sesame/smtp";
 import type { Config } from "../config.ts";
 import { mailObjects } from "../mail-objects.ts";
 import { mailServerOf, probeMailServer } from "../mail-server.ts";
 import type { ServicePorts } from "../service.ts";
 import { every, hourMs } from "../timers.ts";
-import { pauseEachTurn } from "../turn-taking.ts";
+import { blocklistCacheOctets, pauseEachTurn } from "../turn-taking.ts";
 import { openDatabase } from "./database.ts";
 import { emptyTemporary } from "./durable-file.ts";
 import { FileMailStore } from "./file-mail-store.ts";
@@ -51,6 +51,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     leaseSeconds: config.VISIBILITY_SECONDS,
     inWork: new Set<MailId>(),
     pause: pauseEachTurn(),
+    blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
     mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
   };
   const stopForgetting = every(hourMs, () => forgetQuietly(ledger));

@@ -4,14 +4,17 @@
 
 import { parseRecipients, type Recipient, servedAddresses } from "../plan/recipient.ts";
 import { withCanonicalKeys } from "../plan/types.ts";
-import { type Blocklist, compileBlocklist } from "../rules/blocklist.ts";
+import { type Blocklist, compileBlocklistWithPauses } from "../rules/blocklist.ts";
 import { type DirectoryRows, inquire } from "../rules/inquiry.ts";
 import { decodeRuleRows, type RuleRow } from "../rules/rule-row.ts";
 import type { Notice } from "../ses/notice.ts";
 import { PortError } from "./port-error.ts";
 import { type Claim, headLimit, type JourneyPorts, type Lease, type StoredMail } from "./ports.ts";
 
-type GatherPorts = Pick<JourneyPorts, "ledger" | "directory" | "store" | "journal" | "domains" | "leaseSeconds" | "mayOpen">;
+type GatherPorts = Pick<
+  JourneyPorts,
+  "ledger" | "directory" | "store" | "journal" | "domains" | "leaseSeconds" | "mayOpen" | "blocklists" | "pause"
+>;
 
 /** What was asked beside the claim. */
 export type Answers = Readonly<{
@@ -59,7 +62,8 @@ async function ask(notice: Notice, recipients: readonly Recipient[], ports: Gath
     open(notice, ports),
     ports.ledger.loopKey(),
   ]);
-  return { recipients, rules: decodeRuleRows(rows.rules), blocklist: compileBlocklist(rows.blocked), stored, loopKey };
+  const blocklist = await compileBlocklistWithPauses(rows.blocked, { cache: ports.blocklists, pause: ports.pause });
+  return { recipients, rules: decodeRuleRows(rows.rules), blocklist, stored, loopKey };
 }
 
 async function open({ location, mailId }: Notice, { store, mayOpen }: GatherPorts): Promise<StoredMail | "missing"> {

@@ -7,6 +7,7 @@ import type { Pause } from "../pause.ts";
 import type { Policy, ReplyMemory } from "../plan/facts.ts";
 import type { EffectKey, Route } from "../plan/types.ts";
 import type { Final, Verdict } from "../plan/verdict.ts";
+import type { BlocklistCache } from "../rules/blocklist-cache.ts";
 import type { DirectoryRows, Inquiry } from "../rules/inquiry.ts";
 import type { MailId, ObjectLocation } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
@@ -203,6 +204,8 @@ export type JourneyPorts = Readonly<{
   mayOpen(bucket: string, key: string): boolean;
   /** Mails that this process works on: the ledger lets one owner claim twice, and two entries may announce one mail. */
   inWork: Set<MailId>;
+  /** Compiled rows of the blocklist table. One for the process: rows are found by their keys. */
+  blocklists: BlocklistCache;
   /** Charged for what is composed and for rows; the store charges for the octets of the mail itself. */
   budget: OctetBudget;
   /** Gives the event loop to other work between steps. */

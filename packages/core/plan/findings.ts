@@ -8,8 +8,7 @@ import { type Dsn, noDsn, readDsn } from "../mail/dsn.ts";
 import type { HeaderEdit } from "../mail/header-edit.ts";
 import { type LoopMark, readLoopMark } from "../mail/loop-mark.ts";
 import { isEditable, isReadable, type Mail } from "../mail/mail.ts";
-import { matchSender, type SenderMatches } from "../rules/blocklist.ts";
-import { sendersOf } from "../rules/sender.ts";
+import type { SenderMatches } from "../rules/blocklist.ts";
 import { bounceEdits, isFromSesComplaints, isFromSesDaemon } from "../ses/bounce.ts";
 import { sesRefusesFileName } from "../ses/ses-limits.ts";
 import type { Facts } from "./facts.ts";
@@ -36,8 +35,8 @@ export type Findings = Readonly<{
   quotation(): Promise<Quotation | null>;
 }>;
 
-/** Works out the findings of a mail. */
-export function findingsOf(facts: Facts): Findings {
+/** Works out the findings of a mail. `blocks`: which rows of the blocklist match its sender. */
+export function findingsOf(facts: Facts, blocks: SenderMatches): Findings {
   const { mail, bounce } = facts;
   const reversePath = facts.envelope.reversePath ?? null;
   const loopMark = readLoopMark(facts.loopKey, mail.block);
@@ -48,7 +47,7 @@ export function findingsOf(facts: Facts): Findings {
   const shown = bounceEdits(mail, bounce, dsn);
   return {
     reversePath,
-    blocks: matchSender(facts.blocklist, sendersOf(reversePath, mail)),
+    blocks,
     fromSes: isFromSesDaemon(mail) ? "ses-bounce" : isFromSesComplaints(mail) ? "report" : null,
     dsn,
     edits: [...deliveryEdits(mail), ...shown],

@@ -4,8 +4,10 @@
 
 import { type Address, addressKey, tableKeys } from "../mail/address.ts";
 import { noPause, type Pause } from "../pause.ts";
-import { type BlocklistWarning, blocklistWarnings, nearestBlock } from "../rules/blocklist.ts";
+import { blocklistWarnings, matchSenderWithPauses, nearestBlock } from "../rules/blocklist.ts";
+import type { BlocklistWarning } from "../rules/blocklist-row.ts";
 import { ruleRowFor } from "../rules/rule-row.ts";
+import { sendersOf } from "../rules/sender.ts";
 import { defaultPolicy, type Facts, type Policy } from "./facts.ts";
 import { type Findings, findingsOf } from "./findings.ts";
 import { planForward } from "./plan-forward.ts";
@@ -14,11 +16,13 @@ import { type Course, type Deliver, type Forward, keyOf, type Plan, type Reply, 
 
 /**
  * Decides. Recipients keep the order of the envelope, and each mailbox has one course. It gives a plan for any facts: if it
- * rejects, that is a bug here. `pause` is called between recipients; it changes nothing in the plan.
+ * rejects, that is a bug here. `pause` is called between recipients and while the blocklists are compared; it changes nothing in
+ * the plan.
  */
 export async function plan(facts: Facts, policy: Policy = defaultPolicy, pause: Pause = noPause): Promise<Plan> {
   const { spam, virus } = facts.sesVerdicts;
-  const findings = findingsOf(facts);
+  const senders = sendersOf(facts.envelope.reversePath ?? null, facts.mail);
+  const findings = findingsOf(facts, await matchSenderWithPauses(facts.blocklist, senders, pause));
   const { bounce } = findings;
   if (virus === "FAIL" && policy.virusVerdict === "drop") return { kind: "discard", reason: "virus-verdict", bounce };
   if (spam === "FAIL" && policy.spamVerdict === "drop") return { kind: "discard", reason: "spam-verdict", bounce };

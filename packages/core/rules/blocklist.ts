@@ -1,103 +1,60 @@
-// Blocklist: finds the pattern of a recipient that blocks a sender. Exact addresses and `*@domain` are found in an index; other
-// patterns are compared one by one. sender.ts says which addresses are the sender; a display name is not compared. A domain is
-// compared as A-labels, as U-labels, and as it is written (RFC 5890 §2.3.2.1). An item that is not a valid pattern is not used,
-// and one that can match nobody has no effect; both give a warning.
+// Blocklist: finds the pattern of a recipient that blocks a sender. sender.ts says which addresses are the sender; a display name
+// is not compared. A domain is compared as A-labels, as U-labels, and as it is written (RFC 5890 §2.3.2.1). blocklist-row.ts
+// compiles a row, and blocklist-cache.ts keeps compiled rows. Rows and senders may be hostile, so there is a form of each function
+// that pauses.
 
 import { type Address, addressKey, unicodeKey } from "../mail/address.ts";
-import { quote } from "../result.ts";
-import {
-  compilePattern,
-  type FoldedText,
-  foldText,
-  isLiteral,
-  matchesFoldedText,
-  maxPattern,
-  type Pattern,
-  type StepBudget,
-  toFoldedText,
-} from "./pattern.ts";
-import { patternAdvice } from "./pattern-advice.ts";
+import type { Pause } from "../pause.ts";
+import { endsPiece, finish, finishWithPauses, type Steps, startWork, type Work } from "../steps.ts";
+import type { BlocklistCache } from "./blocklist-cache.ts";
+import { type BlocklistWarning, type CompiledRow, compileRow } from "./blocklist-row.ts";
+import { type FoldedText, foldText, toFoldedText } from "./pattern.ts";
+import { firstMatch } from "./pattern-index.ts";
 
 /** A match: the pattern that blocks, the table key of its row, and the sender address that it matched. */
 export type Blocked = Readonly<{ pattern: string; row: string; matched: Address }>;
 
-/** A problem with an item of a row. "invalid": the item is not used. "useless" and "broad": see pattern-advice.ts. */
-export type BlocklistWarning = Readonly<{ kind: "invalid" | "useless" | "broad"; key: string; text: string }>;
-
-/** The patterns of one row, indexed. */
-type CompiledRow = Readonly<{
-  key: string;
-  exact: ReadonlyMap<string, string>;
-  domains: ReadonlyMap<string, string>;
-  wildcards: readonly Pattern[];
-  /** All texts of the row in their order. */
-  patterns: readonly string[];
-  warnings: readonly BlocklistWarning[];
-}>;
-
 /** Rows of the blocklist table by table key, compiled once for a mail. Made by `compileBlocklist`. */
 export type Blocklist = Readonly<{ rows: ReadonlyMap<string, CompiledRow> }>;
 
-// A row has at most 400 KB (DynamoDB Developer Guide, "Quotas"). Indexed patterns need no limit.
-const maxWildcards = 5000;
-// Steps to compare the wildcards of one row with all addresses of a sender: a tenth of a second. A row of 5000 patterns needs a
-// tenth of this for ordinary mail, but minutes for a sender that is made for it. After the limit only the index is used.
-const maxSteps = 10_000_000;
-// Warnings of one row.
-const maxWarnings = 20;
+// What the comparison of all rows of a mail may cost: about two seconds, in pieces. All rows share it alike. A row of 400 KB that
+// is made for it needs half of it with fifty addresses of a sender; an ordinary one with a thousand needs a hundredth. Of a row
+// that has used its share, the other addresses are compared with its exact addresses and domains only.
+const maxWork = 200_000_000;
 
 /**
  * Compiles stored patterns by table key. Values of a wrong type are left out and give a warning. Later changes to the argument
  * have no effect.
  */
 export function compileBlocklist(rows: ReadonlyMap<string, unknown>): Blocklist {
-  return { rows: new Map([...rows].map(([key, patterns]) => [key, compileRow(key, patterns)])) };
+  return finish(compileRows(rows, null));
+}
+
+/** The same, with pauses. Rows in the cache are not compiled again, and others are added to it. */
+export function compileBlocklistWithPauses(
+  rows: ReadonlyMap<string, unknown>,
+  { cache, pause }: Readonly<{ cache: BlocklistCache; pause: Pause }>,
+): Promise<Blocklist> {
+  return finishWithPauses(compileRows(rows, cache), pause);
+}
+
+function* compileRows(stored: ReadonlyMap<string, unknown>, cache: BlocklistCache | null): Steps<Blocklist> {
+  const work = startWork();
+  const rows = new Map<string, CompiledRow>();
+  for (const [key, patterns] of stored) {
+    const known = cache?.find(key, patterns) ?? null;
+    const row = known ?? (yield* compileRow(key, patterns, work));
+    if (known === null) cache?.keep(row, patterns);
+    rows.set(key, row);
+    work.done += row.patterns.length;
+    if (endsPiece(work)) yield;
+  }
+  return { rows };
 }
 
 /** Returns the warnings of the rows under these keys, in the order of the keys. */
 export function blocklistWarnings({ rows }: Blocklist, keys: Iterable<string> = rows.keys()): readonly BlocklistWarning[] {
   return [...keys].flatMap((key) => rows.get(key)?.warnings ?? []);
-}
-
-function compileRow(key: string, stored: unknown): CompiledRow {
-  const exact = new Map<string, string>();
-  const domains = new Map<string, string>();
-  const wildcards: Pattern[] = [];
-  let wildcardCount = 0;
-  const warnings: BlocklistWarning[] = [];
-  const invalid = (text: string, value: unknown) => warnings.push({ kind: "invalid", key, text: `${text}, is ${quote(value)}` });
-  const items = itemsOf(stored, invalid);
-  for (const item of items) {
-    if (typeof item !== "string") invalid("Cannot use a pattern: must be a text", item);
-    else if (item.length > maxPattern) invalid(`Cannot use a pattern: must have at most ${maxPattern} characters`, item);
-    else {
-      const advice = patternAdvice(item);
-      if (advice !== null) warnings.push({ ...advice, key });
-      const folded = foldText(item);
-      const domain = folded.startsWith("*@") ? folded.slice(2) : "*";
-      if (isLiteral(folded)) exact.set(folded, exact.get(folded) ?? item);
-      else if (isLiteral(domain) && !domain.includes("@")) domains.set(domain, domains.get(domain) ?? item);
-      else if (++wildcardCount <= maxWildcards) wildcards.push(compilePattern(item));
-    }
-  }
-  if (wildcardCount > maxWildcards)
-    invalid(`Cannot use all patterns: must have at most ${maxWildcards} with a wildcard other than that of *@domain`, wildcardCount);
-  const patterns = items.filter((item) => typeof item === "string");
-  return { key, exact, domains, wildcards, patterns, warnings: limitWarnings(warnings, key) };
-}
-
-/** The closing log line of each mail repeats the warnings, and a row of 400 KB can hold a hundred thousand invalid patterns. */
-function limitWarnings(warnings: readonly BlocklistWarning[], key: string): readonly BlocklistWarning[] {
-  if (warnings.length <= maxWarnings) return warnings;
-  const text = `Cannot list all invalid patterns: at most ${maxWarnings} are listed, found ${warnings.length}`;
-  return [...warnings.slice(0, maxWarnings), { kind: "invalid", key, text }];
-}
-
-function itemsOf(patterns: unknown, invalid: (text: string, value: unknown) => void): readonly unknown[] {
-  const list: unknown = patterns instanceof Set ? [...patterns] : patterns;
-  if (Array.isArray(list)) return list;
-  invalid("Cannot use blocked_patterns: must be a list or set of texts", patterns);
-  return [];
 }
 
 /** The rows that match a sender. Each row is compared once, for all recipients that share it. */
@@ -107,9 +64,30 @@ export type SenderMatches = ReadonlyMap<string, RowMatch>;
 type RowMatch = Readonly<{ position: number; blocked: Blocked }>;
 
 /** Compares all rows with the addresses of a sender. */
-export function matchSender({ rows }: Blocklist, senders: readonly Address[]): SenderMatches {
-  const found = [...rows.values()].map((row) => [row.key, matchRow(row, senders)] as const);
-  return new Map(found.flatMap(([key, match]) => (match === null ? [] : [[key, match] as const])));
+export function matchSender(blocklist: Blocklist, senders: readonly Address[]): SenderMatches {
+  return finish(matchRows(blocklist, senders));
+}
+
+/** The same, with pauses. */
+export function matchSenderWithPauses(blocklist: Blocklist, senders: readonly Address[], pause: Pause): Promise<SenderMatches> {
+  return finishWithPauses(matchRows(blocklist, senders), pause);
+}
+
+function* matchRows({ rows }: Blocklist, senders: readonly Address[]): Steps<SenderMatches> {
+  const matches = new Map<string, RowMatch>();
+  if (rows.size === 0) return matches;
+  const work = startWork();
+  const spelled: Spelled[] = [];
+  for (const matched of senders) {
+    spelled.push({ matched, spellings: spellingsOf(matched) });
+    work.done += 1000;
+    if (endsPiece(work)) yield;
+  }
+  for (const row of rows.values()) {
+    const match = yield* matchRow(row, spelled, work, maxWork / rows.size);
+    if (match !== null) matches.set(row.key, match);
+  }
+  return matches;
 }
 
 /**
@@ -137,17 +115,24 @@ export function findBlock(
   return nearestBlock(matchSender(blocklist, senders), [...keys]);
 }
 
-function matchRow(row: CompiledRow, senders: readonly Address[]): RowMatch | null {
-  const budget: StepBudget = { left: maxSteps };
-  for (const [position, matched] of senders.entries()) {
-    const spellings = spellingsOf(matched);
-    const pattern = findIndexed(row, spellings) ?? findWildcard(row, spellings, budget);
+/** An address of the sender in all its spellings, folded. */
+type Spelled = Readonly<{ matched: Address; spellings: readonly FoldedText[] }>;
+
+function* matchRow(row: CompiledRow, senders: readonly Spelled[], work: Work, share: number): Steps<RowMatch | null> {
+  const until = work.done + share;
+  for (const [position, { matched, spellings }] of senders.entries()) {
+    const mayCompare = work.done < until && row.wildcards.patterns.length > 0;
+    const pattern = findIndexed(row, spellings) ?? (mayCompare ? (yield* firstMatch(row.wildcards, spellings, work))?.source : undefined);
     if (pattern !== undefined) return { position, blocked: { pattern, row: row.key, matched } };
   }
   return null;
 }
 
+// The one spelling of an address in lower case, unquoted, whose domain has neither a final dot nor A-labels.
+const plainAddress = /^[a-z0-9.+_=-]+@[a-z0-9.-]*[a-z0-9]$/;
+
 function spellingsOf(address: Address): readonly FoldedText[] {
+  if (plainAddress.test(address) && !address.includes("xn--")) return [{ text: address, isAstral: false }];
   return [...new Set([addressKey(address), unicodeKey(address), foldText(address)])].map(toFoldedText);
 }
 
@@ -157,9 +142,4 @@ function findIndexed({ exact, domains }: CompiledRow, spellings: readonly Folded
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-function findWildcard({ wildcards }: CompiledRow, spellings: readonly FoldedText[], budget: StepBudget): string | undefined {
-  if (budget.left <= 0) return undefined;
-  return wildcards.find((pattern) => spellings.some((text) => matchesFoldedText(pattern, text, budget)))?.source;
 }

@@ -17,14 +17,17 @@ export { type AutomaticReason, automaticReason } from "./automatic.ts";
 export {
   type Blocked,
   type Blocklist,
-  type BlocklistWarning,
   blocklistWarnings,
   compileBlocklist,
+  compileBlocklistWithPauses,
   findBlock,
   matchSender,
+  matchSenderWithPauses,
   nearestBlock,
   type SenderMatches,
 } from "./blocklist.ts";
+export { type BlocklistCache, blocklistCache } from "./blocklist-cache.ts";
+export type { BlocklistWarning } from "./blocklist-row.ts";
 
 // The sender of a mail: for blocklists, and for the reply memory.
 export { embeddedAddresses, rememberedSenderOf, sendersOf } from "./sender.ts";

@@ -22,13 +22,23 @@ export function patternAdvice(source: string): PatternAdvice | null {
   if (pattern === "") return useless("a pattern must not be empty");
   if (pattern.trim() !== pattern) return useless("an address has no space at its ends", source.trim());
   if (/[<>]/.test(pattern)) return useless("a display name is never compared", /<([^<>]+)>/.exec(source)?.[1]);
-  if (/@.*[,;\s].*@/.test(pattern)) return useless("a pattern holds one address. Store each by itself");
+  if (holdsSeveral(pattern)) return useless("a pattern holds one address. Store each by itself");
   if (/\s/.test(pattern) && !pattern.includes("@")) return useless("a display name is never compared");
   if (!/[@*?[]/.test(pattern)) return useless("an address holds an @", `*@${source}`);
   if (pattern.startsWith("@")) return useless("an address has a local part", `*${source}`);
   if (pattern.endsWith("@")) return useless("an address has a domain", `${source}*`);
   if (pattern.includes("@.") && !pattern.includes("[")) return useless("no domain starts with a dot", source.replace("@.", "@*."));
-  if (/^[*?]*\*[*?]*(?:@[*?]*\*[*?]*)?$/.test(pattern))
-    return { kind: "broad", text: `Pattern ${quote(source)} matches every sender and blocks all mail` };
+  if (isBroad(pattern)) return { kind: "broad", text: `Pattern ${quote(source)} matches every sender and blocks all mail` };
   return null;
+}
+
+/** Whether a comma, a semicolon or a space stands between two addresses. */
+function holdsSeveral(pattern: string): boolean {
+  return /[,;\s]/.test(pattern.slice(pattern.indexOf("@") + 1, Math.max(0, pattern.lastIndexOf("@"))));
+}
+
+/** Whether a pattern has nothing but wildcards, with a star on each side of its @ or without an @. */
+function isBroad(pattern: string): boolean {
+  const sides = pattern.split("@", 3);
+  return sides.length <= 2 && sides.every((side) => /^[*?]+$/.test(side) && side.includes("*"));
 }

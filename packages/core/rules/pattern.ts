@@ -1,6 +1,6 @@
-// Pattern: an fnmatch pattern with the meaning of Python's fnmatch. Matching takes at most pattern × text steps on any input.
-// Only * ? [set] [!set] are special: no braces, no escape, no path rules. Case is ignored. It does not use regular expressions:
-// `*a*a*a*b` as a regular expression takes minutes.
+// Pattern: an fnmatch pattern with the meaning of Python's fnmatch. Only * ? [set] [!set] are special: no braces, no escape, no
+// path rules. Case is ignored. A pattern is cut at its stars, and each segment is searched from where the one before it ended, so
+// that no choice is ever tried again. It does not use regular expressions: `*a*a*a*b` as a regular expression takes minutes.
 
 /** Characters of the longest pattern that is used. A longer one can match no address: RFC 5321 §4.5.3.1.3 allows 254 octets. */
 export const maxPattern: number = 320;
@@ -8,14 +8,19 @@ export const maxPattern: number = 320;
 type Step =
   | { readonly kind: "literal"; readonly char: string }
   | { readonly kind: "any" }
-  | { readonly kind: "star" }
-  | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
+  | { readonly kind: "set"; readonly negated: boolean; readonly ranges: readonly CodeRange[] };
 
-/** A compiled pattern. `head` and `tail`: the literal text at its start and end. Most texts fail this first test. */
-export type Pattern = Readonly<{ source: string; head: string; tail: string; steps: readonly Step[] }>;
+/** From a code point to a code point, both inside. */
+type CodeRange = readonly [number, number];
 
-/** A folded text and its characters, made once for many patterns. */
-export type FoldedText = Readonly<{ text: string; chars: readonly string[] }>;
+/** What stands between two stars: a literal text, or steps where one of them is a `?` or a set. */
+export type Segment = string | readonly Step[];
+
+/** A compiled pattern. `source`: as the user wrote it. `least`: characters of the shortest text that can match. */
+export type Pattern = Readonly<{ source: string; segments: readonly [Segment, ...Segment[]]; least: number }>;
+
+/** A folded text, made once for many patterns. */
+export type FoldedText = Readonly<{ text: string; isAstral: boolean }>;
 
 /** Returns a text in the form that is compared: Unicode NFC, lower case. */
 export function foldText(text: string): string {
@@ -25,7 +30,12 @@ export function foldText(text: string): string {
 /** Folds a text that is compared with many patterns. */
 export function toFoldedText(text: string): FoldedText {
   const folded = foldText(text);
-  return { text: folded, chars: [...folded] };
+  return { text: folded, isAstral: hasSurrogates(folded) };
+}
+
+/** Whether a character is stored in two code units, so that positions are no character counts. */
+function hasSurrogates(text: string): boolean {
+  return /[\ud800-\udfff]/.test(text);
 }
 
 /** Whether a pattern has no special character, so that it matches only itself. */
@@ -35,29 +45,38 @@ export function isLiteral(pattern: string): boolean {
 
 /** Compiles a pattern. Every text is a valid pattern. */
 export function compilePattern(source: string): Pattern {
-  const chars = [...foldText(source)];
-  const steps: Step[] = [];
-  let at = 0;
-  while (at < chars.length) {
-    const char = chars[at] ?? "";
-    at++;
-    if (char === "*") {
-      if (steps.at(-1)?.kind !== "star") steps.push({ kind: "star" });
-    } else if (char === "?") steps.push({ kind: "any" });
-    else if (char === "[") {
-      const end = endOfSet(chars, at);
-      steps.push(end < 0 ? { kind: "literal", char } : compileSet(chars.slice(at, end)));
-      if (end >= 0) at = end + 1;
-    } else steps.push({ kind: "literal", char });
-  }
-  const isSpecial = (step: Step) => step.kind !== "literal";
-  const first = steps.findIndex(isSpecial);
-  const last = steps.findLastIndex(isSpecial);
-  return { source, head: literalText(first < 0 ? steps : steps.slice(0, first)), tail: literalText(steps.slice(last + 1)), steps };
+  const folded = foldText(source);
+  const isPlain = !/[?[]/.test(folded) && !hasSurrogates(folded);
+  const segments = isPlain ? folded.split("*") : segmentsOf([...folded]);
+  const [first = "", ...others] = segments;
+  return {
+    source,
+    segments: [first, ...others.filter((segment, at) => segment.length > 0 || at === others.length - 1)],
+    least: lengthOf(segments),
+  };
 }
 
-function literalText(literals: readonly Step[]): string {
-  return literals.map((step) => (step.kind === "literal" ? step.char : "")).join("");
+function lengthOf(segments: readonly Segment[]): number {
+  return segments.reduce((sum, segment) => sum + segment.length, 0);
+}
+
+function segmentsOf(chars: readonly string[]): readonly Segment[] {
+  const segments: Step[][] = [[]];
+  for (let at = 0; at < chars.length; ) {
+    const char = chars[at] ?? "";
+    at++;
+    const end = char === "[" ? endOfSet(chars, at) : -1;
+    if (char === "*") segments.push([]);
+    else segments.at(-1)?.push(char === "?" ? { kind: "any" } : end < 0 ? { kind: "literal", char } : compileSet(chars.slice(at, end)));
+    if (end >= 0) at = end + 1;
+  }
+  return segments.map(asLiteral);
+}
+
+/** A segment of single code units alone is a text. A character outside the BMP stays a step, and is compared as a character. */
+function asLiteral(steps: readonly Step[]): Segment {
+  const isText = steps.every((step) => step.kind === "literal" && !hasSurrogates(step.char));
+  return isText ? steps.map((step) => (step.kind === "literal" ? step.char : "")).join("") : steps;
 }
 
 /**
@@ -80,12 +99,12 @@ function compileSet(inner: readonly string[]): Step {
   const [first = [], ...others] = chunks;
   const negated = first[0] === "!";
   const members = negated ? first.slice(1) : first;
-  const ranges: (readonly [string, string])[] = [...members, ...others.flat()].map((char) => [char, char]);
+  const ranges: CodeRange[] = [...members, ...others.flat()].map((char) => [codeOf(char), codeOf(char)]);
   chunks.slice(1).forEach((chunk, index) => {
     const from = (index === 0 ? members : chunks[index])?.at(-1);
     const to = chunk[0];
     if (to === undefined) return;
-    ranges.push(from === undefined ? ["-", "-"] : [from, to]); // a hyphen without a character before it is a literal
+    ranges.push([codeOf(from ?? "-"), codeOf(from === undefined ? "-" : to)]); // a hyphen without a character before it is a literal
   });
   return { kind: "set", negated, ranges };
 }
@@ -111,17 +130,14 @@ function dropReversedRanges(chunks: readonly string[][]): string[][] {
   const joined = chunks.map((chunk) => [...chunk]);
   for (let k = joined.length - 1; k > 0; k--) {
     const [before = [], after = []] = [joined[k - 1], joined[k]];
-    if (compareChars(before.at(-1) ?? "", after[0] ?? "") > 0) joined.splice(k - 1, 2, [...before.slice(0, -1), ...after.slice(1)]);
+    if (codeOf(before.at(-1) ?? "") > codeOf(after[0] ?? "")) joined.splice(k - 1, 2, [...before.slice(0, -1), ...after.slice(1)]);
   }
   return joined;
 }
 
-function compareChars(a: string, b: string): number {
-  return (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0);
+function codeOf(char: string): number {
+  return char.codePointAt(0) ?? 0;
 }
-
-/** The number of steps that may still be made, shared between calls. */
-export type StepBudget = { left: number };
 
 /** Whether the whole text matches. */
 export function matchesPattern(pattern: Pattern, text: string): boolean {
@@ -129,45 +145,125 @@ export function matchesPattern(pattern: Pattern, text: string): boolean {
 }
 
 /**
- * Whether the whole folded text matches. After a mismatch only the last `*` takes one more character: the choices for earlier
- * ones need not be tried again. Without steps left the result is no match.
+ * Whether the whole folded text matches. Each segment takes the first place where it fits: a later one would leave less room for
+ * the next segments. Adds to `work` what it costs.
  */
 export function matchesFoldedText(
-  { head, tail, steps }: Pattern,
-  { text, chars }: FoldedText,
-  budget: StepBudget = { left: Infinity },
+  { segments, least }: Pattern,
+  { text, isAstral }: FoldedText,
+  work: { done: number } = { done: 0 },
 ): boolean {
-  budget.left--;
-  if (!text.startsWith(head) || !text.endsWith(tail)) return false;
-  let [step, at, lastStar, lastAt] = [0, 0, -1, 0];
-  while (at < chars.length) {
-    if (--budget.left < 0) return false;
-    const current = steps[step];
-    if (current?.kind === "star") {
-      lastStar = step++;
-      lastAt = at;
-    } else if (current !== undefined && matchesChar(current, chars[at] ?? "")) {
-      step++;
-      at++;
-    } else if (lastStar >= 0) {
-      step = lastStar + 1;
-      at = ++lastAt;
-    } else return false;
+  work.done += 4;
+  const subject: Subject = isAstral ? [...text] : text;
+  const spare = subject.length - least;
+  const [first, ...others] = segments;
+  const last = others.pop();
+  if (spare < 0 || (last === undefined && spare > 0)) return false;
+  if (!fitsAt(first, subject, 0, work)) return false;
+  if (last === undefined) return true;
+  const end = subject.length - last.length;
+  if (!fitsAt(last, subject, end, work)) return false;
+  let at = first.length;
+  for (const segment of others) {
+    at = placeOf(segment, subject, at, end, work);
+    if (at < 0) return false;
+    at += segment.length;
   }
-  while (steps[step]?.kind === "star") step++;
-  return step === steps.length;
+  return true;
 }
 
-function matchesChar(step: Step, char: string): boolean {
+/** A text that is searched: with one code unit for each character, or as its characters. */
+type Subject = string | readonly string[];
+
+function fitsAt(segment: Segment, subject: Subject, at: number, work: { done: number }): boolean {
+  if (typeof segment === "string" && typeof subject === "string") return subject.startsWith(segment, at);
+  for (let i = 0; i < segment.length; i++) if (!fits(segment[i], subject[at + i] ?? "", work)) return false;
+  return true;
+}
+
+function fits(step: Step | string | undefined, char: string, work: { done: number }): boolean {
+  work.done++;
+  return typeof step === "string" ? step === char : step !== undefined && matchesChar(step, char, work);
+}
+
+/** The first place of a segment between two positions; negative if there is none. */
+function placeOf(segment: Segment, subject: Subject, from: number, end: number, work: { done: number }): number {
+  if (typeof subject === "string" && typeof segment !== "string" && segment.length <= 32)
+    return placeOfShort(segment, subject, from, end, work);
+  if (typeof segment !== "string" || typeof subject !== "string") return firstEnd(segment, subject, from, end, work) - segment.length;
+  work.done += 4 + ((end - from) >> 3);
+  const at = subject.indexOf(segment, from);
+  return at + segment.length > end ? -1 : at;
+}
+
+const slots = 128;
+
+/**
+ * The same for at most 32 steps, which most segments have. One number holds all of them: bit n of `open` says that the first
+ * n + 1 steps may fit the characters before this position. Characters share slots, and a set takes any, so a place is checked.
+ */
+function placeOfShort(steps: readonly Step[], subject: string, from: number, end: number, work: { done: number }): number {
+  const masks = new Int32Array(slots);
+  let anyMask = 0;
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i];
+    if (step?.kind !== "literal") anyMask |= 1 << i;
+    else masks[codeOf(step.char) % slots] = (masks[codeOf(step.char) % slots] ?? 0) | (1 << i);
+  }
+  const lastBit = 1 << (steps.length - 1);
+  work.done += 20 + ((end - from) >> 2);
+  let open = 0;
+  for (let at = from; at < end; at++) {
+    open = ((open << 1) | 1) & (anyMask | (masks[subject.charCodeAt(at) % slots] ?? 0));
+    if ((open & lastBit) !== 0 && fitsAt(steps, subject, at + 1 - steps.length, work)) return at + 1 - steps.length;
+  }
+  return -1;
+}
+
+/**
+ * Where the first occurrence of a segment ends; negative if there is none. Bit n of `open` says that the first n + 1 steps fit
+ * the characters before this position (Baeza-Yates and Gonnet, "A new approach to text searching"). So a character costs one
+ * operation for 32 steps, and one look at each step when it comes for the first time.
+ */
+function firstEnd(segment: Segment, subject: Subject, from: number, end: number, work: { done: number }): number {
+  const words = Math.ceil(segment.length / 32);
+  const open = new Int32Array(words);
+  const masks = new Map<string, Int32Array>();
+  const lastBit = 1 << ((segment.length - 1) & 31);
+  for (let at = from; at < end; at++) {
+    const char = subject[at] ?? "";
+    const mask = masks.get(char) ?? maskOf(segment, char, words, work);
+    masks.set(char, mask);
+    work.done += 4 + words;
+    let carry = 1;
+    for (let word = 0; word < words; word++) {
+      const before = open[word] ?? 0;
+      open[word] = ((before << 1) | carry) & (mask[word] ?? 0);
+      carry = before >>> 31;
+    }
+    if (((open[words - 1] ?? 0) & lastBit) !== 0) return at + 1;
+  }
+  return -1;
+}
+
+/** Which steps of a segment fit a character, one bit for each. */
+function maskOf(segment: Segment, char: string, words: number, work: { done: number }): Int32Array {
+  const mask = new Int32Array(words);
+  for (let i = 0; i < segment.length; i++) if (fits(segment[i], char, work)) mask[i >> 5] = (mask[i >> 5] ?? 0) | (1 << (i & 31));
+  return mask;
+}
+
+function matchesChar(step: Step, char: string, work: { done: number }): boolean {
   switch (step.kind) {
     case "literal":
       return step.char === char;
     case "any":
       return true;
-    case "set":
-      return step.negated !== step.ranges.some(([from, to]) => compareChars(from, char) <= 0 && compareChars(char, to) <= 0);
-    case "star":
-      return false;
+    case "set": {
+      work.done += step.ranges.length >> 3;
+      const code = codeOf(char);
+      return step.negated !== step.ranges.some(([from, to]) => from <= code && code <= to);
+    }
     default:
       return step satisfies never;
   }
