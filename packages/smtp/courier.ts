@@ -1,6 +1,6 @@
 // Courier: sends mail to the mail server by SMTP or LMTP and returns a verdict for each recipient. The routes "mailbox" and
 // "internal" have one target each; equal targets share one pool.
-// It does not send to Amazon SES. It does not retry a mail after MAIL was accepted: the queue does that.
+// It does not send to Amazon SES. It retries only what a session left without an answer; all other retries are the queue's.
 
 import {
   type Address,
@@ -12,11 +12,11 @@ import {
   type Route,
   type Verdict,
 } from "@sesame/core";
-import type { Exchange } from "./exchange.ts";
+import { carriedBy, type Exchange } from "./exchange.ts";
 import { openSession } from "./open-session.ts";
 import { checkTarget, type SmtpOptions, type SmtpTarget, smtpOptions } from "./options.ts";
 import { type Acquired, type Opened, type PoolGauge, SessionPool } from "./pool.ts";
-import type { Capabilities, Envelope, SmtpSession } from "./session.ts";
+import type { Capabilities, SmtpSession } from "./session.ts";
 import { type Path, pathOf, reversePathOf } from "./smtp-path.ts";
 import { type Timers, wallTimers } from "./timers.ts";
 import {
@@ -45,7 +45,7 @@ type Recipient = Readonly<{ path: string; needsUtf8: boolean; keys: readonly Eff
 type ValidPath = Extract<Path, { readonly kind: "path" }>;
 type Verdicts = Map<EffectKey, Verdict>;
 type AcquiredSession = Extract<Acquired, { readonly kind: "open" }>;
-type Outcome = Readonly<{ exchange: Exchange }> | Readonly<{ verdict: Verdict }>;
+type Work = Readonly<{ transaction: MailTransaction; from: string; recipients: readonly Recipient[] }>;
 
 export class SmtpCourier implements Courier {
   readonly #routePools: Readonly<Record<SmtpRoute, RoutePool>>;
@@ -143,10 +143,7 @@ async function transact(
   const supported = recipients.filter(({ needsUtf8 }) => !needsUtf8 || session.capabilities.smtpUtf8);
   for (const each of recipients) if (!supported.includes(each)) setVerdicts(verdicts, [each], needsSmtpUtf8(each.path));
   if (supported.length === 0) return routePool.pool.release(session);
-  const outcome = await exchangeOnce(routePool, acquired, { from: from.path, recipients: supported.map(({ path }) => path) }, transaction);
-  if ("verdict" in outcome) return setVerdicts(verdicts, supported, outcome.verdict);
-  for (const [index, verdict] of verdictsOf(outcome.exchange, routePool.success).entries())
-    setVerdicts(verdicts, supported.slice(index, index + 1), verdict);
+  await exchangeAll(routePool, acquired, { transaction, from: from.path, recipients: supported }, verdicts);
 }
 
 /** The verdict if the EHLO answer shows that the server cannot accept this mail at all. */
@@ -158,29 +155,30 @@ function refusedBySession(session: SmtpSession, from: ValidPath, size: number): 
 }
 
 /**
- * Runs one transaction. If a reused session breaks before MAIL is accepted, the server had closed the idle connection: the
- * mail is sent again over a fresh session. The server cannot have received it, so this makes no duplicate.
+ * Sends a mail to all recipients, over as many sessions as it takes. What a session leaves without an answer goes over a fresh
+ * one at once, if the server cannot have the mail: so one bad session delays nobody. Each further session follows one that
+ * answered somebody, or one that was idle before; so this ends.
  */
-async function exchangeOnce(
-  routePool: RoutePool,
-  { session, reused }: AcquiredSession,
-  envelope: Envelope,
-  { content }: MailTransaction,
-): Promise<Outcome> {
-  const first = await session.send(envelope, content);
-  if (!(reused && isStale(first))) {
-    routePool.pool.release(session);
-    return { exchange: first };
+async function exchangeAll(routePool: RoutePool, first: AcquiredSession, work: Work, verdicts: Verdicts): Promise<void> {
+  const { pool, success } = routePool;
+  let acquired: Acquired = first;
+  let pending = work.recipients;
+  while (acquired.kind === "open") {
+    const { session, reused } = acquired;
+    const exchange = await session.send({ from: work.from, recipients: pending.map(({ path }) => path) }, work.transaction.content);
+    const found = verdictsOf(exchange, success);
+    for (const [index, verdict] of found.entries()) setVerdicts(verdicts, pending.slice(index, index + 1), verdict);
+    const left = session.hasWorked ? carriedBy(exchange) : [];
+    pending = pending.filter((_, index) => left.includes(index) || (reused && isStale(exchange, found[index])));
+    if (pending.length === 0) return pool.release(session);
+    acquired = await pool.renew(session, exchange.mail === null);
   }
-  const renewed = await routePool.pool.renew(session);
-  if (renewed.kind !== "open") return { verdict: verdictOfRefusal(renewed) };
-  const second = await renewed.session.send(envelope, content);
-  routePool.pool.release(renewed.session);
-  return { exchange: second };
+  setVerdicts(verdicts, pending, verdictOfRefusal(acquired));
 }
 
-function isStale({ mail, ending }: Exchange): boolean {
-  return (mail === null || mail.code === 421) && (ending.kind === "lost" || ending.kind === "timeout" || ending.kind === "closing");
+/** What a session that was idle says about the whole host is not believed, because the server may have closed it meanwhile. */
+function isStale({ dotSent }: Exchange, verdict: Verdict | undefined): boolean {
+  return !dotSent && verdict?.action === "delayed" && verdict.scope === "host";
 }
 
 function verdictOfRefusal(acquired: Exclude<Opened, { readonly kind: "open" }>): Verdict {

@@ -12,6 +12,8 @@ export type Ending =
   | { readonly kind: "lost"; readonly detail: string }
   /** A deadline passed. */
   | { readonly kind: "timeout"; readonly detail: string }
+  /** This worker closed the session, because the server had refused many recipients of the mail. */
+  | { readonly kind: "retired"; readonly detail: string }
   /** A reply that cannot be parsed, or that belongs to no command. */
   | { readonly kind: "protocol-error"; readonly detail: string }
   /** The content of the mail could not be read to its end; the server is not the cause. */
@@ -36,6 +38,29 @@ export type Exchange = Readonly<{
 
 export function isPositive(reply: Reply | null | undefined): boolean {
   return reply !== null && reply !== undefined && reply.code >= 200 && reply.code < 300;
+}
+
+/** Whether the server said no; 421 does not count, because it ends the session and answers nobody (RFC 5321 §3.8). */
+function isRefusal(reply: Reply | null | undefined): boolean {
+  return reply !== null && reply !== undefined && reply.code >= 400 && reply.code !== 421;
+}
+
+/**
+ * The places of the recipients without an answer, if the mail can go to them again over another session without a second
+ * copy: the server ended the session, or broke it after refusals, before the final dot was sent.
+ */
+export function carriedBy(exchange: Exchange): readonly number[] {
+  const { ending, dotSent, mail, rcpt, data, answers } = exchange;
+  const isOver =
+    ending.kind === "closing" || ending.kind === "retired" || (ending.kind === "lost" && data === null && rcpt.some(isRefusal));
+  if (!isOver || dotSent || isRefusal(mail)) return [];
+  const isAnswered = (index: number) => isRefusal(rcpt[index]) || (isPositive(rcpt[index]) && [data, ...answers].some(isRefusal));
+  return Array.from({ length: exchange.recipientCount }, (_, index) => index).filter((index) => !isAnswered(index));
+}
+
+/** Whether a recipient got an answer: the server worked on this mail. */
+export function hasAnswers({ mail, rcpt, data, answers }: Exchange): boolean {
+  return [mail, ...rcpt, data].some(isRefusal) || answers.some((answer) => isPositive(answer) || isRefusal(answer));
 }
 
 /** Records one transaction. */
@@ -67,6 +92,11 @@ export class ExchangeLog {
     if (reply.code === 0) return { kind: "protocol-error", detail: `invalid SMTP reply: ${reply.line}` };
     const violation = this.#assign(reply, this.phase);
     return reply.code === 421 ? { kind: "closing", reply, detail: reply.line } : violation;
+  }
+
+  /** Recipients that were refused for good while others of the same mail still wait for their answer. */
+  get refusedAhead(): number {
+    return isPositive(this.#mail) && this.phase === "rcpt" ? this.#rcpt.filter(({ code }) => code >= 500).length : 0;
   }
 
   /** All content is read, and the final dot follows. */

@@ -51,6 +51,8 @@ export type SmtpOptions = Readonly<{
   idleLimitMs: number;
   /** Number of transactions after which a session is closed. */
   maxTransactions: number;
+  /** Number of refusals after which a session is closed, before the server ends it because of them. */
+  maxRefusals: number;
   /** Octets of one reply. Stops a server that never ends its line. */
   maxReplySize: number;
   /** Called at each phase. For tests that end a process during a transaction. Must not throw. */
@@ -87,6 +89,7 @@ export const smtpDefaults: SmtpOptions = {
   probeAfterMs: 30_000,
   idleLimitMs: 60_000,
   maxTransactions: 100,
+  maxRefusals: 5,
   maxReplySize: 64 * 1024,
 };
 

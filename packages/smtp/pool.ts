@@ -1,5 +1,5 @@
 // Pool: the sessions to one host and port. It opens sessions on demand up to a limit, serves waiters in order, probes idle
-// sessions, and closes sessions that broke, refused RSET or reached a limit.
+// sessions, and closes sessions that broke, refused RSET or are worn out.
 // It knows no mail; courier.ts does.
 
 import type { Opening, OpeningFailure } from "./open-session.ts";
@@ -65,20 +65,18 @@ export class SessionPool {
   }
 
   /**
-   * Replaces a stale session by a fresh one in the same place. It closes the idle sessions too: if the server was
-   * restarted, they are broken as well.
+   * Replaces a session by a fresh one in the same place. If none can be opened and others work, waits for one of those.
+   * `andIdle`: also closes the idle sessions, because a server that was restarted has broken them as well.
    */
-  async renew(stale: SmtpSession): Promise<Opened> {
-    stale.close();
-    void this.#dropIdle(() => true);
-    this.#used.delete(stale);
+  async renew(session: SmtpSession, andIdle: boolean): Promise<Acquired> {
+    void session.quit();
+    if (andIdle) void this.#dropIdle(() => true);
+    this.#used.delete(session);
     const opening = await this.#open(this.#shutdown.signal);
-    if (opening.kind === "failed") {
-      this.#busy--;
-      this.#serveWaiters();
-    } else this.#used.add(opening.session);
-    if (!this.#closed) return opening;
-    if (opening.kind === "open") this.release(opening.session);
+    if (opening.kind === "failed") return new Promise((resolve) => this.#openingFailed(resolve, opening.failure));
+    this.#used.add(opening.session);
+    if (!this.#closed) return { ...opening, reused: false };
+    this.release(opening.session);
     return { kind: "closed" };
   }
 
@@ -147,9 +145,9 @@ export class SessionPool {
   }
 
   async #finishUse(session: SmtpSession): Promise<void> {
+    if (!session.dead && session.isWorn) await session.quit();
     if (!session.dead && session.needsReset && !(await session.reset())) session.close();
-    const isOld = session.transactions >= this.#options.maxTransactions;
-    if (!session.dead && (isOld || this.#closed)) await session.quit();
+    if (!session.dead && this.#closed) await session.quit();
     this.#busy--;
     this.#used.delete(session);
     if (!session.dead) this.#addIdle(session);

@@ -10,7 +10,7 @@ import { setImmediate } from "node:timers";
 import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import { openContentStream } from "./content-stream.ts";
-import { type Ending, type Exchange, ExchangeLog, type Phase } from "./exchange.ts";
+import { type Ending, type Exchange, ExchangeLog, hasAnswers, type Phase } from "./exchange.ts";
 import type { SessionPhase, SmtpOptions } from "./options.ts";
 import { type Reply, ReplyReader } from "./smtp-reply.ts";
 import { Deadline, type Timers } from "./timers.ts";
@@ -50,10 +50,13 @@ export class SmtpSession {
   readonly #options: SmtpOptions;
   readonly #deadline: Deadline;
   readonly #reader: ReplyReader;
+  readonly #extensions: readonly string[];
   #operation: Operation | null = null;
   #finalEnding: Ending | null = null;
   #waitsForStore = false;
   #transactions = 0;
+  #refusals = 0;
+  #hasWorked = false;
   #needsReset = false;
   /** Commands of the current operation that are sent and not answered. */
   #unanswered = 0;
@@ -66,6 +69,7 @@ export class SmtpSession {
     this.#options = options;
     this.#deadline = new Deadline(timers, (detail) => this.#timedOut(detail));
     this.#reader = new ReplyReader(options.maxReplySize);
+    this.#extensions = Reflect.get(connection, "_supportedExtensions") as readonly string[];
     connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
     connection.on("end", () => this.#end({ kind: "lost", detail: "the connection ended" }));
     // If the connection breaks, nodemailer loses the LMTP replies before it. It also acts on replies before it checks them.
@@ -77,9 +81,17 @@ export class SmtpSession {
     return this.#finalEnding !== null || this.#connection.destroyed;
   }
 
-  /** Number of transactions begun. */
-  get transactions(): number {
-    return this.#transactions;
+  /**
+   * True: the next mail needs another session. Servers count the errors of a session: they answer more slowly after some and
+   * end it after some more (Postfix smtpd_soft_error_limit 10, smtpd_hard_error_limit 20).
+   */
+  get isWorn(): boolean {
+    return this.#transactions >= this.#options.maxTransactions || this.#refusals >= this.#options.maxRefusals;
+  }
+
+  /** True: the server has answered for a recipient, so trouble in this session says nothing about the whole host. */
+  get hasWorked(): boolean {
+    return this.#hasWorked;
   }
 
   /** True: the last transaction was refused, and without RSET the next MAIL would be nested in it. */
@@ -97,6 +109,7 @@ export class SmtpSession {
       lastChunk: () => this.#holdForDot(),
       ended: () => this.#sendDot(log),
     });
+    this.#choosePipelining(envelope.recipients.length);
     const message = { from: envelope.from, to: [...envelope.recipients], size: content.size, use8BitMime: content.eightBit !== false };
     const ending = await this.#run(log, this.#options.commandTimeoutMs, "answer to MAIL", (done) =>
       this.#connection.send(message, source, done),
@@ -104,6 +117,7 @@ export class SmtpSession {
     source.destroy();
     const exchange = log.close(ending);
     this.#needsReset = !exchange.answers.some((answer) => answer.code < 400);
+    this.#hasWorked ||= hasAnswers(exchange);
     return exchange;
   }
 
@@ -186,10 +200,30 @@ export class SmtpSession {
     // A reply that came before its command would be taken for the reply to it.
     if (answersCommand[phase] && --this.#unanswered < 0) return unsolicited(reply);
     if (operation.log === null) return reply.code === 0 || reply.code === 421 ? unsolicited(reply) : null;
-    const ending = operation.log.record(reply);
+    if (reply.code >= 400) this.#refusals++;
+    const ending = operation.log.record(reply) ?? this.#retiring(operation.log);
     this.#waitFor(operation.log);
     if (this.#options.onPhase) reportReply(this.#options.onPhase, phase);
     return ending;
+  }
+
+  /** With many refusals the recipients that are left wait for a server that slows down: they go over a fresh session. */
+  #retiring(log: ExchangeLog): Ending | null {
+    const { maxRefusals } = this.#options;
+    if (this.#protocol === "lmtp" || log.refusedAhead < maxRefusals) return null;
+    if (this.#connection._socket) this.#connection._socket.write("QUIT\r\n"); // nothing is pipelined behind it (RFC 5321 §4.1.1.10)
+    return { kind: "retired", detail: `closed by this worker after ${maxRefusals} refusals` };
+  }
+
+  /**
+   * A server may hold back its answers to pipelined commands until the last one. It would slow down for the refusals among
+   * many recipients before this session sees the first of them.
+   */
+  #choosePipelining(recipientCount: number): void {
+    const isMany = this.#protocol === "smtp" && recipientCount > this.#options.maxRefusals;
+    const extensions = this.#extensions.filter((name) => !(isMany && name === "PIPELINING"));
+    // nodemailer has no option for it: it looks into its own list before each mail.
+    Reflect.set(this.#connection, "_supportedExtensions", extensions);
   }
 
   #watchPhases(report: (phase: SessionPhase) => void): void {

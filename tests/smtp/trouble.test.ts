@@ -59,7 +59,7 @@ const exchanges: readonly (readonly [what: string, exchange: Partial<Exchange>, 
   ["the server left behind the final dot", { dotSent: true, ending: closing }, "delayed in-doubt mail twice? 4.4.2"],
   ["the final dot was answered by garbage", { dotSent: true, ending: garbled }, "delayed protocol-error mail twice? 4.5.0"],
   ["an answer is missing", { dotSent: true }, "delayed protocol-error mail twice? 4.5.0"],
-  ["it was refused by 421, and may be there", { answers: [reply("421 4.3.2 bye")], dotSent: true }, "delayed try-later host twice? 4.3.2"],
+  ["it was refused by 421, and may be there", { answers: [reply("421 4.3.2 bye")], dotSent: true }, "delayed try-later mail twice? 4.3.2"],
   ["it was refused for now", { answers: [reply("400 no")], dotSent: true }, "delayed try-later mail 4.0.0"],
 ];
 for (const [what, exchange, verdict] of exchanges) {

@@ -220,7 +220,7 @@ describe("SmtpCourier.send() with a server that fails in mid-body", () => {
   test("send() believes a refusal in mid-body", async () => {
     expect(await verdictAfter("S: 552 5.3.4 too big")).toBe("failed too-big mail 5.3.4");
     expect(await verdictAfter("S: 451 4.3.0 later")).toBe("delayed try-later mail");
-    expect(await verdictAfter("S: 421 4.3.2 bye")).toBe("delayed try-later host");
+    expect(await verdictAfter("S: 421 4.3.2 bye")).toBe("delayed try-later mail");
   });
 
   test("send() believes no refusal in mid-body of LMTP, where it could be anybody's", async () => {
