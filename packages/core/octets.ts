@@ -38,7 +38,7 @@ export function textOf(octets: Uint8Array): string {
   }
 }
 
-/** Whether an octet is NUL or above 127, which 7-bit text may not hold (RFC 6152 §3). Reads four octets at a time. */
+/** Whether an octet is NUL or above 127, which 7-bit text may not hold (RFC 6152). Reads four octets at a time. */
 export function hasEightBit(octets: Uint8Array): boolean {
   if (octets.length < 8) return octets.some(isEightBit);
   const start = (4 - (octets.byteOffset % 4)) % 4;
