@@ -3,6 +3,7 @@
 import {
   type AwsClients,
   awsClients,
+  CachedDirectory,
   DynamoDirectory,
   DynamoLedger,
   DynamoOutbound,
@@ -11,7 +12,19 @@ import {
   SesCourier,
   SqsMailQueue,
 } from "@sesame/aws-adapters";
-import { blocklistCache, type Courier, err, type Ledger, type MailId, ok, quote, type Result, type Route, type Stop } from "@sesame/core";
+import {
+  blocklistCache,
+  type Courier,
+  type Directory,
+  err,
+  type Ledger,
+  type MailId,
+  ok,
+  quote,
+  type Result,
+  type Route,
+  type Stop,
+} from "@sesame/core";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
 import type { Logger } from "pino";
 import { type Config, forDomain } from "./config.ts";
@@ -72,7 +85,7 @@ export async function openAwsPorts(
       store: new S3MailStore({ s3: clients.s3, clock }),
       ledger,
       clock,
-      directory: new JoinedDirectory({ directory }),
+      directory: withCache(new JoinedDirectory({ directory }), config.TABLE_CACHE_SECONDS),
       outbound,
       domains: config.domains,
       policy: config.policy,
@@ -84,6 +97,11 @@ export async function openAwsPorts(
       mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
     },
   });
+}
+
+/** With 0 seconds nothing is kept: a rule acts on the next mail. */
+function withCache(directory: Directory, seconds: number): Directory {
+  return seconds === 0 ? directory : new CachedDirectory({ directory, seconds });
 }
 
 /** A table that is missing at the start switches its feature off. A table that cannot be checked does not. */

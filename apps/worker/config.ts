@@ -50,6 +50,7 @@ const shape = z.object({
   SPAM_VERDICT: oneOf("deliver", "drop").default("deliver"),
   VIRUS_VERDICT: oneOf("deliver", "drop").default("deliver"),
   REPLY_EVERY_DAYS: count(1, 365).default(7),
+  TABLE_CACHE_SECONDS: count(0, 3600).default(0),
   HEALTH_PORT: port.default(8080),
   METRICS_PORT: port.default(8000),
   HTTP_HOST: host.default("0.0.0.0"),

@@ -1,6 +1,7 @@
 // @sesame/aws-adapters: the core's ports on SQS, S3, DynamoDB and SES.
 
 export { AwsClock, type LocalTime } from "./aws-clock.ts";
+export { CachedDirectory, type CachedDirectoryOptions } from "./cached-directory.ts";
 export { type AwsClients, type AwsOptions, awsClients } from "./clients.ts";
 export { type BucketDescription, describeBucket, type S3CheckOptions } from "./s3-check.ts";
 export { S3MailStore, type S3MailStoreOptions } from "./s3-mail-store.ts";
