@@ -13,6 +13,7 @@ import {
   type Verdict,
 } from "@sesame/core";
 import { carriedBy, type Exchange } from "./exchange.ts";
+import { LoopShare } from "./loop-share.ts";
 import { openSession } from "./open-session.ts";
 import { checkTarget, type SmtpOptions, type SmtpTarget, smtpOptions } from "./options.ts";
 import { type Acquired, type Opened, type PoolGauge, SessionPool } from "./pool.ts";
@@ -53,7 +54,9 @@ export class SmtpCourier implements Courier {
   /** Opens no connection yet. Throws `TypeError` if a target or an option is invalid. */
   constructor(targets: SmtpTargets, options: Partial<SmtpOptions> = {}, timers: Timers = wallTimers) {
     const filled = smtpOptions(options);
-    const poolTo = (target: SmtpTarget) => new SessionPool((signal) => openSession(target, filled, timers, signal), filled, timers);
+    const share = new LoopShare(timers);
+    const opener = (target: SmtpTarget) => (signal: AbortSignal) => openSession(target, filled, timers, signal, share);
+    const poolTo = (target: SmtpTarget) => new SessionPool(opener(target), filled, timers);
     const mailbox = poolTo(checkTarget(targets.mailbox));
     const internal = isSame(targets.mailbox, checkTarget(targets.internal)) ? mailbox : poolTo(targets.internal);
     this.#routePools = { mailbox: { pool: mailbox, success: "delivered" }, internal: { pool: internal, success: "relayed" } };

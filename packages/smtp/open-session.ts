@@ -3,6 +3,7 @@
 // RFC 5321 §3.1, §3.2, RFC 3207, RFC 4954. nodemailer does these steps; this file observes them and sets the deadlines.
 
 import SMTPConnection from "nodemailer/lib/smtp-connection";
+import { LoopShare } from "./loop-share.ts";
 import type { SmtpOptions, SmtpTarget } from "./options.ts";
 import { type Capabilities, SmtpSession } from "./session.ts";
 import { type Reply, replyOf } from "./smtp-reply.ts";
@@ -27,12 +28,18 @@ type NodemailerFault = Error & { readonly response?: string | undefined; readonl
  * Opens a session. If the TLS handshake fails in the mode "opportunistic", it opens a new connection without TLS, unless
  * there are credentials: they must not be sent in plaintext. `signal` cancels the attempt.
  */
-export async function openSession(target: SmtpTarget, options: SmtpOptions, timers: Timers, signal?: AbortSignal): Promise<Opening> {
+export async function openSession(
+  target: SmtpTarget,
+  options: SmtpOptions,
+  timers: Timers,
+  signal?: AbortSignal,
+  share: LoopShare = new LoopShare(timers),
+): Promise<Opening> {
   if (signal?.aborted) return { kind: "failed", failure: cancelled };
-  const first = await new Attempt(target, options, timers, options.tls).open(signal);
+  const first = await new Attempt(target, options, timers, share, options.tls).open(signal);
   const mayFallBack = options.tls === "opportunistic" && options.credentials === null && !signal?.aborted;
   if (first.kind === "open" || first.failure.stage !== "tls" || !mayFallBack) return first;
-  return new Attempt(target, options, timers, "off").open(signal);
+  return new Attempt(target, options, timers, share, "off").open(signal);
 }
 
 const cancelled: OpeningFailure = { stage: "connection", reply: null, detail: "cancelled by this worker" };
@@ -42,6 +49,7 @@ class Attempt {
   readonly #target: SmtpTarget;
   readonly #options: SmtpOptions;
   readonly #timers: Timers;
+  readonly #share: LoopShare;
   readonly #connection: SMTPConnection;
   readonly #deadline: Deadline;
   #settle: (failure: OpeningFailure | null) => void = () => {};
@@ -50,10 +58,11 @@ class Attempt {
   #over = false;
   #opened: SmtpSession | null = null;
 
-  constructor(target: SmtpTarget, options: SmtpOptions, timers: Timers, tls: SmtpOptions["tls"]) {
+  constructor(target: SmtpTarget, options: SmtpOptions, timers: Timers, share: LoopShare, tls: SmtpOptions["tls"]) {
     this.#target = target;
     this.#options = options;
     this.#timers = timers;
+    this.#share = share;
     this.#deadline = new Deadline(timers, (detail) => this.#fail(new Error(detail)));
     this.#connection = new SMTPConnection({ ...connectionOptions(target, options, tls), logger: this.#logger() });
   }
@@ -76,7 +85,7 @@ class Attempt {
 
   #session(): SmtpSession {
     const capabilities = capabilitiesOf(this.#extensions, this.#connection.secure);
-    return new SmtpSession(this.#connection, this.#target.protocol, capabilities, this.#options, this.#timers);
+    return new SmtpSession(this.#connection, this.#target.protocol, capabilities, this.#options, this.#timers, this.#share);
   }
 
   #step(begin: (done: (error?: NodemailerFault | null) => void) => void): Promise<OpeningFailure | null> {

@@ -1,16 +1,16 @@
 // Session: one SMTP or LMTP session over nodemailer's SMTPConnection. It reads the socket before nodemailer does, so it has
-// every reply even if the connection breaks right after it. It knows when the final dot is sent. Every wait has a deadline.
+// every reply even if the connection breaks right after it. It sends the mail itself. Every wait has a deadline.
 // A broken session stays broken (RFC 5321 §3.8, RFC 2033 §4).
 // It makes no verdicts (trouble.ts does) and does not reconnect (pool.ts does).
 
 import type { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { setImmediate } from "node:timers";
 import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
-import { openContentStream } from "./content-stream.ts";
+import { ContentTransfer } from "./content-transfer.ts";
 import { type Ending, type Exchange, ExchangeLog, hasAnswers, type Phase } from "./exchange.ts";
+import type { LoopShare } from "./loop-share.ts";
 import type { SessionPhase, SmtpOptions } from "./options.ts";
 import { type Reply, ReplyReader } from "./smtp-reply.ts";
 import { Deadline, type Timers } from "./timers.ts";
@@ -51,6 +51,7 @@ export class SmtpSession {
   readonly #deadline: Deadline;
   readonly #reader: ReplyReader;
   readonly #extensions: readonly string[];
+  readonly #share: LoopShare;
   #operation: Operation | null = null;
   #finalEnding: Ending | null = null;
   #waitsForStore = false;
@@ -62,11 +63,19 @@ export class SmtpSession {
   #unanswered = 0;
 
   /** Takes over a connection after the greeting, EHLO and AUTH. */
-  constructor(connection: SMTPConnection, protocol: "smtp" | "lmtp", capabilities: Capabilities, options: SmtpOptions, timers: Timers) {
+  constructor(
+    connection: SMTPConnection,
+    protocol: "smtp" | "lmtp",
+    capabilities: Capabilities,
+    options: SmtpOptions,
+    timers: Timers,
+    share: LoopShare,
+  ) {
     this.#connection = connection;
     this.#protocol = protocol;
     this.capabilities = capabilities;
     this.#options = options;
+    this.#share = share;
     this.#deadline = new Deadline(timers, (detail) => this.#timedOut(detail));
     this.#reader = new ReplyReader(options.maxReplySize);
     this.#extensions = Reflect.get(connection, "_supportedExtensions") as readonly string[];
@@ -74,7 +83,7 @@ export class SmtpSession {
     connection.on("end", () => this.#end({ kind: "lost", detail: "the connection ended" }));
     // If the connection breaks, nodemailer loses the LMTP replies before it. It also acts on replies before it checks them.
     if (connection._socket) connection._socket.prependListener("data", (chunk: Buffer) => this.#receive(chunk));
-    if (options.onPhase) this.#watchPhases(options.onPhase);
+    options.onPhase?.("connect");
   }
 
   get dead(): boolean {
@@ -103,18 +112,19 @@ export class SmtpSession {
   async send(envelope: Envelope, content: Content): Promise<Exchange> {
     const log = new ExchangeLog(this.#protocol, envelope.recipients.length);
     this.#transactions++;
-    const source = openContentStream(content, {
-      mayStart: () => this.#mayStart(log),
-      waitsFor: (side) => this.#waitForChunk(side),
-      lastChunk: () => this.#holdForDot(),
-      ended: () => this.#sendDot(log),
-    });
     this.#choosePipelining(envelope.recipients.length);
+    const transfer = new ContentTransfer(content, this.#share, {
+      waitsFor: (side) => this.#waitForChunk(side),
+      ended: () => this.#sendDot(log),
+      sent: () => this.#options.onPhase && this.#reportDot(this.#options.onPhase),
+      // The session is still in DATA: the server would read the next command as part of the mail.
+      failed: (error) => this.#end({ kind: "source", detail: error.message }),
+    });
     const message = { from: envelope.from, to: [...envelope.recipients], size: content.size, use8BitMime: content.eightBit !== false };
     const ending = await this.#run(log, this.#options.commandTimeoutMs, "answer to MAIL", (done) =>
-      this.#connection.send(message, source, done),
+      this.#connection.send(message, this.#inPlaceOfStream(log, transfer), done),
     );
-    source.destroy();
+    transfer.cancel();
     const exchange = log.close(ending);
     this.#needsReset = !exchange.answers.some((answer) => answer.code < 400);
     this.#hasWorked ||= hasAnswers(exchange);
@@ -167,9 +177,7 @@ export class SmtpSession {
   /** nodemailer has finished an operation. After a refusal the session is usable; after any other error it is not. */
   #finish(error: (Error & { code?: string }) | null, isTransaction: boolean): void {
     const refused = isTransaction && (error?.code === "EENVELOPE" || error?.code === "EMESSAGE");
-    // After a content error the session is still in DATA: the server would read the next command as part of the mail.
-    if (error?.code === "ESTREAM") this.#end({ kind: "source", detail: error.message });
-    else if (error && !refused) this.#end({ kind: "lost", detail: error.message });
+    if (error && !refused) this.#end({ kind: "lost", detail: error.message });
     else this.#operation?.settle(complete);
   }
 
@@ -226,19 +234,26 @@ export class SmtpSession {
     Reflect.set(this.#connection, "_supportedExtensions", extensions);
   }
 
-  #watchPhases(report: (phase: SessionPhase) => void): void {
-    const socket = this.#connection._socket;
-    if (!socket) return;
-    // nodemailer pipes each mail into the socket: the stream ends when it sends the final dot.
-    socket.on("pipe", (mail: Readable) => mail.once("end", () => this.#reportDot(socket, report)));
-    report("connect");
+  /**
+   * What nodemailer takes for the stream of a mail. nodemailer pipes such a stream through its own dot-stuffing, which does not
+   * give the event loop back. Here nothing flows through it: the mail goes into the socket with its final dot.
+   */
+  #inPlaceOfStream(log: ExchangeLog, transfer: ContentTransfer): Readable {
+    const pipe = (stuffing: Readable) => {
+      const socket = this.#connection._socket;
+      if (!socket) return;
+      stuffing.unpipe(socket);
+      if (this.#mayStart(log)) void transfer.send(socket);
+    };
+    return { pipe } as unknown as Readable;
   }
 
   /** Reports the final dot when the socket has sent all data, unless the reply came first. */
-  #reportDot(socket: Socket, report: (phase: SessionPhase) => void): void {
-    if (this.#finalEnding || this.#operation?.log?.phase !== "dot") return;
+  #reportDot(report: (phase: SessionPhase) => void): void {
+    const socket = this.#connection._socket;
+    if (!socket || this.#finalEnding || this.#operation?.log?.phase !== "dot") return;
     if (socket.writableLength === 0) report("dot-sent");
-    else setImmediate(() => this.#reportDot(socket, report));
+    else setImmediate(() => this.#reportDot(report));
   }
 
   /** Each reply has its own deadline (RFC 5321 §4.5.3.2). */
@@ -265,14 +280,6 @@ export class SmtpSession {
     if (log.phase === "body") return true;
     this.#end({ kind: "protocol-error", detail: "the replies do not match the commands" });
     return false;
-  }
-
-  /** nodemailer writes the final dot separately. This puts it into one packet with the last chunk if it follows at once. */
-  #holdForDot(): void {
-    const socket = this.#connection._socket;
-    if (!socket) return;
-    socket.cork();
-    setImmediate(() => socket.uncork());
   }
 
   #sendDot(log: ExchangeLog): void {

@@ -3,6 +3,7 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
+import { Random } from "../mutation/random.ts";
 import { until } from "../until.ts";
 import { contentOf, courierTo, inOrder, octets, transaction, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";
@@ -273,20 +274,10 @@ function counting(limit: number): SinkOptions {
   };
 }
 
-/** Numbers from a seed (mulberry32). */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 test("X05 whoever is known gets each mail once and whoever is not is refused, whatever the error limit of the server", async () => {
   for (let seed = 1; seed <= 60; seed++) {
-    const next = random(seed);
+    const random = new Random(seed);
+    const next = (limit: number) => random.below(limit);
     const server = await sink({ ...counting(1 + next(8)), extensions: next(2) === 0 ? [] : ["PIPELINING"] });
     const made = courierTo(server.port, "smtp", { poolSize: 1 + next(3), maxRefusals: 1 + next(9) });
     const mails = Array.from({ length: 4 }, () => Array.from({ length: 1 + next(9) }, (_, at) => `${"kuu"[next(3)]}${at}@example.com`));

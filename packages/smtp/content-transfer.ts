@@ -1,0 +1,107 @@
+// Content transfer: writes the octets of one mail to the socket, between the 354 of the server and the final dot. It writes one
+// slice at a time and waits until the socket has taken it, so memory holds a few slices of a large mail.
+// dot-stuffing.ts says what the octets become; session.ts has the deadlines.
+
+import { Buffer } from "node:buffer";
+import type { Writable } from "node:stream";
+import type { Content } from "@sesame/core";
+import { DotStuffing } from "./dot-stuffing.ts";
+import type { LoopShare } from "./loop-share.ts";
+
+const slice = 64 * 1024; // octets: the unit of back-pressure and of the chunk deadline
+
+/** Callbacks to the session while it sends one mail. */
+export type TransferObserver = Readonly<{
+  /** A wait begins: for the store to provide octets, or for the server to accept them. */
+  waitsFor(side: "store" | "server"): void;
+  /** All octets are read. The next write contains the final dot. */
+  ended(): void;
+  /** The final dot was handed to the socket. */
+  sent(): void;
+  /** The content could not be read to its end. The final dot was not sent. */
+  failed(error: Error): void;
+}>;
+
+/** Sends one mail. */
+export class ContentTransfer {
+  readonly #content: Content;
+  readonly #share: LoopShare;
+  readonly #observer: TransferObserver;
+  readonly #stuffing = new DotStuffing();
+  #pieces: AsyncGenerator<Uint8Array> | null = null;
+  #isOver = false;
+  #wake: () => void = () => {};
+
+  constructor(content: Content, share: LoopShare, observer: TransferObserver) {
+    this.#content = content;
+    this.#share = share;
+    this.#observer = observer;
+  }
+
+  /** Sends the mail with its final dot. Does not throw. */
+  async send(socket: Writable): Promise<void> {
+    try {
+      const last = await this.#sendAllButLast(socket);
+      if (this.#isOver) return;
+      this.#observer.waitsFor("server");
+      this.#observer.ended();
+      // In one write, so that a short mail is one packet.
+      const sent = this.#write(socket, Buffer.concat([last, this.#stuffing.end()]));
+      this.#observer.sent();
+      await sent;
+    } catch (error) {
+      if (!this.#isOver) this.#observer.failed(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Ends the transfer, and lets go of the content. */
+  cancel(): void {
+    this.#isOver = true;
+    // The content may still fail, or never answer; the session has its ending already.
+    void this.#pieces?.return(undefined).catch(() => {});
+    this.#wake();
+  }
+
+  /** Returns the last slice: it is sent when the content has ended as it should, together with the final dot. */
+  async #sendAllButLast(socket: Writable): Promise<Buffer> {
+    const { size } = this.#content;
+    let octets = 0;
+    let last: Buffer = Buffer.alloc(0);
+    this.#pieces = piecesOf(this.#content, () => this.#observer.waitsFor("store"));
+    for await (const piece of this.#pieces) {
+      octets += piece.length;
+      if (octets > size) throw new Error(`the mail has more than its ${size} octets`);
+      for (let at = 0; at < piece.length && !this.#isOver; at += slice) {
+        const part = Buffer.from(piece.buffer, piece.byteOffset + at, Math.min(slice, piece.length - at));
+        if (octets === size && at + slice >= piece.length) last = this.#stuffing.encode(part);
+        else await this.#sendSlice(socket, part);
+      }
+      if (this.#isOver) break;
+      this.#observer.waitsFor("store");
+    }
+    // If the store ends early, the server must not accept the part as the whole mail.
+    if (octets < size) throw new Error(`the mail ended after ${octets} of ${size} octets`);
+    return last;
+  }
+
+  async #sendSlice(socket: Writable, part: Buffer): Promise<void> {
+    this.#observer.waitsFor("server");
+    await this.#share.wait();
+    await this.#write(socket, this.#stuffing.encode(part));
+  }
+
+  /** Resolves when the socket has taken the octets, or when the transfer is cancelled. */
+  #write(socket: Writable, octets: Buffer): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      socket.write(octets, () => resolve()); // if it failed, the session ends and cancels this transfer
+    });
+  }
+}
+
+async function* piecesOf(content: Content, waitsForStore: () => void): AsyncGenerator<Uint8Array> {
+  yield* content.pieces;
+  if (content.rest === null) return;
+  waitsForStore();
+  yield* content.rest();
+}
