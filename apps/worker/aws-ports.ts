@@ -16,9 +16,11 @@ import {
   blocklistCache,
   type Courier,
   type Directory,
+  type Domain,
   err,
   type Ledger,
   type MailId,
+  type MailQueue,
   ok,
   quote,
   type Result,
@@ -39,7 +41,8 @@ import { version } from "./version.ts";
 
 /** The AWS clients for this configuration. The SDK finds region, endpoint and credentials. */
 export function clientsOf(config: Config): AwsClients {
-  return awsClients({ version, queues: config.domains.length, mailsInWork: config.CONCURRENCY * config.domains.length });
+  const queues = new Set(config.domains.map((domain) => forDomain(config.QUEUE_NAME, domain))).size;
+  return awsClients({ version, queues, mailsInWork: config.CONCURRENCY });
 }
 
 /** Opens the ports, and logs which features are off because their table is missing. A missing ledger table is an error. */
@@ -59,15 +62,8 @@ export async function openAwsPorts(
   const server = mailServerOf(config, config.SMTP_HOST ?? "localhost", smtp);
   const stop = { stopped: false };
   const ses = sesCourier(config, clients, stop);
-  const queues = new Map(
-    config.domains.map((domain) => {
-      const name = forDomain(config.QUEUE_NAME, domain);
-      const { VISIBILITY_SECONDS: visibilitySeconds, WAIT_SECONDS: waitSeconds } = config;
-      return [domain, new SqsMailQueue({ sqs: clients.sqs, sqsPoll: clients.sqsPoll, clock, name, visibilitySeconds, waitSeconds })];
-    }),
-  );
   return ok({
-    queues,
+    queues: queuesOf(config, clients),
     ledger,
     courier: couriers(server, ses),
     stop,
@@ -102,6 +98,18 @@ export async function openAwsPorts(
 /** With 0 seconds nothing is kept: a rule acts on the next mail. */
 function withCache(directory: Directory, seconds: number): Directory {
   return seconds === 0 ? directory : new CachedDirectory({ directory, seconds });
+}
+
+/** One object for each name: without a placeholder in QUEUE_NAME all domains share a queue, and so a poller. */
+function queuesOf(config: Config, { sqs, sqsPoll, clock }: AwsClients): ReadonlyMap<Domain, MailQueue> {
+  const { VISIBILITY_SECONDS: visibilitySeconds, WAIT_SECONDS: waitSeconds } = config;
+  const byName = new Map<string, MailQueue>();
+  const queueOf = (name: string) => {
+    const queue = byName.get(name) ?? new SqsMailQueue({ sqs, sqsPoll, clock, name, visibilitySeconds, waitSeconds });
+    byName.set(name, queue);
+    return queue;
+  };
+  return new Map(config.domains.map((domain) => [domain, queueOf(forDomain(config.QUEUE_NAME, domain))]));
 }
 
 /** A table that is missing at the start switches its feature off. A table that cannot be checked does not. */

@@ -11,7 +11,6 @@ import {
   type MailTransaction,
   type ObjectLocation,
   PortError,
-  type Route,
   type StoredMail,
   type Verdict,
 } from "@sesame/core";
@@ -52,10 +51,7 @@ export class ByteBudget {
    * Returns false if there was no room in time; then nothing is reserved.
    */
   take(bytes: number, own: () => number = () => 0): Promise<boolean> {
-    if (this.#waiting.length === 0 && this.#fits(bytes, own())) {
-      this.#held += bytes;
-      return Promise.resolve(true);
-    }
+    if (this.takeNow(bytes, own())) return Promise.resolve(true);
     if (this.#ended) return Promise.resolve(false);
     return new Promise((resolve) => {
       const cancel = this.#options.timers.after(this.#options.maxWaitMs, () => {
@@ -73,6 +69,18 @@ export class ByteBudget {
       };
       this.#waiting.push(waiter);
     });
+  }
+
+  /** Reserves octets if they fit now and nobody waits. */
+  takeNow(bytes: number, own: number = 0): boolean {
+    if (this.#waiting.length > 0 || !this.#fits(bytes, own)) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  /** Whether these octets fit only while nothing else is held. */
+  exceeds(bytes: number): boolean {
+    return bytes > this.#options.most;
   }
 
   give(bytes: number): void {
@@ -119,6 +127,14 @@ export class BudgetScope {
     if (taken && !this.#ended) this.#held += bytes;
     else if (taken) this.#budget.give(bytes);
     return taken && !this.#ended;
+  }
+
+  /** Reserves octets if they fit now. Only octets that must be alone in memory wait for that. */
+  async takeNowOrAlone(bytes: number): Promise<boolean> {
+    if (this.#budget.exceeds(bytes)) return this.take(bytes);
+    if (this.#ended || !this.#budget.takeNow(bytes, this.#held)) return false;
+    this.#held += bytes;
+    return true;
   }
 
   give(bytes: number): void {
@@ -172,34 +188,42 @@ export function budgetedStore(store: MailStore, scope: BudgetScope): MailStore {
 const sdkCopies = 4; // the octets, their Base64 form, and the request that holds both
 
 /**
- * A courier that reserves memory for large sends through SES: the SDK holds all octets of a mail, several times. These sends
- * wait for `sends` first, a separate budget: a mail that waits for the shared budget stops the polling of all domains.
+ * A courier that takes a place for each send through SES, and reserves memory for a large one: the SDK holds all octets of a
+ * mail, several times. `onWait` is called when a mail must wait for its place. A send without a place or without room is
+ * delayed, so that it waits in the queue.
  */
-export function budgetedCourier(courier: Courier, scope: BudgetScope, sends: ByteBudget | null = null): Courier {
-  const charged = async (bytes: number, route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> => {
-    if (!(await scope.take(bytes))) return noRoom(transaction);
-    try {
-      return await courier.send(route, transaction);
-    } finally {
-      scope.give(bytes);
-    }
-  };
+export function budgetedCourier(courier: Courier, scope: BudgetScope, places: Places, onWait: () => void = () => {}): Courier {
   return {
     send: async (route, transaction) => {
-      const bytes = transaction.content.size * sdkCopies;
-      if (route !== "ses" || transaction.content.size <= headLimit) return courier.send(route, transaction);
-      if (sends === null) return charged(bytes, route, transaction);
-      if (!(await sends.take(bytes))) return noRoom(transaction);
+      if (route !== "ses") return courier.send(route, transaction);
+      const { size } = transaction.content;
+      const bytes = size > headLimit ? size * sdkCopies : 0;
+      if (!(await places.take(bytes, onWait))) return noRoom(transaction, "other mails use all places for sends through SES");
       try {
-        return await charged(bytes, route, transaction);
+        return await charged(bytes, scope, transaction, () => courier.send(route, transaction));
       } finally {
-        sends.give(bytes);
+        places.give(bytes);
       }
     },
   };
 }
 
-function noRoom({ recipients }: MailTransaction): ReadonlyMap<EffectKey, Verdict> {
-  const verdict = delayed("no-room", "mail", "other mails use all of MAX_BYTES_IN_FLIGHT");
+/** What send-places.ts gives. */
+type Places = Readonly<{ take(bytes: number, onWait: () => void): Promise<boolean>; give(bytes: number): void }>;
+
+type Verdicts = ReadonlyMap<EffectKey, Verdict>;
+
+async function charged(bytes: number, scope: BudgetScope, transaction: MailTransaction, send: () => Promise<Verdicts>): Promise<Verdicts> {
+  if (bytes === 0) return send();
+  if (!(await scope.takeNowOrAlone(bytes))) return noRoom(transaction, "other mails use all of MAX_BYTES_IN_FLIGHT");
+  try {
+    return await send();
+  } finally {
+    scope.give(bytes);
+  }
+}
+
+function noRoom({ recipients }: MailTransaction, detail: string): Verdicts {
+  const verdict = delayed("no-room", "mail", detail);
   return new Map(recipients.map(({ key }) => [key, verdict]));
 }

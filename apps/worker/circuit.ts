@@ -1,6 +1,7 @@
-// Circuit breaker: while the mail server is unreachable or refuses us, no poller receives entries. So receive counts do not
-// grow, and no mail gets closer to the dead-letter queue. It opens at the first verdict with scope "host", probes the server
-// until it answers, and closes. The pollers decide how fast work starts again.
+// Circuit of the mail server: while the server is unreachable or refuses us, no poller receives entries. So receive counts do
+// not grow, and no mail gets closer to the dead-letter queue. It opens at the first verdict with scope "host", probes the
+// server until it answers, and closes. A worker without mail probes too: it must not receive mail to find out. The window
+// decides how fast work starts again.
 
 import type { Courier, EffectKey, Verdict } from "@sesame/core";
 import type { Timers } from "./timers.ts";
@@ -13,6 +14,8 @@ export type CircuitOptions = Readonly<{
   changed(state: CircuitState, detail: string): void;
   firstProbeMs?: number;
   longestProbeMs?: number;
+  /** A server that showed nothing for so long is probed. */
+  idleProbeMs?: number;
 }>;
 
 export type CircuitState = "closed" | "open";
@@ -25,6 +28,8 @@ export class Circuit {
   /** Whether the server gave a verdict about a mail since the circuit last opened. A successful probe is not enough. */
   #proven = true;
   #cancelProbe: () => void = () => {};
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #isLooking = false;
   #ended = false;
 
   constructor(options: CircuitOptions) {
@@ -38,6 +43,22 @@ export class Circuit {
   /** How often the circuit has opened. A poller that sees a new number starts again with one mail. */
   get openings(): number {
     return this.#openings;
+  }
+
+  /** Whether the server was ever reached. */
+  get reached(): boolean {
+    return this.#heardAt > Number.NEGATIVE_INFINITY;
+  }
+
+  /** Probes the server if it has shown nothing for a while. Call it often. One probe at a time. */
+  async lookIfQuiet(): Promise<void> {
+    const { timers, probe, idleProbeMs = 20_000 } = this.#options;
+    if (this.#isLooking || this.#state === "open" || this.#ended || timers.now() - this.#heardAt < idleProbeMs) return;
+    this.#isLooking = true;
+    const problem = await probe().catch((error: unknown) => String(error));
+    this.#isLooking = false;
+    if (problem === null) this.#heard();
+    else this.#open(problem);
   }
 
   /** A courier whose mailbox verdicts are watched. Failures of the internal port or of SES do not open the circuit. */
@@ -57,10 +78,17 @@ export class Circuit {
     this.#cancelProbe();
   }
 
+  #heard(): void {
+    this.#heardAt = this.#options.timers.now();
+  }
+
   #inspect(verdicts: ReadonlyMap<EffectKey, Verdict>): void {
     for (const verdict of verdicts.values()) {
       if (verdict.action === "delayed" && verdict.scope === "host") this.#open(`${verdict.reason}: ${verdict.detail}`);
-      else if (verdict.action !== "delayed" || verdict.scope === "recipient") this.#proven = true;
+      else if (verdict.action !== "delayed" || verdict.scope === "recipient") {
+        this.#proven = true;
+        this.#heard();
+      }
     }
   }
 
@@ -87,6 +115,7 @@ export class Circuit {
       this.#probeDelayMs = Math.min(this.#probeDelayMs * 2, this.#options.longestProbeMs ?? 30_000);
       return this.#probeLater();
     }
+    this.#heard();
     this.#state = "closed";
     this.#options.changed("closed", "the mail server answers");
   }

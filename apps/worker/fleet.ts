@@ -1,17 +1,21 @@
-// Fleet: one poller for each domain, with a shared circuit breaker and byte budget, and a watchdog that replaces a poller that
-// crashed or hangs. A missing queue affects its own domain only.
+// Fleet: one poller for each queue, with a shared window, circuits and byte budget, and a watchdog that replaces a poller that
+// crashed or hangs. Domains may share a queue. A missing queue affects its own domains only.
 
-import type { Courier, Domain, Journal, Ledger, MailQueue, Stop } from "@sesame/core";
+import { type Courier, type Domain, headLimit, type Journal, type Ledger, type MailQueue, type Stop } from "@sesame/core";
 import type { Logger } from "pino";
 import { ByteBudget } from "./byte-budget.ts";
-import { Circuit, type CircuitState } from "./circuit.ts";
+import type { CircuitState } from "./circuit.ts";
+import { Circuits, type Dependency } from "./circuits.ts";
 import { type LogAddresses, logJournal, maskAddresses } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { Poller, type PollerOptions } from "./poller.ts";
+import { SendPlaces } from "./send-places.ts";
 import { StatusCount } from "./status-count.ts";
 import type { Timers } from "./timers.ts";
+import { Window } from "./window.ts";
 
 export type FleetOptions = Readonly<{
+  /** The queue of each domain. Domains with the same object share one poller. */
   queues: ReadonlyMap<Domain, MailQueue>;
   ledger: Ledger;
   courier: Courier;
@@ -21,10 +25,13 @@ export type FleetOptions = Readonly<{
   logger: Logger;
   logAddresses: LogAddresses;
   metrics: Metrics;
+  /** The most mails in work at once, over all queues. */
   concurrency: number;
   visibilitySeconds: number;
   waitSeconds: number;
   bytesInFlight: number;
+  /** How long the records of one mail are tried. Default 30 min. */
+  recordMs?: number;
   timers: Timers;
   /** `stopped` becomes true when the fleet stops; ports may read it too. */
   stop?: { stopped: boolean };
@@ -45,49 +52,84 @@ export type DomainView = Readonly<{
 }>;
 
 const maxWaitMs = 5_000;
-const maxSendWaitMs = 60_000; // large sends wait longer: they delay their own domain only
 const queueSizeEveryMs = 30_000;
+const headsForWaiting = 16; // mails that wait for SES hold a sixteenth of the memory at most
+const leastSizeGapMs = 100; // between the sizes of two queues: with many queues each is asked more rarely
+const quietServerCheckMs = 5_000;
 const statusEveryMs = 60_000;
+const halfHourMs = 1_800_000;
 const longestRestartDelayMs = 60_000;
+/** Three quarters of the 120,000 entries that SQS lets be in flight (SQS Developer Guide, "Amazon SQS message quotas"). */
+const mostInFlight = 90_000;
 
-const circuitText: Readonly<Record<CircuitState, string>> = {
-  open: "the mail server is unreachable or refuses us: receiving stops until it answers",
-  closed: "the mail server answers again: receiving continues",
+const circuitTexts: Readonly<Record<"mail-server" | "ledger" | "ses" | "s3", Readonly<Record<CircuitState, string>>>> = {
+  "mail-server": {
+    open: "the mail server is unreachable or refuses us: receiving stops until it answers",
+    closed: "the mail server answers again: receiving continues",
+  },
+  ledger: {
+    open: "the ledger does not answer: receiving stops until it answers",
+    closed: "the ledger answers again: receiving continues",
+  },
+  ses: {
+    open: "SES does not answer: mail is delivered, and forwards and replies through SES wait",
+    closed: "SES answers again: forwards and replies continue",
+  },
+  s3: { open: "the bucket does not answer: its mail waits", closed: "the bucket answers again: its mail continues" },
 };
 
-type Member = { readonly domain: Domain; readonly queue: MailQueue; poller: Poller; restarts: number; size: DomainView["queue"] };
+type Member = {
+  /** The domains of the queue; the first is its name in the audit mark. */
+  readonly domains: readonly [Domain, ...Domain[]];
+  /** Its name in the log and in metrics. */
+  readonly label: string;
+  readonly queue: MailQueue;
+  poller: Poller;
+  restarts: number;
+  size: DomainView["queue"];
+  isFull: boolean;
+};
 
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #stop: { stopped: boolean };
   readonly #budget: ByteBudget;
-  readonly #sends: ByteBudget;
-  readonly #circuit: Circuit;
+  readonly #window: Window;
+  readonly #places: SendPlaces;
+  readonly #circuits: Circuits;
   readonly #members: readonly Member[];
   readonly #running = new Set<Promise<void>>();
   readonly #cancels = new Set<() => void>();
-  readonly #counts = new Map<Domain, StatusCount>();
+  readonly #counts = new Map<string, StatusCount>();
+  #givesUp = false;
+  #nextSize = 0;
 
   constructor(options: FleetOptions) {
-    const { logger, timers, metrics } = options;
+    const { timers, metrics } = options;
     this.#options = options;
     this.#stop = options.stop ?? { stopped: false };
     this.#budget = new ByteBudget({ most: options.bytesInFlight, maxWaitMs, timers });
-    this.#sends = new ByteBudget({ most: options.bytesInFlight / 2, maxWaitMs: maxSendWaitMs, timers });
-    this.#circuit = new Circuit({
-      probe: options.probe,
+    this.#window = new Window({ most: options.concurrency, timers });
+    this.#places = new SendPlaces({
+      most: Math.max(1, Math.floor(options.concurrency / 4)),
+      mostBytes: options.bytesInFlight / 2,
+      mostWaiting: Math.floor(options.bytesInFlight / headsForWaiting / headLimit),
       timers,
-      // The detail is the answer of the mail server, which may contain an address.
-      changed: (state, answer) => {
-        const detail = options.logAddresses === "masked" ? maskAddresses(answer) : answer;
-        logger[state === "open" ? "error" : "info"]({ event: "circuit", state, detail }, circuitText[state]);
-      },
     });
-    metrics.watch({ bytesInFlight: () => this.#budget.held, circuitOpen: () => this.#circuit.state === "open" });
-    this.#members = [...options.queues].map(([domain, queue]) => {
-      this.#counts.set(domain, new StatusCount());
-      metrics.begin(domain);
-      return { domain, queue, poller: this.#poller(domain, queue), restarts: 0, size: null };
+    this.#circuits = new Circuits({
+      probe: options.probe,
+      ledger: options.ledger,
+      store: options.journeyPorts.store,
+      timers,
+      changed: (dependency, state, answer) => this.#circuitChanged(dependency, state, answer),
+    });
+    metrics.watch({ bytesInFlight: () => this.#budget.held, circuits: () => this.#circuits.states() });
+    this.#members = membersOf(options.queues).map(({ domains, queue }) => {
+      const label = labelOf(domains);
+      this.#counts.set(label, new StatusCount());
+      metrics.begin(label);
+      const member = { domains, label, queue, restarts: 0, size: null, isFull: false };
+      return Object.assign(member, { poller: this.#poller(member) });
     });
   }
 
@@ -95,8 +137,13 @@ export class Fleet {
     return this.#stop;
   }
 
-  get circuit(): Circuit {
-    return this.#circuit;
+  get circuits(): Circuits {
+    return this.#circuits;
+  }
+
+  /** Permits that are out: mails in work, and entries that a running receive may bring. */
+  get permitsOut(): number {
+    return this.#window.out;
   }
 
   /** A poller whose last poll is older counts as hung: twice the long poll with its deadline. */
@@ -107,63 +154,95 @@ export class Fleet {
   /** Starts polling. */
   start(): void {
     for (const member of this.#members) this.#run(member);
-    this.#every(queueSizeEveryMs, () => this.#updateSizes());
+    this.#every(Math.max(queueSizeEveryMs / this.#members.length, leastSizeGapMs), () => this.#updateNextSize());
     this.#every(statusEveryMs, () => this.#logStatus());
     this.#every((this.maxAgeSeconds * 1000) / 4, () => this.#watch());
-    void this.#updateSizes();
+    this.#every(quietServerCheckMs, () => this.#circuits.mailServer.lookIfQuiet());
+    void this.#circuits.mailServer.lookIfQuiet();
+    this.#updateNextSize();
   }
 
   views(): readonly DomainView[] {
     const now = this.#options.timers.now();
-    return this.#members.map(({ domain, poller, size }) => ({
-      domain,
-      loopAgeSeconds: (now - poller.aliveAt) / 1000,
-      pollAgeSeconds: poller.answeredAt === null ? null : (now - poller.answeredAt) / 1000,
-      inFlight: poller.inFlight,
-      queue: size,
-    }));
+    return this.#members.flatMap(({ domains, poller, size }) =>
+      domains.map((domain) => ({
+        domain,
+        loopAgeSeconds: (now - poller.aliveAt) / 1000,
+        pollAgeSeconds: poller.answeredAt === null ? null : (now - poller.answeredAt) / 1000,
+        inFlight: poller.inFlight,
+        queue: size,
+      })),
+    );
   }
 
   /** Stops receiving, and waits for running polls and for the mails in work. */
   async end(): Promise<void> {
     this.#stop.stopped = true;
-    this.#circuit.end();
+    this.#circuits.end();
     this.#budget.end();
-    this.#sends.end();
+    this.#places.end();
     for (const cancel of this.#cancels) cancel();
     while (this.#running.size > 0) await Promise.all(this.#running);
+    this.#window.end();
   }
 
-  #poller(domain: Domain, queue: MailQueue): Poller {
-    const { ledger, metrics, journeyPorts, courier, concurrency, visibilitySeconds, timers } = this.#options;
+  /** The time for a stop is over: what cannot be recorded now is announced as a possible duplicate. */
+  giveUp(): void {
+    this.#givesUp = true;
+  }
+
+  #poller(member: Pick<Member, "domains" | "label" | "queue" | "isFull">): Poller {
+    const { metrics, journeyPorts, courier, visibilitySeconds, timers } = this.#options;
+    const { label, queue } = member;
+    const ledger = this.#circuits.watchLedger(this.#options.ledger);
+    const store = this.#circuits.watchStore(journeyPorts.store);
+    const worker = `worker-${member.domains[0]}`;
     return new Poller(
       {
-        domain,
+        domain: label,
         queue,
         ledger,
-        journal: this.#journal(domain),
+        journal: this.#journal(label),
         metrics,
-        ports: { ...journeyPorts, courier: this.#circuit.watch(courier), worker: `worker-${domain}` },
-        concurrency,
+        ports: {
+          ...journeyPorts,
+          ledger: this.#circuits.watchLedger(journeyPorts.ledger),
+          store,
+          courier: this.#circuits.watchCourier(courier),
+          worker,
+        },
+        window: this.#window,
         visibilitySeconds,
         budget: this.#budget,
-        sends: this.#sends,
-        circuit: this.#circuit,
+        places: this.#places,
+        circuits: this.#circuits,
+        isFull: () => member.isFull,
+        recordMs: this.#options.recordMs ?? halfHourMs,
+        givesUp: () => this.#givesUp,
         timers,
       },
       this.#stop,
     );
   }
 
-  #journal(domain: Domain): Journal {
+  #journal(label: string): Journal {
     const { logger, logAddresses, metrics, observer } = this.#options;
-    const journals = [logJournal(logger, domain, logAddresses), metrics.journal(domain), ...(observer ? [observer] : [])];
+    const journals = [logJournal(logger, label, logAddresses), metrics.journal(label), ...(observer ? [observer] : [])];
     return {
       note: (event) => {
-        this.#counts.get(domain)?.note(event);
+        this.#counts.get(label)?.note(event);
         for (const each of journals) each.note(event);
       },
     };
+  }
+
+  /** The detail is the answer of the mail server or of AWS, which may contain an address. */
+  #circuitChanged(dependency: Dependency, state: CircuitState, answer: string): void {
+    const { logger, logAddresses } = this.#options;
+    const detail = logAddresses === "masked" ? maskAddresses(answer) : answer;
+    const [kind = "s3"] = dependency.split(":") as ["mail-server" | "ledger" | "ses" | "s3"];
+    if (state === "open" && (kind === "mail-server" || kind === "ledger")) this.#window.startSlowly();
+    logger[state === "open" ? "error" : "info"]({ event: "circuit", dependency, state, detail }, circuitTexts[kind][state]);
   }
 
   /** Runs a poller. If a bug ends it, another one replaces it after a delay. */
@@ -171,7 +250,7 @@ export class Fleet {
     const { poller } = member;
     const run = poller.run().catch((error: unknown) => {
       this.#options.logger.fatal(
-        { event: "poller-died", domain: member.domain, text: String(error) },
+        { event: "poller-died", domain: member.label, text: String(error) },
         "the poller crashed because of a bug, and is restarted",
       );
       if (member.poller === poller) this.#replaceLater(member);
@@ -185,7 +264,7 @@ export class Fleet {
     const now = this.#options.timers.now();
     for (const member of this.#members) {
       if ((now - member.poller.aliveAt) / 1000 <= this.maxAgeSeconds) continue;
-      this.#options.logger.fatal({ event: "poller-hangs", domain: member.domain }, "the poller hangs, and is replaced");
+      this.#options.logger.fatal({ event: "poller-hangs", domain: member.label }, "the poller hangs, and is replaced");
       member.poller.supersede();
       this.#replace(member);
     }
@@ -203,25 +282,37 @@ export class Fleet {
   #replace(member: Member): void {
     if (this.#stop.stopped) return;
     member.restarts++;
-    member.poller = this.#poller(member.domain, member.queue);
+    member.poller = this.#poller(member);
     this.#run(member);
   }
 
-  async #updateSizes(): Promise<void> {
-    const { metrics } = this.#options;
-    await Promise.all(
-      this.#members.map(async (member) => {
-        const { domain } = member;
-        member.size = await member.queue.size().catch(() => null);
-        for (const [state, value] of Object.entries(member.size ?? {})) metrics.queueSize.set({ domain, state: stateLabel(state) }, value);
-      }),
-    );
+  /** Asks one queue after another for its size: all at once would keep the event loop busy for seconds. */
+  #updateNextSize(): void {
+    const member = this.#members[this.#nextSize % this.#members.length];
+    this.#nextSize++;
+    if (member !== undefined) void this.#updateSize(member);
+  }
+
+  async #updateSize(member: Member): Promise<void> {
+    const { metrics, logger } = this.#options;
+    const { label, queue } = member;
+    member.size = await queue.size().catch(() => null);
+    if (member.size === null) return;
+    for (const [state, value] of Object.entries(member.size)) metrics.queueSize.set({ domain: label, state: stateLabel(state) }, value);
+    const isFull = member.size.inFlight >= mostInFlight;
+    if (isFull && !member.isFull)
+      logger.error(
+        { event: "queue-full", domain: label, inFlight: member.size.inFlight },
+        "too many entries of this queue are in flight, which includes entries that wait: receiving stops until there are fewer",
+      );
+    member.isFull = isFull;
   }
 
   #logStatus(): void {
-    for (const { domain, inFlight, queue } of this.views()) {
-      const count = this.#counts.get(domain)?.take();
-      this.#options.logger.info({ event: "status", domain, ...count, inFlight, queue, bytesInFlight: this.#budget.held }, "status");
+    for (const { label, poller, size } of this.#members) {
+      const count = this.#counts.get(label)?.take();
+      const [inFlight, bytesInFlight] = [poller.inFlight, this.#budget.held];
+      this.#options.logger.info({ event: "status", domain: label, ...count, inFlight, queue: size, bytesInFlight }, "status");
     }
   }
 
@@ -241,4 +332,20 @@ export class Fleet {
 
 function stateLabel(state: string): string {
   return state === "inFlight" ? "in_flight" : state;
+}
+
+/** The distinct queues, each with its domains. */
+function membersOf(queues: ReadonlyMap<Domain, MailQueue>): readonly Pick<Member, "domains" | "queue">[] {
+  const byQueue = new Map<MailQueue, [Domain, ...Domain[]]>();
+  for (const [domain, queue] of queues) {
+    const known = byQueue.get(queue);
+    if (known) known.push(domain);
+    else byQueue.set(queue, [domain]);
+  }
+  return [...byQueue].map(([queue, domains]) => ({ queue, domains }));
+}
+
+/** The domain of a queue; of a shared one the first domain and how many others there are: `example.com+2`. */
+function labelOf([first, ...others]: Member["domains"]): string {
+  return others.length === 0 ? first : `${first}+${others.length}`;
 }

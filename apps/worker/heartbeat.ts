@@ -5,8 +5,8 @@
 import { type Journal, type Lease, type Ledger, type MailQueue, type QueueEntry, type Stop, thrownEvent } from "@sesame/core";
 import type { Timers } from "./timers.ts";
 
-/** One entry in work. `stopped` is true when the entry or its lease is lost, or when the worker stops. */
-export type EntryInWork = Stop & Readonly<{ onLease(lease: Lease): void; end(): Promise<void> }>;
+/** One entry in work. `lost`: another worker has the entry or its lease. `stopped`: it is lost, or the worker stops. */
+export type EntryInWork = Stop & Readonly<{ lost: boolean; onLease(lease: Lease): void; end(): Promise<void> }>;
 
 export type HeartbeatOptions = Readonly<{
   queue: MailQueue;
@@ -39,6 +39,9 @@ export class Heartbeat {
     this.#entries.add(one);
     this.#checkLater();
     return {
+      get lost() {
+        return one.lost;
+      },
       get stopped() {
         return one.lost || stop.stopped;
       },

@@ -15,6 +15,8 @@ export type HealthView = Readonly<{
   stopping(): boolean;
   /** Why the mail server does not accept mail; `null` if it does. */
   mailServer(): string | null;
+  /** Whether each dependency is away: mail server, ledger, SES, and buckets that failed. */
+  circuits(): ReadonlyMap<string, boolean>;
 }>;
 
 type Status = "ok" | "degraded" | "failing";
@@ -26,8 +28,11 @@ export function healthApp(view: HealthView): Hono {
     const domains = view.domains();
     const polled = domains.filter((domain) => isAlive(domain, view) && isPolled(domain, view));
     const mailServer = view.mailServer();
-    const status: Status = polled.length === 0 ? "failing" : polled.length < domains.length || mailServer ? "degraded" : "ok";
-    return context.json({ status, version: view.version, mailServer: mailServer ?? "ok", domains }, status === "failing" ? 503 : 200);
+    const away = [...view.circuits()].flatMap(([dependency, isAway]) => (isAway ? [dependency] : []));
+    const isDegraded = polled.length < domains.length || mailServer !== null || away.length > 0;
+    const status: Status = polled.length === 0 ? "failing" : isDegraded ? "degraded" : "ok";
+    const page = { status, version: view.version, mailServer: mailServer ?? "ok", away, domains };
+    return context.json(page, status === "failing" ? 503 : 200);
   });
   app.get("/livez", (context) => answer(context, view.domains().every((domain) => isAlive(domain, view)) ? [] : ["a poller hangs"]));
   app.get("/readyz", (context) => answer(context, problemsOf(view)));
@@ -43,6 +48,7 @@ function problemsOf(view: HealthView): readonly string[] {
   return [
     ...(view.stopping() ? ["shutting down"] : []),
     ...(mailServer === null ? [] : [`mail server: ${mailServer}`]),
+    ...(view.circuits().get("ledger") === true ? ["the ledger does not answer"] : []),
     ...view.domains().flatMap((domain) => {
       if (!isAlive(domain, view)) return [`${domain.domain}: the poller hangs`];
       return isPolled(domain, view) ? [] : [`${domain.domain}: the queue does not answer`];

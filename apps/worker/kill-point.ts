@@ -76,7 +76,8 @@ export function armTrap(order: KillOrder, logger: Logger): KillTrap {
 /** The same ports; those calls that are points report to the trap. */
 export function trapPorts(ports: ServicePorts, { reach }: KillTrap): ServicePorts {
   const ledger = trapLedger(ports.ledger, reach);
-  const queues = new Map([...ports.queues].map(([domain, queue]) => [domain, trapQueue(queue, reach)]));
+  const trapped = new Map([...new Set(ports.queues.values())].map((queue) => [queue, trapQueue(queue, reach)])); // domains may share one
+  const queues = new Map([...ports.queues].map(([domain, queue]) => [domain, trapped.get(queue) ?? queue]));
   const journeyPorts = { ...ports.journeyPorts, ledger, store: trapStore(ports.journeyPorts.store, reach) };
   return { ...ports, queues, ledger, courier: trapCourier(ports.courier, reach), journeyPorts, observer: trapJournal(reach) };
 }
@@ -85,8 +86,8 @@ type Reach = KillTrap["reach"];
 
 function trapQueue(queue: MailQueue, reach: Reach): MailQueue {
   return {
-    receive: async (limit, stop) => {
-      const entries = await queue.receive(limit, stop);
+    receive: async (limit, stop, wait) => {
+      const entries = await queue.receive(limit, stop, wait);
       reach("receive", entries.length);
       return entries;
     },

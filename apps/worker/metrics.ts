@@ -21,7 +21,8 @@ export type Metrics = Readonly<{
 /** Functions that read the values of the gauges with these names. */
 export type Sources = Readonly<{
   bytesInFlight?: () => number;
-  circuitOpen?: () => boolean;
+  /** Whether each dependency is away. */
+  circuits?: () => ReadonlyMap<string, boolean>;
   smtpSessions?: () => Readonly<{ idle: number; busy: number }>;
 }>;
 
@@ -48,12 +49,13 @@ export function makeMetrics(version: string): Metrics {
       lastPoll.set({ domain }, 0);
       for (const table of ["rules", "blocked"]) series.ruleInvalid.inc({ table }, 0);
     },
-    watch: ({ bytesInFlight, circuitOpen, smtpSessions }) => {
+    watch: ({ bytesInFlight, circuits, smtpSessions }) => {
       if (bytesInFlight) scraped("bytes_in_flight", "Octets of mail in memory", [], (held) => held.set(bytesInFlight()));
-      if (circuitOpen)
-        scraped("circuit_open", "1 while the mail server is unreachable and the pollers wait", [], (open) =>
-          open.set(circuitOpen() ? 1 : 0),
-        );
+      if (circuits)
+        scraped("circuit_open", "1 while a dependency does not answer", ["dependency"], (open) => {
+          open.reset(); // a bucket that answers again is no dependency to show
+          for (const [dependency, isOpen] of circuits()) open.set({ dependency }, isOpen ? 1 : 0);
+        });
       if (smtpSessions)
         scraped("smtp_sessions", "SMTP and LMTP sessions with the mail server", ["state"], (sessions) => {
           for (const [state, value] of Object.entries(smtpSessions())) sessions.set({ state }, value);

@@ -1,6 +1,6 @@
-// Poller: receives entries from one queue and runs the journey of each, several at once. It receives only entries that it can
-// start, extends them while they are in work, and then acknowledges them or returns them to the queue. Errors that a journey
-// throws are caught here only: the entry stays queued.
+// Poller: receives entries from one queue and runs the journey of each, several at once. It takes permits of the shared window
+// before it receives, extends entries while they are in work, and then acknowledges them or returns them to the queue. Errors
+// that a journey throws are caught here only: the entry stays queued.
 
 import {
   type EntryOutcome,
@@ -9,41 +9,57 @@ import {
   type JourneyPorts,
   type Ledger,
   type MailQueue,
+  type MailStore,
   type QueueEntry,
   type Stop,
   thrownEvent,
 } from "@sesame/core";
-import { backOff, noRoomDelay } from "@sesame/core/journey";
-import { type ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "./byte-budget.ts";
-import type { Circuit } from "./circuit.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { awayDelay, backOff, handBackDelay, noRoomDelay } from "@sesame/core/journey";
+import { type BudgetScope, type ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "./byte-budget.ts";
+import { CircuitOpen, type Circuits } from "./circuits.ts";
+import { type EntryInWork, Heartbeat } from "./heartbeat.ts";
+import { lastingLedger } from "./lasting-ledger.ts";
 import type { Metrics } from "./metrics.ts";
+import type { SendPlaces } from "./send-places.ts";
 import type { Timers } from "./timers.ts";
+import type { Ticket, Window } from "./window.ts";
 
 export type PollerOptions = Readonly<{
+  /** The label of the queue in metrics. */
   domain: string;
   queue: MailQueue;
+  /** The ledger that keeps the leases. */
   ledger: Ledger;
   journal: Journal;
   metrics: Metrics;
   /** The ports of the journey, without those that differ for each entry. */
   ports: Omit<JourneyPorts, "stop" | "onLease" | "journal" | "budget">;
-  /** The most mails in work at once. */
-  concurrency: number;
+  /** Permits for mails in work, shared with the other pollers. */
+  window: Window;
   /** Visibility timeout of an entry; it is extended while the entry is in work. */
   visibilitySeconds: number;
   budget: ByteBudget;
-  /** Memory for large sends through SES. */
-  sends: ByteBudget;
-  circuit: Circuit;
+  /** Places for sends through SES. */
+  places: SendPlaces;
+  circuits: Circuits;
+  /** Whether so many entries of the queue are in flight that nothing more may be received. */
+  isFull(): boolean;
+  /** How long the records of one mail are tried while the ledger throttles or does not answer. */
+  recordMs: number;
+  /** Whether the time for a stop is over: nothing is waited for any more. */
+  givesUp(): boolean;
   timers: Timers;
 }>;
 
 const batchSize = 10; // the most entries that SQS returns for one call
 const longestRetryDelayMs = 30_000; // after polls that fail
 const stopCheckMs = 250; // waits check this often whether the poller must stop
-const batchWaitMs = 25; // a busy poller waits for more mails to end; otherwise each call would receive one entry
 const emptyPollMs = 1000; // least time between polls of an empty queue that does not long-poll
+const placeWaitMs = 20_000; // how long an entry waits for a permit that came without one
+const bucketsToJudge = 20; // mails whose buckets say where the mail of this queue is stored
+
+/** What one receive may bring. `permits`: held already, one for each entry. */
+type Reach = Readonly<{ limit: number; permits: number; wait: "long" | "none" }>;
 
 export class Poller {
   readonly #options: PollerOptions;
@@ -54,9 +70,14 @@ export class Poller {
   #answeredAt: number | null = null;
   #superseded = false;
   #wake: (() => void) | null = null;
-  /** The most mails in work after the circuit closed; doubles with each mail that ends. */
-  #rampLimit: number;
-  #openings: number;
+  /** The place in the line of the window, while the poller waits for permits. */
+  #ticket: Ticket | null = null;
+  /** Permits of the running receive that no mail uses yet. */
+  #unused = 0;
+  /** The last receive brought less than it might: the queue has nothing, and the next receive may wait without permits. */
+  #isQuiet = false;
+  /** The buckets of the last mails, the newest last. */
+  #buckets: readonly string[] = [];
 
   constructor(options: PollerOptions, stop: Stop) {
     this.#options = options;
@@ -64,8 +85,7 @@ export class Poller {
     const { queue, ledger, journal, visibilitySeconds, timers } = options;
     this.#heartbeat = new Heartbeat({ queue, ledger, journal, visibilitySeconds, timers });
     this.#aliveAt = timers.now();
-    this.#rampLimit = options.concurrency;
-    this.#openings = options.circuit.openings;
+    options.window.join(queue);
     options.metrics.inFlight.inc({ domain: options.domain }, 0);
   }
 
@@ -86,38 +106,73 @@ export class Poller {
   /** Another poller takes over: entries that this one still receives return to the queue. */
   supersede(): void {
     this.#superseded = true;
+    this.#giveUnused(); // its receive hangs
   }
 
   /** Polls until it is stopped or superseded, then waits for the mails in work. Rejects only because of a bug. */
   async run(): Promise<void> {
+    try {
+      await this.#poll();
+    } finally {
+      this.#leaveLine();
+    }
+    await Promise.all(this.#inWork);
+  }
+
+  async #poll(): Promise<void> {
     let failures = 0;
     while (!this.#ended) {
       this.#aliveAt = this.#options.timers.now();
-      if (this.#room() < 1) await this.#waitForRoom();
-      else failures = await this.#receive(failures);
+      const reach = this.#mayReceive() ? this.#reach() : this.#leaveLine();
+      if (reach === null) await this.#waitForRoom();
+      else failures = await this.#receive(reach, failures);
     }
-    await Promise.all(this.#inWork);
   }
 
   get #ended(): boolean {
     return this.#stop.stopped || this.#superseded;
   }
 
-  /** How many mails can start now. */
-  #room(): number {
-    const { concurrency, circuit, budget } = this.#options;
-    if (circuit.openings !== this.#openings) {
-      this.#openings = circuit.openings;
-      this.#rampLimit = 1;
-    }
-    if (circuit.state === "open" || !budget.hasRoom) return 0;
-    return Math.min(batchSize, concurrency - this.#inWork.size, this.#rampLimit - this.#inWork.size);
+  #mayReceive(): boolean {
+    const { circuits, budget, isFull } = this.#options;
+    return !circuits.stopsAll && budget.hasRoom && !isFull() && !this.#bucketsAreAway();
   }
 
-  /** Waits until a mail ends, at most 250 ms: the circuit and the memory budget send no signal when they change. */
+  /** All mail of this queue lies in buckets that do not answer. */
+  #bucketsAreAway(): boolean {
+    return this.#buckets.length > 0 && this.#buckets.every((bucket) => this.#options.circuits.stopsBucket(bucket));
+  }
+
+  /** What may be received now; `null`: the poller stands in the line for permits. */
+  #reach(): Reach | null {
+    const { window } = this.#options;
+    // While nothing comes, a poll that holds permits for 20 s would keep them from the queues that have mail.
+    if (this.#isQuiet && this.#ticket === null && window.isWide && window.free > 0)
+      return { limit: Math.max(1, Math.min(batchSize, Math.floor(window.free / window.queues))), permits: 0, wait: "long" };
+    this.#ticket ??= window.ask(this.#wanted(), () => this.#wake?.());
+    const { granted } = this.#ticket;
+    if (granted === 0) return null;
+    this.#ticket = null;
+    return { limit: granted, permits: granted, wait: window.queues > 1 ? "none" : "long" };
+  }
+
+  /** One mail tries whether a bucket answers again. */
+  #wanted(): number {
+    const { circuits } = this.#options;
+    return this.#buckets.some((bucket) => circuits.triesBucket(bucket)) ? 1 : batchSize;
+  }
+
+  #leaveLine(): null {
+    if (this.#ticket !== null) this.#options.window.cancel(this.#ticket);
+    this.#ticket = null;
+    return null;
+  }
+
+  /** Waits until a mail ends or a permit comes, at most 250 ms: circuits and the memory budget send no signal when they change. */
   #waitForRoom(): Promise<void> {
     const { timers } = this.#options;
-    this.#answeredAt = timers.now();
+    // A queue that was never asked because others stand before it has not answered.
+    if (this.#answeredAt !== null || this.#ticket === null) this.#answeredAt = timers.now();
     return new Promise((resolve) => {
       const cancel = timers.after(stopCheckMs, () => this.#wake?.());
       this.#wake = () => {
@@ -129,22 +184,23 @@ export class Poller {
   }
 
   /** Polls once. Returns the number of failures in a row. */
-  async #receive(failures: number): Promise<number> {
-    const { domain, queue, metrics, journal, timers, ports, circuit } = this.#options;
+  async #receive(reach: Reach, failures: number): Promise<number> {
+    const { domain, queue, metrics, journal, timers, ports, window } = this.#options;
+    const askedAt = timers.now();
+    const wasQuiet = this.#isQuiet;
+    this.#unused = reach.permits;
     try {
-      if (this.#room() < batchSize && this.#inWork.size > batchSize) await this.#wait(batchWaitMs);
-      if (this.#room() < 1) return failures;
-      const askedAt = timers.now();
-      const entries = await queue.receive(this.#room(), this.#stop);
+      const entries = await queue.receive(reach.limit, this.#stop, reach.wait);
       this.#answeredAt = timers.now();
       this.#aliveAt = this.#answeredAt; // returning the entries may take as long as the poll
       metrics.lastPoll.set({ domain }, ports.clock.now() / 1000);
-      // Entries that arrive after the stop, or while the mail server is unreachable, return to the queue.
-      if (this.#ended || circuit.state === "open") await this.#returnToQueue(entries);
-      else for (const entry of entries) this.#start(entry);
-      if (entries.length === 0) await this.#wait(askedAt + emptyPollMs - timers.now());
+      this.#isQuiet = window.queues > 1 && entries.length < reach.limit;
+      await this.#begin(entries);
+      this.#giveUnused();
+      if (entries.length === 0 && (wasQuiet || !this.#isQuiet)) await this.#wait(askedAt + emptyPollMs - timers.now());
       return 0;
     } catch (error) {
+      this.#giveUnused();
       metrics.pollErrors.inc({ domain });
       journal.note(thrownEvent(error, null));
       // Random jitter: workers that failed at the same time must not poll again at the same time.
@@ -153,16 +209,34 @@ export class Poller {
     }
   }
 
-  async #returnToQueue(entries: readonly QueueEntry[]): Promise<void> {
-    await Promise.all(entries.map((entry) => this.#settleEntry({ kind: "retry", afterSeconds: 0 }, entry)));
+  /** Starts the entries, or returns them if they came after a stop or while a circuit is open. */
+  async #begin(entries: readonly QueueEntry[]): Promise<void> {
+    if (this.#ended || this.#options.circuits.stopsAll) {
+      await Promise.all(entries.map((entry) => this.#settleEntry(this.#handBack(entry), entry)));
+      return;
+    }
+    for (const entry of entries) {
+      const hasPermit = this.#unused > 0;
+      if (hasPermit) this.#unused--;
+      this.#start(entry, hasPermit);
+    }
   }
 
-  #start(entry: QueueEntry): void {
-    const { domain, metrics, concurrency, circuit } = this.#options;
-    const work = this.#workOn(entry).finally(() => {
+  #giveUnused(): void {
+    const unused = this.#unused;
+    this.#unused = 0;
+    this.#options.window.give(unused);
+  }
+
+  /** At a stop other workers may have the entry at once. */
+  #handBack({ id }: QueueEntry): EntryOutcome {
+    return { kind: "retry", afterSeconds: this.#ended ? 0 : handBackDelay(id) };
+  }
+
+  #start(entry: QueueEntry, hasPermit: boolean): void {
+    const { domain, metrics } = this.#options;
+    const work = this.#workOn(entry, hasPermit).finally(() => {
       this.#inWork.delete(work);
-      // A mail that ends while the mail server is unreachable does not show how much load the server can take.
-      if (circuit.state === "closed") this.#rampLimit = Math.min(this.#rampLimit * 2, concurrency);
       this.#wake?.();
       metrics.inFlight.dec({ domain });
     });
@@ -170,38 +244,94 @@ export class Poller {
     metrics.inFlight.inc({ domain }); // inc, not set: a superseded poller may still have mails in work
   }
 
-  async #workOn(entry: QueueEntry): Promise<void> {
+  async #workOn(entry: QueueEntry, hasPermit: boolean): Promise<void> {
+    const { window, circuits } = this.#options;
     const inWork = this.#heartbeat.start(entry, this.#stop);
-    const scope = this.#options.budget.scope();
-    const outcome = await this.#runJourney(entry, async (ports) => {
-      if (!(await scope.take(entry.body.length))) throw new NoRoom("entry", entry.body.length);
-      const store = budgetedStore(ports.store, scope);
-      const courier = budgetedCourier(ports.courier, scope, this.#options.sends);
-      return handleEntry(entry, {
-        ...ports,
-        store,
-        courier,
-        journal: this.#options.journal,
-        stop: inWork,
-        onLease: inWork.onLease,
-        budget: scope,
-      });
-    });
-    scope.end();
+    const isPermitted = hasPermit || (await this.#permit());
+    let permits = isPermitted ? 1 : 0;
+    const giveBack = () => {
+      window.give(permits);
+      permits = 0;
+    };
+    const outcome = isPermitted ? await this.#workWithPermit(entry, inWork, giveBack) : this.#outcomeWithoutPermit(entry);
     await inWork.end();
     await this.#settleEntry(outcome, entry);
+    // A mail that ends while a dependency is away does not show how much load it can take.
+    if (isPermitted && circuits.allAnswer) window.widen();
+    giveBack();
   }
 
-  async #runJourney(entry: QueueEntry, run: (ports: PollerOptions["ports"]) => Promise<EntryOutcome>): Promise<EntryOutcome> {
+  /** Waits in the line for one permit. False: there was none in time, or no mail may begin any more. */
+  async #permit(): Promise<boolean> {
+    const { window, timers, circuits } = this.#options;
+    const until = timers.now() + placeWaitMs;
+    let wake = () => {};
+    const ticket = window.ask(1, () => wake());
+    while (ticket.granted === 0 && !this.#ended && !circuits.stopsAll && timers.now() < until) {
+      await new Promise<void>((resolve) => {
+        const cancel = timers.after(stopCheckMs, resolve);
+        wake = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    if (ticket.granted > 0 && !this.#ended && !circuits.stopsAll) return true;
+    window.cancel(ticket);
+    return false;
+  }
+
+  #outcomeWithoutPermit(entry: QueueEntry): EntryOutcome {
+    const { circuits, metrics, domain } = this.#options;
+    if (this.#ended || circuits.stopsAll) return this.#handBack(entry);
+    metrics.retries.inc({ domain, reason: "no-room" });
+    return { kind: "retry", afterSeconds: noRoomDelay(entry.id, entry.receiveCount) };
+  }
+
+  /** `giveBack` returns the permit early: the mail only waits for SES. */
+  async #workWithPermit(entry: QueueEntry, inWork: EntryInWork, giveBack: () => void): Promise<EntryOutcome> {
+    const scope = this.#options.budget.scope();
+    const outcome = await this.#runJourney(entry, async () => {
+      if (!(await scope.take(entry.body.length))) throw new NoRoom("entry", entry.body.length);
+      return handleEntry(entry, this.#portsFor(inWork, scope, giveBack));
+    });
+    scope.end();
+    return outcome;
+  }
+
+  #portsFor(inWork: EntryInWork, scope: BudgetScope, giveBack: () => void): JourneyPorts {
+    const { ports, timers, journal, places, recordMs, givesUp } = this.#options;
+    return {
+      ...ports,
+      ledger: lastingLedger(ports.ledger, { timers, longestMs: recordMs, givesUp: () => inWork.lost || givesUp() }),
+      store: budgetedStore(this.#noteBuckets(ports.store), scope),
+      courier: budgetedCourier(ports.courier, scope, places, giveBack),
+      journal,
+      stop: inWork,
+      onLease: inWork.onLease,
+      budget: scope,
+    };
+  }
+
+  #noteBuckets(store: MailStore): MailStore {
+    return {
+      open: (location) => {
+        this.#buckets = [...this.#buckets.slice(1 - bucketsToJudge), location.bucket];
+        return store.open(location);
+      },
+      mark: (mail, record) => store.mark(mail, record),
+      erase: (mail) => store.erase(mail),
+    };
+  }
+
+  async #runJourney(entry: QueueEntry, run: () => Promise<EntryOutcome>): Promise<EntryOutcome> {
     try {
-      return await run(this.#options.ports);
+      return await run();
     } catch (error) {
       const { journal, metrics, domain } = this.#options;
-      const { id, receiveCount } = entry;
-      const isNoRoom = error instanceof NoRoom;
       journal.note(thrownEvent(error, null));
-      metrics.retries.inc({ domain, reason: isNoRoom ? "no-room" : "port-error" });
-      return { kind: "retry", afterSeconds: isNoRoom ? noRoomDelay(id, receiveCount) : backOff(id, receiveCount) };
+      metrics.retries.inc({ domain, reason: error instanceof NoRoom ? "no-room" : "port-error" });
+      return { kind: "retry", afterSeconds: delayAfter(error, entry) };
     }
   }
 
@@ -225,4 +355,9 @@ export class Poller {
       this.#aliveAt = timers.now();
     }
   }
+}
+
+function delayAfter(error: unknown, { id, receiveCount }: QueueEntry): number {
+  if (error instanceof NoRoom) return noRoomDelay(id, receiveCount);
+  return error instanceof CircuitOpen ? awayDelay(id, receiveCount) : backOff(id, receiveCount);
 }

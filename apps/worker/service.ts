@@ -11,6 +11,19 @@ import { type Metrics, makeMetrics } from "./metrics.ts";
 import { wallTimers, within } from "./timers.ts";
 import { version } from "./version.ts";
 
+/** Older versions read it for each domain: whoever sets it for several domains should know that they share it now. */
+export function warnOfSharedWindow(
+  { domains, CONCURRENCY }: Config,
+  env: Readonly<Record<string, string | undefined>>,
+  logger: Logger,
+): void {
+  if (domains.length < 2 || !env["CONCURRENCY"]) return;
+  logger.warn(
+    { event: "concurrency-shared", concurrency: CONCURRENCY, domains: domains.length },
+    `CONCURRENCY is for the whole process: ${domains.length} domains share ${CONCURRENCY} mails in work`,
+  );
+}
+
 /** The ports of a service, and how to close them. */
 export type ServicePorts = Pick<FleetOptions, "queues" | "ledger" | "courier" | "probe" | "journeyPorts" | "stop" | "observer"> &
   Readonly<{
@@ -74,7 +87,8 @@ async function servePages(config: Config, fleet: Fleet, metrics: Metrics, tries:
     maxAgeSeconds: fleet.maxAgeSeconds,
     domains: () => fleet.views(),
     stopping: () => fleet.stop.stopped,
-    mailServer: () => (fleet.circuit.state === "open" ? "the mail server does not accept mail" : null),
+    mailServer: () => mailServerProblem(fleet),
+    circuits: () => fleet.circuits.states(),
   };
   const at = { hostname: config.HTTP_HOST, tries };
   const health = serve(healthApp(view), { ...at, port: config.HEALTH_PORT, variable: "HEALTH_PORT" });
@@ -85,11 +99,17 @@ async function servePages(config: Config, fleet: Fleet, metrics: Metrics, tries:
   return err([health, numbers].flatMap((page) => (page.ok ? [] : [page.error])).join("\n"));
 }
 
+function mailServerProblem({ circuits: { mailServer } }: Fleet): string | null {
+  if (mailServer.state === "open") return "the mail server does not accept mail";
+  return mailServer.reached ? null : "the mail server was not reached yet";
+}
+
 /** Each step has a time limit: a mail server that hangs would keep the process running until it is killed. */
 async function endFleet(fleet: Fleet, ports: ServicePorts, graceSeconds: number): Promise<boolean> {
   const ending = fleet.end();
   let ended = (await within(graceSeconds, ending)) !== "timeout";
   if (!ended) {
+    fleet.giveUp();
     const [result] = await Promise.all([within(abortSeconds, ending), within(abortSeconds, ports.abort())]);
     ended = result !== "timeout";
   }

@@ -12,7 +12,7 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import { type EpochMs, type MailQueue, type PortError, type QueueEntry, quote, type Stop } from "@sesame/core";
-import type { QueueSize } from "@sesame/core/journey";
+import type { QueueSize, ReceiveWait } from "@sesame/core/journey";
 import type { AwsClock } from "./aws-clock.ts";
 import { Batcher } from "./batcher.ts";
 import { type CallOptions, call, portErrorOf } from "./call.ts";
@@ -67,9 +67,10 @@ export class SqsMailQueue implements MailQueue {
     this.#changes = new Batcher({ ...shared, send: (changes) => sendWithRetry(changes, changeAll, options) });
   }
 
-  async receive(limit: number, stop: Stop): Promise<readonly QueueEntry[]> {
+  async receive(limit: number, stop: Stop, wait: ReceiveWait = "long"): Promise<readonly QueueEntry[]> {
     if (stop.stopped) return [];
-    const { sqsPoll, waitSeconds, visibilitySeconds, callMs, clock } = this.#options;
+    const { sqsPoll, visibilitySeconds, callMs, clock } = this.#options;
+    const waitSeconds = wait === "long" ? this.#options.waitSeconds : 0;
     const answer = await this.#ask("receive", waitSeconds * 1000 + callMs, (QueueUrl, abortSignal) => {
       const input = {
         QueueUrl,

@@ -82,7 +82,14 @@ async function pages(way: TestWay): Promise<readonly string[]> {
   const metrics = makeMetrics("1.2.3");
   for (const event of way.journal.events) metrics.journal("example.com").note(event);
   const domain = { domain: "example.com" as never, loopAgeSeconds: 1, pollAgeSeconds: 1, inFlight: 0, queue: null };
-  const view = { version: "1.2.3", maxAgeSeconds: 60, domains: () => [domain], stopping: () => false, mailServer: () => null };
+  const view = {
+    version: "1.2.3",
+    maxAgeSeconds: 60,
+    domains: () => [domain],
+    stopping: () => false,
+    mailServer: () => null,
+    circuits: () => new Map(),
+  };
   const health = healthApp(view);
   const asked = [metricsApp(metrics).request("/metrics"), ...["/health", "/readyz", "/livez"].map((path) => health.request(path))];
   return Promise.all(asked.map(async (answer) => (await answer).text()));

@@ -194,6 +194,7 @@ class AwsCell {
       visibilitySeconds: 120,
       waitSeconds: 3600, // for the watchdog alone, which must not take the gate for a loop that hangs
       bytesInFlight: 64 * 1024 * 1024,
+      recordMs: 1000, // a record that fails for good
       timers: this.#timers,
     });
   }

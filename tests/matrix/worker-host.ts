@@ -58,7 +58,12 @@ export class Site {
 
   /** Starts a worker on this site. */
   start(owner: string, more: Partial<FleetOptions> = {}): WorkerHost {
-    const host = new WorkerHost(this, owner, more);
+    return this.startOn(this.ledger(owner), more);
+  }
+
+  /** Starts a worker with a ledger of its own making. */
+  startOn(ledger: Ledger, more: Partial<FleetOptions> = {}): WorkerHost {
+    const host = new WorkerHost(this, ledger, more);
     this.#hosts.add(host);
     return host;
   }
@@ -92,8 +97,7 @@ export class WorkerHost {
   readonly fleet: Fleet;
   readonly lines: Line[] = [];
 
-  constructor(site: Site, owner: string, more: Partial<FleetOptions>) {
-    const ledger = site.ledger(owner);
+  constructor(site: Site, ledger: Ledger, more: Partial<FleetOptions>) {
     const { clock, store, directory, outbound, queue } = site;
     const [domains, mayOpen] = [[domain], (name: string) => name === bucket];
     const ports = { store, ledger, clock, directory, outbound };

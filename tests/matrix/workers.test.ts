@@ -197,7 +197,7 @@ test("F50 a day without the mail server loses nothing, fills no dead-letter queu
   }
   expect([site.courier.sends, site.queue.deadLetters.length, site.queue.bodies.length]).toEqual([0, 0, 120]);
   expect(Math.max(...counts.values())).toBeLessThanOrEqual(2);
-  expect(host.fleet.circuit.state).toBe("open");
+  expect(host.fleet.circuits.mailServer.state).toBe("open");
   away = false;
   await site.pass(300);
   expect(mails.filter((key) => site.copies(key) !== 1 || !site.closed(key))).toEqual([]);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { type Courier, headLimit, type MailTransaction, type StoredMail } from "@sesame/core";
 import { ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "../../apps/worker/byte-budget.ts";
+import { SendPlaces } from "../../apps/worker/send-places.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { MemoryMailStore } from "../fakes/memory-mail-store.ts";
@@ -82,9 +83,13 @@ test("budgetedStore() reserves memory before it reads the head and before it loa
   expect(budget.held).toBe(headLimit);
 });
 
-test("budgetedCourier() delays a large send through SES when there is no room, and never a delivery", async () => {
+/** Places for sends, with so many octets. */
+const placesOf = (mostBytes: number, timers: FakeTimers, more: { most?: number; mostWaiting?: number } = {}) =>
+  new SendPlaces({ most: 8, mostWaiting: 0, mostBytes, timers, ...more });
+
+test("budgetedCourier() delays a large send through SES at once when there is no room, and never a delivery", async () => {
   const { budget, timers } = budgetOf(10 * headLimit);
-  const courier = budgetedCourier(new MemoryCourier(), budget.scope());
+  const courier = budgetedCourier(new MemoryCourier(), budget.scope(), placesOf(10 * headLimit, timers));
   await budget.take(9 * headLimit);
   const transaction = {
     mailId: "b/k" as never,
@@ -93,9 +98,10 @@ test("budgetedCourier() delays a large send through SES when there is no room, a
     content: { pieces: [new Uint8Array(headLimit + 1)], rest: null, size: headLimit + 1, eightBit: false },
   };
   expect([...(await courier.send("mailbox", transaction)).values()][0]?.action).toBe("delivered");
-  const sending = courier.send("ses", transaction);
-  timers.advance(5000);
-  expect([...(await sending).values()][0]).toMatchObject({ action: "delayed", reason: "no-room", possibleDuplicate: false });
+  expect([...(await courier.send("ses", transaction)).values()][0]).toMatchObject({
+    ...{ action: "delayed", reason: "no-room", possibleDuplicate: false },
+  });
+  expect([timers.pending, budget.held]).toEqual([0, 9 * headLimit]);
 });
 
 test("a read that ends after its mail does not change the budget", async () => {
@@ -149,29 +155,90 @@ test("ByteBudget.end() refuses all waiters, and later requests that would wait",
   expect(timers.pending).toBe(0);
 });
 
-test("budgetedCourier() lets large sends through SES wait for a separate budget, so that polling continues", async () => {
+test("X07 budgetedCourier() delays a large send at once when too many wait, and holds nothing for it", async () => {
   const { budget, timers } = budgetOf(20 * headLimit);
-  const sends = new ByteBudget({ most: 10 * headLimit, maxWaitMs: 60_000, timers });
+  const places = placesOf(10 * headLimit, timers);
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
     release = resolve;
   });
   const slow: Courier = { send: (route, transaction) => gate.then(() => new MemoryCourier().send(route, transaction)) };
-  const size = 2 * headLimit;
-  const transaction: MailTransaction = {
-    mailId: "b/k" as never,
-    from: null,
-    recipients: [{ address: "a@b.test" as never, key: "forward x" as never }],
-    content: { pieces: [new Uint8Array(size)], rest: null, size, eightBit: false },
-  };
-  const all = Array.from({ length: 5 }, () => budgetedCourier(slow, budget.scope(), sends).send("ses", transaction));
-  await new Promise<void>((resolve) => setImmediate(resolve));
-  expect([budget.held, budget.hasRoom]).toEqual([8 * headLimit, true]);
-  timers.advance(59_000); // much longer than maxWaitMs of the shared budget
+  const answers: string[] = [];
+  const all = Array.from({ length: 5 }, () =>
+    budgetedCourier(slow, budget.scope(), places)
+      .send("ses", largeMail(2 * headLimit))
+      .then((verdicts) => answers.push(...[...verdicts.values()].map(({ action }) => action))),
+  );
+  await turn();
+  expect([answers, budget.held, places.taken]).toEqual([
+    ["delayed", "delayed", "delayed", "delayed"],
+    8 * headLimit,
+    { sends: 1, bytes: 8 * headLimit, waiting: 0 },
+  ]);
   release();
-  const verdicts = (await Promise.all(all)).flatMap((each) => [...each.values()].map(({ action }) => action));
-  expect(verdicts).toEqual(Array(5).fill("relayed"));
-  expect([budget.held, sends.held]).toEqual([0, 0]);
+  await Promise.all(all);
+  expect([answers.at(-1), budget.held, places.taken]).toEqual(["relayed", 0, { sends: 0, bytes: 0, waiting: 0 }]);
+});
+
+test("X07 budgetedCourier() bounds small sends through SES by their number", async () => {
+  const { budget, timers } = budgetOf(20 * headLimit);
+  const places = placesOf(10 * headLimit, timers, { most: 2 });
+  const gates: (() => void)[] = [];
+  const slow: Courier = {
+    send: async (route, transaction) => {
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return new MemoryCourier().send(route, transaction);
+    },
+  };
+  const sends = Array.from({ length: 3 }, () => budgetedCourier(slow, budget.scope(), places).send("ses", largeMail(10)));
+  await turn();
+  expect([gates.length, [...((await sends[2]) ?? new Map()).values()]]).toMatchObject([2, [{ action: "delayed", reason: "no-room" }]]);
+  for (const gate of gates) gate();
+  await Promise.all(sends);
+  expect(places.taken).toEqual({ sends: 0, bytes: 0, waiting: 0 });
+});
+
+test("X07 a send that waits for its place says so, and is served in turn; a small one may pass a large one", async () => {
+  const timers = new FakeTimers();
+  const places = placesOf(100, timers, { most: 2, mostWaiting: 3 });
+  const told: string[] = [];
+  const take = (name: string, bytes: number) =>
+    places.take(bytes, () => told.push(`${name} waits`)).then((taken) => told.push(`${name} ${taken ? "goes" : "is refused"}`));
+  const first = take("a", 60);
+  const all = [first, take("b", 60), take("c", 10), take("d", 0), take("e", 0), take("f", 0)];
+  await turn();
+  expect(told).toEqual(["b waits", "c waits", "e waits", "a goes", "d goes", "f is refused"]);
+  told.length = 0;
+  places.give(0);
+  await turn();
+  expect(told).toEqual(["e goes"]); // b does not fit, and c stands behind it
+  places.give(60);
+  await turn();
+  expect(told).toEqual(["e goes", "b goes"]);
+  timers.advance(600_000);
+  await turn();
+  expect(told).toEqual(["e goes", "b goes", "c is refused"]); // after ten minutes
+  const last = take("g", 60);
+  places.end();
+  await Promise.all([...all, last]);
+  expect([told.at(-1), places.taken, timers.pending]).toEqual(["g is refused", { sends: 2, bytes: 60, waiting: 0 }, 0]);
+});
+
+test("budgetedCourier() lets a send that must be alone in memory wait for that, and gives its place back when a courier throws", async () => {
+  const { budget, timers } = budgetOf(4 * headLimit);
+  const places = placesOf(2 * headLimit, timers);
+  await budget.take(1);
+  const broken: Courier = {
+    send: async () => {
+      throw new Error("reset");
+    },
+  };
+  const sending = budgetedCourier(broken, budget.scope(), places).send("ses", largeMail(2 * headLimit));
+  await turn();
+  expect([budget.held, places.taken.sends]).toEqual([1, 1]);
+  budget.give(1);
+  await expect(sending).rejects.toThrow("reset");
+  expect([budget.held, places.taken]).toEqual([0, { sends: 0, bytes: 0, waiting: 0 }]);
 });
 
 test("ByteBudget.hasRoom is true only if a usual mail fits and no mail waits", async () => {
@@ -255,21 +322,9 @@ test("NoRoom names the operation that found no room, and its octets", async () =
   }
 });
 
-test("budgetedCourier() sends nothing through SES when the budget of large sends is full, and reserves nothing", async () => {
-  const { budget, timers } = budgetOf(20 * headLimit);
-  const sends = new ByteBudget({ most: 10 * headLimit, maxWaitMs: 60_000, timers });
-  await sends.take(9 * headLimit);
-  const courier = new MemoryCourier();
-  const sending = budgetedCourier(courier, budget.scope(), sends).send("ses", largeMail(headLimit + 1));
-  await turn();
-  timers.advance(60_000);
-  expect([...(await sending).values()]).toMatchObject([{ action: "delayed", reason: "no-room", scope: "mail", possibleDuplicate: false }]);
-  expect([courier.sent.length, budget.held, sends.held]).toEqual([0, 0, 9 * headLimit]);
-});
-
 test("budgetedCourier() reserves nothing for a mail through SES that is not larger than the head", async () => {
-  const { budget } = budgetOf(headLimit);
+  const { budget, timers } = budgetOf(headLimit);
   await budget.take(headLimit);
-  const sending = budgetedCourier(new MemoryCourier(), budget.scope()).send("ses", largeMail(headLimit));
+  const sending = budgetedCourier(new MemoryCourier(), budget.scope(), placesOf(headLimit, timers)).send("ses", largeMail(headLimit));
   expect([...(await sending).values()]).toMatchObject([{ action: "relayed" }]);
 });

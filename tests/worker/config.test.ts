@@ -17,7 +17,7 @@ test("decodeConfig() fills in the documented defaults", () => {
     INTERNAL_SMTP_PORT: 2525,
     SMTP_TLS: "opportunistic",
     SMTP_POOL_SIZE: 8,
-    CONCURRENCY: 32,
+    CONCURRENCY: 128,
     MAX_BYTES_IN_FLIGHT: 268435456,
     WAIT_SECONDS: 20,
     VISIBILITY_SECONDS: 120,

@@ -14,6 +14,7 @@ function appOf(domains: readonly DomainView[], more: Partial<HealthView> = {}) {
     domains: () => domains,
     stopping: () => false,
     mailServer: () => null,
+    circuits: () => new Map(),
     ...more,
   });
   return async (path: string) => {

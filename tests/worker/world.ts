@@ -70,10 +70,10 @@ export class World {
     });
   }
 
-  put(queue: MemoryMailQueue = this.queue, domain: Domain = one): void {
+  put(queue: MemoryMailQueue = this.queue, domain: Domain = one, local: string = "alice"): void {
     const location = { kind: "object", bucket: "mails", key: `k${++this.#next}` } as const;
     this.store.put(location, octets);
-    const recipients = [`alice@${domain}`];
+    const recipients = [`${local}@${domain}`];
     queue.put(
       writeNotice({ sesId: location.key, location, source: "bob@remote.test", recipients, head: octets, receivedAt: this.clock.now() }),
     );

@@ -11,7 +11,7 @@ import { openFrontDoor } from "../local/front-door.ts";
 import { clock, openLocalPorts } from "../local/local-ports.ts";
 import { makeLogger } from "../log.ts";
 import { redactor } from "../redact.ts";
-import { openService, type Service, stopOnSignal } from "../service.ts";
+import { openService, type Service, stopOnSignal, warnOfSharedWindow } from "../service.ts";
 import { stopSignal } from "../signals.ts";
 import { exitSoon } from "../timers.ts";
 import { version } from "../version.ts";
@@ -42,6 +42,7 @@ export async function runLocal(options: LocalOptions): Promise<number> {
 
 async function runSystem(config: Config, folder: string, port: number, signalled: Promise<string>): Promise<number> {
   const logger = makeLogger(config.LOG_LEVEL, redactor(process.env));
+  warnOfSharedWindow(config, process.env, logger);
   const started = await startLocal(config, folder, port, logger);
   if (!started.ok) return fail(started.error);
   process.stdout.write(welcome(started.value, folder, config));

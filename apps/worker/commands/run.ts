@@ -5,7 +5,7 @@ import { decodeConfig } from "../config.ts";
 import { armTrap, decodeKillOrder, trapPorts } from "../kill-point.ts";
 import { makeLogger } from "../log.ts";
 import { redactor } from "../redact.ts";
-import { openService, stopOnSignal } from "../service.ts";
+import { openService, stopOnSignal, warnOfSharedWindow } from "../service.ts";
 import { stopSignal } from "../signals.ts";
 import { exitSoon } from "../timers.ts";
 import { version } from "../version.ts";
@@ -20,6 +20,7 @@ export async function runWorker(): Promise<number> {
   }
   const { DOMAINS, LOG_LEVEL } = config.value;
   const logger = makeLogger(LOG_LEVEL, redactor(process.env));
+  warnOfSharedWindow(config.value, process.env, logger);
   const signalled = stopSignal();
   const trap = killOrder.value && armTrap(killOrder.value, logger);
   const clients = clientsOf(config.value);

@@ -5,7 +5,7 @@
 import type { Database } from "bun:sqlite";
 import { randomUUID } from "node:crypto";
 import type { Clock, EpochMs, MailQueue, QueueEntry, Stop } from "@sesame/core";
-import type { QueueSize } from "@sesame/core/journey";
+import type { QueueSize, ReceiveWait } from "@sesame/core/journey";
 import { sleep } from "../timers.ts";
 import { portCall } from "./trouble.ts";
 
@@ -54,9 +54,9 @@ export class SqliteMailQueue implements MailQueue {
       .run(this.#now(), name);
   }
 
-  receive(limit: number, stop: Stop): Promise<readonly QueueEntry[]> {
+  receive(limit: number, stop: Stop, wait: ReceiveWait = "long"): Promise<readonly QueueEntry[]> {
     return portCall("MailQueue", "receive", async () => {
-      const until = this.#now() + this.#options.waitSeconds * 1000;
+      const until = this.#now() + (wait === "long" ? this.#options.waitSeconds * 1000 : 0);
       while (!stop.stopped) {
         const entries = this.#take(limit);
         const left = until - this.#now();

@@ -31,13 +31,14 @@ export {
   type Outbound,
   type QueueEntry,
   type QueueSize,
+  type ReceiveWait,
   type ReplyRow,
   type RuleBook,
   type RuleTable,
   type Stop,
   type StoredMail,
 } from "./ports.ts";
-export { backOff, noRoomDelay } from "./retry-delay.ts";
+export { awayDelay, backOff, handBackDelay, noRoomDelay } from "./retry-delay.ts";
 export { type BlockedMail, type Settlement, settle } from "./settle.ts";
 export { parseSmtpReply, type SmtpPhase, type SmtpReply, verdictOfReply } from "./smtp-reply.ts";
 export type { StageTimer } from "./stage-timer.ts";

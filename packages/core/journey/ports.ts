@@ -41,10 +41,13 @@ export type QueueEntry = Readonly<{
 /** Entries that can be received, that somebody holds, and that wait for their time. Approximate. */
 export type QueueSize = Readonly<{ visible: number; inFlight: number; delayed: number }>;
 
+/** How long a receive waits for the first entry: as the queue is configured, or not at all. */
+export type ReceiveWait = "long" | "none";
+
 /** At-least-once queue with visibility timeout, as SQS's standard queue is. One object per queue. */
 export interface MailQueue {
-  /** Up to `limit` (1–10) entries, waiting a while for the first. When `stop` is raised the running wait may end early. */
-  receive(limit: number, stop: Stop): Promise<readonly QueueEntry[]>;
+  /** Up to `limit` (1–10) entries, waiting a while for the first ("long", the default). When `stop` is raised the wait may end early. */
+  receive(limit: number, stop: Stop, wait?: ReceiveWait): Promise<readonly QueueEntry[]>;
   /** Keeps an entry out of others' sight for `seconds` from now. "lost": the receipt no longer owns the entry. */
   extend(entry: QueueEntry, seconds: number): Promise<"kept" | "lost">;
   /** Removes entries for good. An entry whose receipt is stale may come back; that is no error. */

@@ -7,6 +7,8 @@ import type { EpochMs } from "../time.ts";
 
 // In seconds.
 const [firstDelay, longestDelay, roomDelay] = [30, 3600, 10];
+const [handBackBase, handBackSpread] = [20, 11];
+const [firstAway, longestAway] = [300, 39_000]; // with its jitter below the twelve hours that SQS allows
 const [sameMailBase, sameMailSpread] = [5, 15];
 const rowDelay = 30; // the event that fills the outbound table may be slower than the bounce mail
 
@@ -25,12 +27,32 @@ export function backOff(id: string, receiveCount: number): number {
 export function retryDelay({ reason }: Extract<Verdict, { readonly action: "delayed" }>, id: string, receiveCount: number): number {
   if (reason === "stopped") return 0;
   if (reason === "no-room") return noRoomDelay(id, receiveCount);
+  if (reason === "service-away") return awayDelay(id, receiveCount);
   return backOff(id, receiveCount);
 }
 
 /** Seconds until a mail is tried again that found no room in memory: 10 the first time, then longer with each receive. */
 export function noRoomDelay(id: string, receiveCount: number): number {
   return receiveCount <= 1 ? roomDelay : backOff(id, receiveCount - 1);
+}
+
+/**
+ * Seconds until an entry is received again that came while a circuit was open: 20 to 30. With 0 seconds the next worker
+ * would receive it at once, and so each worker of a fleet one after another.
+ */
+export function handBackDelay(entryId: string): number {
+  return handBackBase + (derivedNumber("hand-back", entryId) % handBackSpread);
+}
+
+/**
+ * Seconds until a mail is tried again whose service is away while other mail flows: half a minute, then five minutes, then
+ * twice as long each time up to eleven hours. A mail that waits for a day is received about ten times, and one that waits for
+ * five days about twenty times, so that it is no dead letter before.
+ */
+export function awayDelay(id: string, receiveCount: number): number {
+  if (receiveCount <= 1) return backOff(id, receiveCount);
+  const base = Math.min(firstAway * 2 ** Math.min(receiveCount - 2, 20), longestAway);
+  return Math.round(base * (0.9 + 0.2 * (derivedNumber("jitter", id, String(receiveCount)) / 0xffff)));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { EpochMs, MailId } from "@sesame/core";
-import { backOff, outboundRowDelay, sameMailDelay } from "../../../packages/core/journey/retry-delay.ts";
+import { awayDelay, backOff, handBackDelay, outboundRowDelay, sameMailDelay } from "../../../packages/core/journey/retry-delay.ts";
 
 const mailId = "b/k" as MailId;
 
@@ -16,6 +16,19 @@ test("sameMailDelay() is 5 to 19 s at first, the same for each entry that is the
   expect([Math.min(...first) >= 5, Math.max(...first) <= 19, new Set(first).size > 5]).toEqual([true, true, true]);
   expect(sameMailDelay("e0", 1)).toBe(first[0] ?? 0);
   for (const count of [2, 3, 9]) expect(sameMailDelay("e0", count)).toBe(backOff("e0", count - 1));
+});
+
+test("X36 handBackDelay() is 20 to 30 s, the same for each entry that is the same", () => {
+  const seconds = Array.from({ length: 200 }, (_, i) => handBackDelay(`e${i}`));
+  expect([Math.min(...seconds), Math.max(...seconds), handBackDelay("e0")]).toEqual([20, 30, seconds[0] ?? 0]);
+});
+
+test("X08 awayDelay() lets a mail wait for a day with ten receives, for five days with twenty, and never longer than SQS allows", () => {
+  for (const id of ["b/1", "b/2", "b/3"]) {
+    const waits = Array.from({ length: 60 }, (_, i) => awayDelay(id, i + 1));
+    const after = (receives: number) => waits.slice(0, receives).reduce((sum, seconds) => sum + seconds, 0) / 3600;
+    expect([after(10) > 24, after(19) > 5 * 24, Math.max(...waits) <= 43_200, (waits[0] ?? 99) <= 33]).toEqual([true, true, true, true]);
+  }
 });
 
 const rowDelays: readonly (readonly [receiveCount: number, ageSeconds: number, seconds: number, why: string])[] = [

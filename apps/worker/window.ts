@@ -1,0 +1,114 @@
+// Window: how many mails this process may have in work at once, over all its queues. A poller takes permits before it
+// receives, and a permit returns when its mail ends. Askers are served in turn, each with a fair part of what is free. After
+// an outage the window starts again with one mail and doubles with each mail that ends.
+
+import type { Timers } from "./timers.ts";
+
+export type WindowOptions = Readonly<{
+  /** The most mails in work at once. */
+  most: number;
+  timers: Timers;
+}>;
+
+/** A place in the line. `granted`: the permits that it got; 0 while it waits. The holder gives them back one by one. */
+export type Ticket = { readonly wanted: number; granted: number; readonly wake: () => void };
+
+const batchSize = 10; // the most entries of one receive
+const gatherMs = 25; // a busy window waits for more mails to end; otherwise each receive would bring one entry
+
+export class Window {
+  readonly #options: WindowOptions;
+  readonly #line: Ticket[] = [];
+  readonly #queues = new Set<object>();
+  #out = 0;
+  #limit: number;
+  #cancelGathering: (() => void) | null = null;
+
+  constructor(options: WindowOptions) {
+    this.#options = options;
+    this.#limit = options.most;
+  }
+
+  /** Permits that are out: mails in work, and entries that a running receive may bring. */
+  get out(): number {
+    return this.#out;
+  }
+
+  /** Permits that may still be given; negative while more mails are in work than the window has room for after an outage. */
+  get free(): number {
+    return this.#limit - this.#out;
+  }
+
+  /** Whether all permits may be given: no dependency was away lately. */
+  get isWide(): boolean {
+    return this.#limit === this.#options.most;
+  }
+
+  /** The number of queues that share the window. */
+  get queues(): number {
+    return this.#queues.size;
+  }
+
+  /** A queue shares the window from now on. */
+  join(queue: object): void {
+    this.#queues.add(queue);
+  }
+
+  /** Takes a place in the line. `wake` is called when the ticket has permits, also at once. */
+  ask(wanted: number, wake: () => void): Ticket {
+    const ticket: Ticket = { wanted, granted: 0, wake };
+    this.#line.push(ticket);
+    this.#serveSoon();
+    return ticket;
+  }
+
+  /** Leaves the line, and gives back what the ticket got. */
+  cancel(ticket: Ticket): void {
+    const place = this.#line.indexOf(ticket);
+    if (place >= 0) this.#line.splice(place, 1);
+    this.give(ticket.granted);
+    ticket.granted = 0;
+  }
+
+  /** Gives permits back. */
+  give(permits: number): void {
+    this.#out -= permits;
+    this.#serveSoon();
+  }
+
+  /** Work starts again with one mail: a dependency was away. */
+  startSlowly(): void {
+    this.#limit = 1;
+  }
+
+  /** A mail ended while everything that it needs answered: twice as many may be in work. */
+  widen(): void {
+    this.#limit = Math.min(this.#limit * 2, this.#options.most);
+  }
+
+  /** Stops the timer. Nobody is served any more. */
+  end(): void {
+    this.#line.length = 0;
+    this.#cancelGathering?.();
+    this.#cancelGathering = null;
+  }
+
+  #serveSoon(): void {
+    if (this.#line.length === 0 || this.free < 1) return;
+    if (this.#out <= batchSize || this.free >= batchSize) this.#serve();
+    else this.#cancelGathering ??= this.#options.timers.after(gatherMs, () => this.#serve());
+  }
+
+  #serve(): void {
+    this.#cancelGathering?.();
+    this.#cancelGathering = null;
+    while (this.#line.length > 0 && this.free > 0) {
+      const share = Math.max(1, Math.floor(this.free / this.#line.length));
+      const ticket = this.#line.shift();
+      if (ticket === undefined) return;
+      ticket.granted = Math.min(ticket.wanted, share);
+      this.#out += ticket.granted;
+      ticket.wake();
+    }
+  }
+}
