@@ -135,6 +135,7 @@ function trapLedger(ledger: Ledger, reach: Reach): Ledger {
       return claim;
     },
     extend: (lease, leaseSeconds) => ledger.extend(lease, leaseSeconds),
+    countReply: (count) => ledger.countReply(count),
     recall: (recipients, sender) => ledger.recall(recipients, sender),
     releaseReply: (row) => ledger.releaseReply(row),
     loopKey: () => ledger.loopKey(),

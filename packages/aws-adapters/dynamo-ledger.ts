@@ -1,13 +1,14 @@
-// Dynamo ledger: Ledger in one DynamoDB table. It has a row for each mail with lease and finals (dynamo-lease.ts), a row for
-// each recipient and sender with the auto-reply (dynamo-reply-memory.ts), and one row with the loop key. Every method is one
-// conditional write or one read; a second call follows only a write that was refused.
+// Dynamo ledger: Ledger in one DynamoDB table. It has a row for each mail with lease and finals (dynamo-lease.ts), rows for
+// auto-replies (dynamo-reply-memory.ts) and their number (dynamo-reply-counters.ts), and one row with the loop key. Most methods
+// are one conditional write or one read, and a second call follows only a write that was refused; an auto-reply needs two writes.
 
 import { randomBytes } from "node:crypto";
 import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { AddressKey, Claim, EffectKey, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
-import type { ReplyRow } from "@sesame/core/journey";
+import type { ReplyCount, ReplyRow } from "@sesame/core/journey";
 import { call } from "./call.ts";
 import { type AfterRecord, DynamoLeases } from "./dynamo-lease.ts";
+import { countReply } from "./dynamo-reply-counters.ts";
 import { DynamoReplyMemory } from "./dynamo-reply-memory.ts";
 import {
   type ClaimWatch,
@@ -78,6 +79,11 @@ export class DynamoLedger implements Ledger {
 
   recall(recipients: readonly AddressKey[], sender: AddressKey): Promise<ReadonlyMap<AddressKey, ReplyMemory>> {
     return this.#call("recall", (signal) => this.#replies.recall(recipients, sender, signal));
+  }
+
+  countReply(count: ReplyCount): Promise<"granted" | "exhausted"> {
+    const documents = this.#documents;
+    return this.#call("countReply", (signal) => countReply(count, { documents, table: this.#options.table }, signal));
   }
 
   claimReply(row: ReplyRow): Promise<"claimed" | "in-doubt" | "answered"> {

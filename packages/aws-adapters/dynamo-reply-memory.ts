@@ -1,5 +1,6 @@
-// Dynamo reply memory: the auto-replies in the ledger table, one row for each recipient and sender. A row is claimed before
-// the reply is sent and never taken over, so at most one reply is sent (RFC 3834 §2, RFC 5230 §4.2).
+// Dynamo reply memory: the auto-replies in the ledger table, one row for each mailbox and sender. A row is claimed before the
+// reply is sent and never taken over, so at most one reply is sent (RFC 3834 §2, RFC 5230 §4.2). A mail with another text may
+// replace it; so a second row, one for each mail and reply, remembers who claimed before.
 // Time to Live deletes late, so the expiry is compared here too.
 
 import { randomUUID } from "node:crypto";
@@ -8,7 +9,15 @@ import type { AddressKey, Clock, EpochMs, MailId, ReplyMemory } from "@sesame/co
 import type { ReplyRow } from "@sesame/core/journey";
 import { z } from "zod";
 import { readRows } from "./dynamo-batch.ts";
-import { type ClaimWatch, conditionalWrite, isConditionFailure, type Row, type RowKey, watchAttempts } from "./dynamo-table.ts";
+import {
+  type ClaimWatch,
+  conditionalWrite,
+  isConditionFailure,
+  type Row,
+  type RowKey,
+  type WriteResult,
+  watchAttempts,
+} from "./dynamo-table.ts";
 import type { Sleep } from "./timers.ts";
 import { GarbledError } from "./trouble.ts";
 
@@ -44,30 +53,43 @@ export class DynamoReplyMemory {
 
   /** The same mail is checked first: an earlier attempt may have sent the reply, even if its text was another one. */
   async claim(row: ReplyRow, watch: ClaimWatch, signal: AbortSignal): Promise<"claimed" | "in-doubt" | "answered"> {
-    const { documents } = this.#options;
     const claim = randomUUID();
-    const command = new UpdateCommand(this.#claiming(row, claim));
-    watchAttempts(command, watch);
-    watch.undo = (signal) => this.#deleteWhere(row, "claim", claim, signal);
-    const written = await conditionalWrite({ documents, key: this.#at(row), signal }, () =>
-      documents.send(command, { abortSignal: signal }),
-    );
-    if (written.kind === "written") return "claimed";
-    if (written.row === null) return this.claim(row, watch, signal); // the row was deleted meanwhile
-    const earlier = decode(written.row);
-    // If the answer to a write is lost, the SDK repeats the write, and the write then fails its own condition.
-    if (earlier.claim === claim) return "claimed";
-    return earlier.mail === row.mailId ? "in-doubt" : "answered";
+    watch.undo = (signal) => this.#deleteBoth(row, "claim", claim, signal);
+    const written = await this.#write(this.#claiming(row, claim), watch, signal);
+    if (written.kind === "refused") {
+      if (written.row === null) return this.claim(row, watch, signal); // the row was deleted meanwhile
+      const earlier = decode(written.row);
+      // If the answer to a write is lost, the SDK repeats the write, and the write then fails its own condition.
+      if (earlier.claim !== claim) return earlier.mail === row.mailId ? "in-doubt" : "answered";
+    }
+    watch.inDoubt = true; // from here on there is something to undo
+    const ofMail = await this.#write(this.#claimingForMail(row, claim), watch, signal);
+    if (ofMail.kind === "written" || ofMail.row?.["claim"] === claim) return "claimed";
+    await this.#deleteWhere(this.#at(row), "claim", claim, signal);
+    return ofMail.row === null ? this.claim(row, watch, signal) : "in-doubt";
   }
 
   release(row: ReplyRow, signal: AbortSignal): Promise<void> {
-    return this.#deleteWhere(row, "mail", row.mailId, signal);
+    return this.#deleteBoth(row, "mail", row.mailId, signal);
   }
 
-  /** Deletes the row only if it belongs to this mail or claim. */
-  async #deleteWhere(row: ReplyRow, attribute: "mail" | "claim", value: string, signal: AbortSignal): Promise<void> {
+  #write(input: UpdateCommandInput & RowKey, watch: ClaimWatch, signal: AbortSignal): Promise<WriteResult> {
+    const { documents } = this.#options;
+    const command = new UpdateCommand(input);
+    watchAttempts(command, watch);
+    const { TableName, Key } = input;
+    return conditionalWrite({ documents, key: { TableName, Key }, signal }, () => documents.send(command, { abortSignal: signal }));
+  }
+
+  async #deleteBoth(row: ReplyRow, attribute: "mail" | "claim", value: string, signal: AbortSignal): Promise<void> {
+    await this.#deleteWhere(this.#at(row), attribute, value, signal);
+    await this.#deleteWhere(this.#ofMail(row), attribute, value, signal);
+  }
+
+  /** Deletes a row only if it belongs to this mail or claim. */
+  async #deleteWhere(key: RowKey, attribute: "mail" | "claim", value: string, signal: AbortSignal): Promise<void> {
     const command = new DeleteCommand({
-      ...this.#at(row),
+      ...key,
       ConditionExpression: "#attribute = :value",
       ExpressionAttributeNames: { "#attribute": attribute },
       ExpressionAttributeValues: { ":value": value },
@@ -79,9 +101,10 @@ export class DynamoReplyMemory {
     }
   }
 
-  #claiming({ recipient, sender, mailId, textHash, until }: ReplyRow, claim: string): UpdateCommandInput {
+  #claiming(row: ReplyRow, claim: string): UpdateCommandInput & RowKey {
+    const { mailId, textHash, until } = row;
     return {
-      ...this.#at({ recipient, sender }),
+      ...this.#at(row),
       ConditionExpression: "attribute_not_exists(#id) OR (#mail <> :mail AND (#until <= :now OR #text <> :text))",
       UpdateExpression: "SET #mail = :mail, #text = :text, #until = :until, #claim = :claim, #expires = :expires",
       ExpressionAttributeNames: {
@@ -97,9 +120,21 @@ export class DynamoReplyMemory {
         ":text": textHash,
         ":until": until,
         ":claim": claim,
-        ":expires": Math.ceil(until / 1000) + daySeconds,
+        ":expires": expiryOf(row),
         ":now": this.#options.clock.now(),
       },
+      ReturnValues: "ALL_NEW",
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+    };
+  }
+
+  #claimingForMail(row: ReplyRow, claim: string): UpdateCommandInput & RowKey {
+    return {
+      ...this.#ofMail(row),
+      ConditionExpression: "attribute_not_exists(#id)",
+      UpdateExpression: "SET #mail = :mail, #claim = :claim, #expires = :expires",
+      ExpressionAttributeNames: { "#id": "id", "#mail": "mail", "#claim": "claim", "#expires": "expires" },
+      ExpressionAttributeValues: { ":mail": row.mailId, ":claim": claim, ":expires": expiryOf(row) },
       ReturnValues: "ALL_NEW",
       ReturnValuesOnConditionCheckFailure: "ALL_OLD",
     };
@@ -108,12 +143,24 @@ export class DynamoReplyMemory {
   #at({ recipient, sender }: Pick<ReplyRow, "recipient" | "sender">): RowKey {
     return { TableName: this.#options.table, Key: { id: idOf(recipient, sender) } };
   }
+
+  #ofMail({ mailId, effect }: Pick<ReplyRow, "mailId" | "effect">): RowKey {
+    return { TableName: this.#options.table, Key: { id: `mail-reply#${escaped(mailId)}#${escaped(effect)}` } };
+  }
 }
 
-/** Escapes both parts, because a local part may contain the separator. */
 function idOf(recipient: AddressKey, sender: AddressKey): string {
-  const part = (key: AddressKey) => key.replace(/[%#]/g, encodeURIComponent);
-  return `reply#${part(recipient)}#${part(sender)}`;
+  return `reply#${escaped(recipient)}#${escaped(sender)}`;
+}
+
+/** A part of an id. A local part may contain the separator. */
+function escaped(part: string): string {
+  return part.replace(/[%#]/g, encodeURIComponent);
+}
+
+/** When Time to Live may delete a row: a day after it has no meaning. */
+function expiryOf({ until }: Pick<ReplyRow, "until">): number {
+  return Math.ceil(until / 1000) + daySeconds;
 }
 
 /** Throws if the row is invalid: to read it as empty could send a second reply. */

@@ -126,7 +126,7 @@ class Expression {
   readonly #item: Item;
 
   constructor(text: string, request: Write, item: Item) {
-    this.#tokens = text.match(/[#:]?\w+|[<>]=|<>|[=(),]/g) ?? [];
+    this.#tokens = text.match(/[#:]?\w+|[<>]=|<>|[<=(),]/g) ?? [];
     this.#request = request;
     this.#item = item;
   }
@@ -149,7 +149,9 @@ class Expression {
 
   additions(): Record<string, AttributeValue> {
     const name = this.#name();
-    return { [name]: { N: String(Number(this.#item[name]?.N ?? 0) + Number(this.#operand()?.N)) } };
+    const operand = this.#operand();
+    if (operand?.SS) return { [name]: { SS: [...new Set([...(this.#item[name]?.SS ?? []), ...operand.SS])] } };
+    return { [name]: { N: String(Number(this.#item[name]?.N ?? 0) + Number(operand?.N)) } };
   }
 
   names(): string[] {
@@ -168,15 +170,24 @@ class Expression {
     if (this.#skip("(")) return this.#inParentheses(() => this.holds());
     if (this.#skip("attribute_exists")) return this.#call(() => this.#operand() !== undefined);
     if (this.#skip("attribute_not_exists")) return this.#call(() => this.#operand() === undefined);
+    if (this.#skip("contains")) return this.#call(() => this.#contains());
     const [left, operator, right] = [this.#operand(), this.#next(), this.#operand()];
     if (operator === "=") return left !== undefined && JSON.stringify(left) === JSON.stringify(right);
     if (operator === "<>") return JSON.stringify(left) !== JSON.stringify(right);
     if (operator === "<=") return left?.N !== undefined && Number(left.N) <= Number(right?.N);
+    if (operator === "<") return left?.N !== undefined && Number(left.N) < Number(right?.N);
     return fail(operator);
+  }
+
+  #contains(): boolean {
+    const set = this.#operand()?.SS ?? [];
+    this.#expect(",");
+    return set.includes(this.#operand()?.S ?? fail("no text"));
   }
 
   #operand(): AttributeValue | undefined {
     const token = this.#tokens[0] ?? fail("the end");
+    if (this.#skip("size")) return this.#call(() => ({ N: String(this.#operand()?.SS?.length ?? fail("no set")) }));
     if (token.startsWith("#")) return this.#item[this.#name()];
     this.#tokens.shift();
     if (token.startsWith(":")) return this.#request.ExpressionAttributeValues[token] ?? fail(token);

@@ -4,9 +4,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { DynamoLedger, type DynamoLedgerOptions } from "@sesame/aws-adapters";
-import { type EffectKey, type Final, type Lease, type MailId, PortError } from "@sesame/core";
-import type { ReplyRow } from "../../packages/core/journey/ports.ts";
-import { delivered, deliverKey, key, mailId } from "../contracts/samples.ts";
+import { type EffectKey, type Final, instant, type Lease, type MailId, PortError } from "@sesame/core";
+import type { ReplyCount, ReplyRow } from "../../packages/core/journey/ports.ts";
+import { delivered, deliverKey, key, mailId, replyEffect } from "../contracts/samples.ts";
 import { countCalls, createTable, type Dynalite, ManualAwsClock, startDynalite } from "./dynalite.ts";
 
 let dynamo: Dynalite;
@@ -61,9 +61,12 @@ describe("a mail's way", () => {
     expect(await callsOf(() => ledger.extend(held, 60))).toEqual(["UpdateItem"]);
     expect(await callsOf(() => ledger.record(held, new Map([[deliverKey("a@example.com"), delivered]]), "hold"))).toEqual(["UpdateItem"]);
     expect(await callsOf(() => ledger.record(held, new Map(), "close"))).toEqual(["UpdateItem"]);
-    expect(await callsOf(() => ledger.claimReply(reply()))).toEqual(["UpdateItem"]);
+    expect(await callsOf(() => ledger.countReply(toCount()))).toEqual(["UpdateItem", "UpdateItem"]);
+    expect(await callsOf(() => ledger.countReply(toCount({ perHour: 0 })))).toEqual(["UpdateItem"]);
+    expect(await callsOf(() => ledger.countReply(toCount({ perHour: 0, perDay: 0 })))).toEqual([]);
+    expect(await callsOf(() => ledger.claimReply(reply()))).toEqual(["UpdateItem", "UpdateItem"]);
     expect(await callsOf(() => ledger.recall([key("alice@example.com")], key("carol@remote.test")))).toEqual(["BatchGetItem"]);
-    expect(await callsOf(() => ledger.releaseReply(reply()))).toEqual(["DeleteItem"]);
+    expect(await callsOf(() => ledger.releaseReply(reply()))).toEqual(["DeleteItem", "DeleteItem"]);
   });
 
   test("costs a second call only after a refusal", async () => {
@@ -177,7 +180,9 @@ describe("record()", () => {
 
 function reply(more: Partial<ReplyRow> = {}): ReplyRow {
   const until = (clock.now() + 7 * 86_400_000) as ReplyRow["until"];
-  return { recipient: key("alice@example.com"), sender: key("carol@remote.test"), textHash: "hash", mailId: mail, until, ...more };
+  const recipient = key("alice@example.com");
+  const effect = replyEffect("alice@example.com");
+  return { recipient, sender: key("carol@remote.test"), effect, textHash: "hash", mailId: mail, until, ...more };
 }
 
 describe("reply memory", () => {
@@ -186,14 +191,47 @@ describe("reply memory", () => {
     const mine = { recipient: key('"a@x#b"@y.test'), sender: key("c@z.test") };
     const other = { recipient: key("a@x.test"), sender: key('"b@y.test#c"@z.test') };
     expect(await ledger.claimReply(reply(mine))).toBe("claimed");
-    expect(await ledger.claimReply(reply(other))).toBe("claimed");
+    expect(await ledger.claimReply(reply({ ...other, mailId: mailId("other") }))).toBe("claimed");
     expect(await storedRow("reply#a@x%23b@y.test#c@z.test")).toMatchObject({ mail, text: "hash" });
   });
 
   test("leaves by Time to Live a day after it has no meaning", async () => {
     const row = reply({ recipient: key("ttl@example.com") });
     await open("one").claimReply(row);
-    expect(await storedRow("reply#ttl@example.com#carol@remote.test")).toMatchObject({ expires: row.until / 1000 + 86_400 });
+    const expires = row.until / 1000 + 86_400;
+    expect(await storedRow("reply#ttl@example.com#carol@remote.test")).toMatchObject({ expires });
+    expect(await storedRow(`mail-reply#${mail}#reply alice@example.com`)).toMatchObject({ expires, mail });
+  });
+
+  test("X16 keeps the meaning of a row that an earlier version wrote, which has none for its mail", async () => {
+    const ledger = open("one");
+    await documents().send(new PutCommand({ TableName: "email-worker-ledger", Item: formerRow("former@example.com") }));
+    const row = reply({ recipient: key("former@example.com") });
+    expect(await ledger.claimReply(row)).toBe("in-doubt");
+    expect(await ledger.claimReply(reply({ ...row, mailId: mailId("other") }))).toBe("answered");
+    await ledger.releaseReply(row);
+    expect(await ledger.claimReply(row)).toBe("claimed");
+  });
+});
+
+/** As versions wrote it that had no claims of mails. */
+function formerRow(recipient: string): Record<string, unknown> {
+  const { until } = reply();
+  return { id: `reply#${recipient}#carol@remote.test`, mail, text: "hash", until, claim: "former", expires: until / 1000 + 86_400 };
+}
+
+function toCount(more: Partial<ReplyCount> = {}): ReplyCount {
+  const [mailbox, sender] = [key("alice@example.com"), key("carol@remote.test")];
+  const receivedAt = instant("2026-01-05T12:30:00Z");
+  return { mailId: mail, effect: replyEffect("alice@example.com"), mailbox, sender, receivedAt, perHour: 30, perDay: 5, ...more };
+}
+
+describe("reply counters", () => {
+  test("X13 name who and when, and leave by Time to Live when no reply of their time can be sent any more", async () => {
+    await open("one").countReply(toCount({ mailbox: key("counted@example.com"), sender: key("a#b@remote.test") }));
+    const at = (text: string) => Date.parse(text) / 1000;
+    expect(await storedRow("replies#counted@example.com#2026-01-05T12")).toMatchObject({ expires: at("2026-01-07T13:00:00Z") });
+    expect(await storedRow("replies#a#b@remote.test#2026-01-05")).toMatchObject({ expires: at("2026-01-08T00:00:00Z") });
   });
 });
 

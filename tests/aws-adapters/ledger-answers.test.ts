@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { DynamoLedger, type DynamoLedgerOptions } from "@sesame/aws-adapters";
 import { type Claim, type Lease, type MailId, PortError } from "@sesame/core";
 import type { ReplyRow } from "../../packages/core/journey/ports.ts";
-import { delivered, deliverKey, key, mailId } from "../contracts/samples.ts";
+import { delivered, deliverKey, key, mailId, replyEffect } from "../contracts/samples.ts";
 import { dynamoClient, ManualAwsClock } from "./dynalite.ts";
 import { json, jsonError, type ScriptedHttp, scriptedHttp } from "./scripted-http.ts";
 
@@ -24,7 +24,8 @@ beforeEach(() => {
 
 function reply(): ReplyRow {
   const until = (clock.now() + 7 * 86_400_000) as ReplyRow["until"];
-  return { recipient: key("alice@example.com"), sender: key("carol@remote.test"), textHash: "hash", mailId: mail, until };
+  const effect = replyEffect("alice@example.com");
+  return { recipient: key("alice@example.com"), sender: key("carol@remote.test"), effect, textHash: "hash", mailId: mail, until };
 }
 
 const updateItem = "DynamoDB_20120810.UpdateItem";
@@ -129,15 +130,50 @@ describe("DynamoLedger", () => {
     aws.on(deleteItem, json({}));
     await expect(scripted().claimReply(reply())).rejects.toThrow(PortError);
     const claimed = aws.requests(updateItem).at(-1)?.json as { ExpressionAttributeValues: Record<string, unknown> };
-    const deleted = aws.requests(deleteItem).at(-1)?.json as Record<string, unknown>;
-    expect(deleted).toMatchObject({
-      ConditionExpression: "#attribute = :value",
-      ExpressionAttributeNames: { "#attribute": "claim" },
-      ExpressionAttributeValues: { ":value": claimed.ExpressionAttributeValues[":claim"] },
-    });
+    const ids = ["reply#alice@example.com#carol@remote.test", `mail-reply#${mail}#reply alice@example.com`];
+    const deletes = aws.requests(deleteItem).map(({ json: request }) => request as Record<string, unknown>);
+    expect(deletes.map(({ Key }) => Key)).toEqual(ids.map((id) => ({ id: { S: id } })));
+    for (const deleted of deletes) {
+      expect(deleted).toMatchObject({
+        ConditionExpression: "#attribute = :value",
+        ExpressionAttributeNames: { "#attribute": "claim" },
+        ExpressionAttributeValues: { ":value": claimed.ExpressionAttributeValues[":claim"] },
+      });
+    }
     aws.on(updateItem, throttled);
     await expect(scripted().claimReply(reply())).rejects.toThrow(PortError);
-    expect(aws.requests(deleteItem).length).toBe(1);
+    expect(aws.requests(deleteItem).length).toBe(2);
+  });
+
+  test("X16 a claim whose second write did nothing is taken back", async () => {
+    const before = aws.requests(deleteItem).length;
+    aws.on(updateItem, json({ Attributes: { id: { S: "reply" } } }), throttled);
+    aws.on(deleteItem, json({}));
+    await expect(scripted().claimReply(reply())).rejects.toThrow(PortError);
+    expect(aws.requests(deleteItem).length - before).toBe(2);
+  });
+
+  test("X16 a claim that another attempt's row refuses is taken back, and only where it is its own", async () => {
+    const before = aws.requests(deleteItem).length;
+    aws.on(updateItem, json({ Attributes: { id: { S: "reply" } } }), refusedBy({ id: { S: "mail-reply" }, claim: { S: "another" } }));
+    aws.on(deleteItem, json({}));
+    expect(await scripted().claimReply(reply())).toBe("in-doubt");
+    expect(
+      aws
+        .requests(deleteItem)
+        .slice(before)
+        .map(({ json: request }) => request),
+    ).toMatchObject([
+      { Key: { id: { S: "reply#alice@example.com#carol@remote.test" } }, ExpressionAttributeNames: { "#attribute": "claim" } },
+    ]);
+  });
+
+  test("X16 a claim whose second answer was lost is claimed", async () => {
+    aws.on(updateItem, json({ Attributes: { id: { S: "reply" } } }), "reset", (request) => {
+      const { ExpressionAttributeValues: values } = request.json as { ExpressionAttributeValues: Record<string, unknown> };
+      return refusedBy({ id: { S: "mail-reply" }, mail: values[":mail"], claim: values[":claim"] });
+    });
+    expect(await scripted().claimReply(reply())).toBe("claimed");
   });
 
   test("a throttled write is tried again", async () => {
@@ -196,7 +232,7 @@ describe("DynamoLedger", () => {
     aws.on(updateItem, refusedBy(undefined), json({ Attributes: { id: { S: "reply" } } }));
     aws.on("DynamoDB_20120810.GetItem", json({}));
     expect(await scripted().claimReply(reply())).toBe("claimed");
-    expect(asked() - before).toBe(2);
+    expect(asked() - before).toBe(3);
   });
 
   test("releaseReply() is content when the row is another's by now, and throws when it may not", async () => {
@@ -213,7 +249,7 @@ describe("DynamoLedger", () => {
       ["a%23b%@example.com", "reply#a%2523b%25@example.com#d@remote.test"],
     ] as const) {
       await scripted().claimReply({ ...reply(), recipient: key(recipient), sender: key("d@remote.test") });
-      expect(aws.requests(updateItem).at(-1)?.json).toMatchObject({ Key: { id: { S: id } } });
+      expect(aws.requests(updateItem).at(-2)?.json).toMatchObject({ Key: { id: { S: id } } });
     }
   });
 

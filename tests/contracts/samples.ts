@@ -21,6 +21,11 @@ export function deliverKey(text: string): EffectKey {
   return keyOf("deliver", address(text));
 }
 
+/** The key of the auto-reply of an address. */
+export function replyEffect(text: string): EffectKey {
+  return keyOf("reply", address(text));
+}
+
 /** A mail's id. */
 export function mailId(text: string): MailId {
   return text as MailId;

@@ -1,7 +1,8 @@
 // Memory ledger: Ledger on maps that several owners may share, as workers share a table. It forgets nothing by itself.
 
 import type { AddressKey, Claim, Clock, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
-import type { ReplyRow } from "../../packages/core/journey/ports.ts";
+import type { ReplyCount, ReplyRow } from "../../packages/core/journey/ports.ts";
+import { replyCounters } from "../../packages/core/journey/reply-counters.ts";
 
 type MailRow = { owner: string | null; until: number; crashes: number; finals: Map<EffectKey, Final>; closed: boolean };
 
@@ -9,6 +10,10 @@ type MailRow = { owner: string | null; until: number; crashes: number; finals: M
 export type MemoryLedgerTables = Readonly<{
   mails: Map<MailId, MailRow>;
   replies: Map<string, ReplyRow>;
+  /** Replies that were claimed, one for each mail and effect. */
+  claims: Set<string>;
+  /** Entries of each reply counter. */
+  counters: Map<string, Set<string>>;
   secrets: Map<"loop-key", Uint8Array>;
 }>;
 
@@ -16,7 +21,7 @@ export type MemoryLedgerOptions = Readonly<{ clock: Clock; owner?: string; table
 
 /** Fresh tables. */
 export function memoryLedgerTables(): MemoryLedgerTables {
-  return { mails: new Map(), replies: new Map(), secrets: new Map() };
+  return { mails: new Map(), replies: new Map(), claims: new Set(), counters: new Map(), secrets: new Map() };
 }
 
 /** One owner's view of the tables. */
@@ -65,19 +70,31 @@ export class MemoryLedger implements Ledger {
     return new Map(live.map(({ recipient, textHash, mailId, until }) => [recipient, { textHash, mailId, until }]));
   }
 
+  async countReply(count: ReplyCount): Promise<"granted" | "exhausted"> {
+    for (const { id, entry, limit } of replyCounters(count)) {
+      const entries = this.tables.counters.get(id) ?? new Set();
+      if (!entries.has(entry) && entries.size >= limit) return "exhausted";
+      this.tables.counters.set(id, entries.add(entry));
+    }
+    return "granted";
+  }
+
   async claimReply(row: ReplyRow): Promise<"claimed" | "in-doubt" | "answered"> {
     const key = replyKey(row.recipient, row.sender);
     const earlier = this.tables.replies.get(key);
     // This very mail comes first: whatever its text is now, an earlier attempt may have sent the reply.
     if (earlier?.mailId === row.mailId) return "in-doubt";
     if (earlier && earlier.until > this.#clock.now() && earlier.textHash === row.textHash) return "answered";
+    if (this.tables.claims.has(claimKey(row))) return "in-doubt";
     this.tables.replies.set(key, row);
+    this.tables.claims.add(claimKey(row));
     return "claimed";
   }
 
   async releaseReply(row: ReplyRow): Promise<void> {
     const key = replyKey(row.recipient, row.sender);
     if (this.tables.replies.get(key)?.mailId === row.mailId) this.tables.replies.delete(key);
+    this.tables.claims.delete(claimKey(row));
   }
 
   async loopKey(): Promise<Uint8Array> {
@@ -99,4 +116,8 @@ export class MemoryLedger implements Ledger {
 
 function replyKey(recipient: AddressKey, sender: AddressKey): string {
   return JSON.stringify([recipient, sender]);
+}
+
+function claimKey({ mailId, effect }: ReplyRow): string {
+  return JSON.stringify([mailId, effect]);
 }

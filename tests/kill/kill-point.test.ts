@@ -79,7 +79,8 @@ async function firstStruck(point: KillPoint): Promise<string> {
   const claim = await ledger.claim(mailId, 60);
   if (claim.kind !== "held") throw new Error("not held");
   const stage = (name: "decode" | "gather" | "parse") => observer.note({ kind: "stage", stage: name, seconds: 0 });
-  const row = { recipient: addressKey(alice), sender: addressKey(alice), textHash: "h", mailId, until: 9e15 as never };
+  const effect = "reply alice@example.com" as EffectKey;
+  const row = { recipient: addressKey(alice), sender: addressKey(alice), effect, textHash: "h", mailId, until: 9e15 as never };
   const opened = await journeyPorts.store.open(location);
   const finals = new Map([["deliver alice@example.com" as EffectKey, { action: "delivered", detail: "" } as const]]);
   if (struck()) return "receive, claim or fetch";

@@ -33,7 +33,7 @@ describe("openDatabase()", () => {
       const newer = new Database(join(folder, "sesame.sqlite"), { create: true });
       newer.run("PRAGMA user_version = 99");
       newer.close();
-      expect(() => openDatabase(folder)).toThrow("its version must be at most 1, is 99");
+      expect(() => openDatabase(folder)).toThrow("its version must be at most 2, is 99");
     }));
 });
 
@@ -76,3 +76,18 @@ describe("SqliteOutbound", () => {
       database.close();
     }));
 });
+
+test("openDatabase() adds to a database of version 1 what later versions have, and keeps its rows", () =>
+  inDataFolder(async (folder) => {
+    openDatabase(folder).close();
+    const former = new Database(join(folder, "sesame.sqlite"));
+    former.run("DROP TABLE ledger_reply_claims");
+    former.run("DROP TABLE ledger_reply_counts");
+    former.run("INSERT INTO ledger_replies VALUES ('alice@example.com', 'bob@remote.test', 'hash', 'bucket/1', 9000000000000)");
+    former.run("PRAGMA user_version = 1");
+    former.close();
+    const database = openDatabase(folder);
+    const count = (table: string) => database.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n;
+    expect(["ledger_replies", "ledger_reply_claims", "ledger_reply_counts"].map(count)).toEqual([1, 0, 0]);
+    database.close();
+  }));

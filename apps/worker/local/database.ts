@@ -6,11 +6,10 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { err, ok, type Result } from "@sesame/core";
 
-const version = 1;
 const fileName = "sesame.sqlite";
 
 // Rows of the users' tables and of the outbound table are JSON. The core decodes them strictly.
-const schema = `
+const firstSchema = `
   CREATE TABLE queue_entries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
     sent_at INTEGER NOT NULL, visible_at INTEGER NOT NULL, receive_count INTEGER NOT NULL DEFAULT 0, receipt TEXT);
@@ -34,6 +33,18 @@ const schema = `
     PRIMARY KEY (recipient, sender));
   CREATE TABLE ledger_secrets (name TEXT PRIMARY KEY, octets BLOB NOT NULL);
 `;
+
+// One row for each auto-reply that was claimed, and one for each that was counted.
+const replySchema = `
+  CREATE TABLE ledger_reply_claims (
+    mail_id TEXT NOT NULL, effect_key TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (mail_id, effect_key));
+  CREATE TABLE ledger_reply_counts (
+    counter TEXT NOT NULL, entry TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (counter, entry));
+`;
+
+/** What each version adds to the one before. */
+const schemas: readonly string[] = [firstSchema, replySchema];
+const version = schemas.length;
 
 /** Opens the database of a data folder, and creates it if it is missing. Throws if it cannot be used. */
 export function openDatabase(folder: string): Database {
@@ -88,7 +99,7 @@ function upgrade(database: Database): void {
       `Cannot open ${database.filename}: its version must be at most ${version}, is ${found}; use the newer Sesame that wrote it`,
     );
   if (found === version) return;
-  database.run(schema);
+  for (const schema of schemas.slice(found)) database.run(schema);
   database.run(`PRAGMA user_version = ${version}`);
 }
 

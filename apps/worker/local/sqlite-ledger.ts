@@ -1,10 +1,10 @@
-// SQLite ledger: Ledger in four tables. Every method is one transaction that takes the write lock first; this has the effect of
+// SQLite ledger: Ledger in six tables. Every method is one transaction that takes the write lock first; this has the effect of
 // a conditional write in DynamoDB. Only one process may use it; releaseAll() relies on that.
 
 import type { Database } from "bun:sqlite";
 import { randomBytes } from "node:crypto";
 import type { AddressKey, Claim, Clock, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
-import type { ReplyRow } from "@sesame/core/journey";
+import { type ReplyCount, type ReplyRow, replyCounters } from "@sesame/core/journey";
 import { portCall } from "./trouble.ts";
 
 export type SqliteLedgerOptions = Readonly<{
@@ -38,10 +38,12 @@ export class SqliteLedger implements Ledger {
     this.#run("UPDATE ledger_mails SET until = 0 WHERE owner IS NOT NULL AND closed = 0");
   }
 
-  /** Deletes expired mails and replies. */
+  /** Deletes expired mails, replies, claims and counts. */
   forget(): void {
     this.#run("DELETE FROM ledger_mails WHERE expires <= ?", this.#now());
     this.#run("DELETE FROM ledger_replies WHERE until <= ?", this.#now());
+    this.#run("DELETE FROM ledger_reply_claims WHERE expires <= ?", this.#now());
+    this.#run("DELETE FROM ledger_reply_counts WHERE expires <= ?", this.#now());
   }
 
   claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
@@ -86,6 +88,18 @@ export class SqliteLedger implements Ledger {
     });
   }
 
+  countReply(count: ReplyCount): Promise<"granted" | "exhausted"> {
+    return this.#transact("countReply", () => {
+      for (const { id, entry, limit, expiresAt } of replyCounters(count)) {
+        const sql = "SELECT count(*) AS size, count(iif(entry = ?, 1, NULL)) AS mine FROM ledger_reply_counts WHERE counter = ?";
+        const found = this.#options.database.query<{ size: number; mine: number }, [string, string]>(sql).get(entry, id);
+        if (found?.mine === 0 && found.size >= limit) return "exhausted";
+        this.#run("INSERT INTO ledger_reply_counts VALUES (?, ?, ?) ON CONFLICT DO NOTHING", id, entry, expiresAt);
+      }
+      return "granted";
+    });
+  }
+
   claimReply(row: ReplyRow): Promise<"claimed" | "in-doubt" | "answered"> {
     return this.#transact("claimReply", () => {
       const sql = "SELECT recipient, text_hash, mail_id, until FROM ledger_replies WHERE recipient = ? AND sender = ?";
@@ -93,15 +107,19 @@ export class SqliteLedger implements Ledger {
       // This very mail comes first: whatever its text is now, an earlier attempt may have sent the reply.
       if (earlier?.mail_id === row.mailId) return "in-doubt";
       if (earlier !== null && earlier.until > this.#now() && earlier.text_hash === row.textHash) return "answered";
+      // Another mail may have replaced the row since this mail claimed it.
+      const claim = "INSERT INTO ledger_reply_claims VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+      if (this.#run(claim, row.mailId, row.effect, row.until) === 0) return "in-doubt";
       const insert = "INSERT OR REPLACE INTO ledger_replies (recipient, sender, text_hash, mail_id, until) VALUES (?, ?, ?, ?, ?)";
       this.#run(insert, row.recipient, row.sender, row.textHash, row.mailId, row.until);
       return "claimed";
     });
   }
 
-  releaseReply({ recipient, sender, mailId }: ReplyRow): Promise<void> {
-    return portCall("Ledger", "releaseReply", () => {
+  releaseReply({ recipient, sender, mailId, effect }: ReplyRow): Promise<void> {
+    return this.#transact("releaseReply", () => {
       this.#run("DELETE FROM ledger_replies WHERE recipient = ? AND sender = ? AND mail_id = ?", recipient, sender, mailId);
+      this.#run("DELETE FROM ledger_reply_claims WHERE mail_id = ? AND effect_key = ?", mailId, effect);
     });
   }
 

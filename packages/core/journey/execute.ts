@@ -132,6 +132,7 @@ class Run {
     const row: ReplyRow = {
       recipient: addressKey(course.recipient),
       sender: effect.rememberAs,
+      effect: effect.key,
       textHash: effect.textHash,
       mailId: this.#mailId,
       until: effect.rememberUntil,

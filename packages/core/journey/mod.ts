@@ -32,6 +32,7 @@ export {
   type QueueEntry,
   type QueueSize,
   type ReceiveWait,
+  type ReplyCount,
   type ReplyRow,
   type RuleBook,
   type RuleTable,
@@ -39,6 +40,7 @@ export {
   type StoredMail,
 } from "./ports.ts";
 export { awayDelay, backOff, handBackDelay, noRoomDelay } from "./retry-delay.ts";
+export { type ReplyCounter, replyCounters } from "./reply-counters.ts";
 export { type BlockedMail, type Settlement, settle } from "./settle.ts";
 export { parseSmtpReply, type SmtpPhase, type SmtpReply, verdictOfReply } from "./smtp-reply.ts";
 export type { StageTimer } from "./stage-timer.ts";

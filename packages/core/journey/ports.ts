@@ -109,10 +109,27 @@ export type Claim =
   /** Done, and for whom: a second notice of the same mail may name others. */
   | { readonly kind: "closed"; readonly finals: ReadonlyMap<EffectKey, Final> };
 
-/** One row of the reply memory: this recipient answered this sender. */
-export type ReplyRow = ReplyMemory & Readonly<{ recipient: AddressKey; sender: AddressKey }>;
+/**
+ * One row of the reply memory: this mailbox answered this sender. `effect` names the reply among those of the mail: what was
+ * claimed for it stays claimed, whatever becomes of the row.
+ */
+export type ReplyRow = ReplyMemory & Readonly<{ recipient: AddressKey; sender: AddressKey; effect: EffectKey }>;
 
-/** What has been done, and who may do more. Every method is one conditional write or one read. */
+/**
+ * An auto-reply, to be counted before it is sent. `mailbox` and `sender` are keys without tags: who answers, and who gets the
+ * reply. `perHour`, `perDay`: how many replies a mailbox may send in an hour, and a sender may get in a day; 0: any number.
+ */
+export type ReplyCount = Readonly<{
+  mailId: MailId;
+  effect: EffectKey;
+  mailbox: AddressKey;
+  sender: AddressKey;
+  receivedAt: EpochMs;
+  perHour: number;
+  perDay: number;
+}>;
+
+/** What has been done, and who may do more. Every method is a read or a few conditional writes. */
 export interface Ledger {
   /** Claims a mail if nobody holds it, this owner does (its time over or not), or another's lease ran out, which adds one crash. */
   claim(mailId: MailId, leaseSeconds: number): Promise<Claim>;
@@ -123,11 +140,17 @@ export interface Ledger {
    * "fenced": the lease belongs to another owner now, and nothing was written.
    */
   record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: "hold" | "release" | "close"): Promise<"recorded" | "fenced">;
-  /** Live reply memory of `recipients` for one sender; expired rows are absent. */
+  /** Live reply memory of `recipients` for one sender; expired rows are absent. Rows of earlier versions have recipients with tags. */
   recall(recipients: readonly AddressKey[], sender: AddressKey): Promise<ReadonlyMap<AddressKey, ReplyMemory>>;
   /**
-   * Claims the right to reply. "claimed" if there is no row, or one that expired or is of another text;
-   * "in-doubt" if an earlier attempt at the same mail claimed it; "answered" otherwise.
+   * Counts an auto-reply, once however often it is asked: "exhausted" where the sender or the mailbox has had all that it may
+   * (see `replyCounters`). A mail that was granted stays granted.
+   */
+  countReply(count: ReplyCount): Promise<"granted" | "exhausted">;
+  /**
+   * Claims the right to reply. "claimed" if there is no row, or one that expired or is of another text. "in-doubt" if an earlier
+   * attempt at the same mail claimed it, also where another mail has replaced the row since. "answered" if another mail did,
+   * with this text.
    */
   claimReply(row: ReplyRow): Promise<"claimed" | "in-doubt" | "answered">;
   /** Takes back a claim of this very mail when it is certain that nothing was sent. */

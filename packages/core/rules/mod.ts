@@ -30,4 +30,4 @@ export { type BlocklistCache, blocklistCache } from "./blocklist-cache.ts";
 export type { BlocklistWarning } from "./blocklist-row.ts";
 
 // The sender of a mail: for blocklists, and for the reply memory.
-export { embeddedAddresses, rememberedSenderOf, sendersOf } from "./sender.ts";
+export { countedSenderOf, embeddedAddresses, rememberedSenderOf, sendersOf } from "./sender.ts";

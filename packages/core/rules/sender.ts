@@ -2,9 +2,18 @@
 // mailbox of From, also in encoded words, and Sender. Spam may forge some of them and rewrite others, so each may be the one that
 // a user wants to block. The null reverse-path has no address, so no pattern matches it (RFC 5321 §4.5.5).
 
-import { type Address, type AddressKey, addressKey, domainOf, localPartOf, parseAddress, type ReversePath } from "../mail/address.ts";
+import {
+  type Address,
+  type AddressKey,
+  addressKey,
+  domainOf,
+  localPartOf,
+  parseAddress,
+  type ReversePath,
+  withoutTag,
+} from "../mail/address.ts";
 import { type Mail, mailboxesOf } from "../mail/mail.ts";
-import { sesIdIn } from "../ses/ses-id.ts";
+import { isSesPath } from "../ses/ses-id.ts";
 
 /** Returns all sender addresses of a mail, those of the reverse-path first. */
 export function sendersOf(reversePath: ReversePath, mail: Mail): readonly Address[] {
@@ -60,12 +69,24 @@ function verpForms(local: string): readonly string[] {
 
 /**
  * Returns the key of the sender in the reply memory, so that one person gets one auto-reply even if every mail has another
- * reverse-path (RFC 3834 §2). Signed and rewritten paths (BATV, SRS, VERP) contain the address. A path made by SES contains only
- * an id; From is used then.
+ * reverse-path (RFC 3834 §2). Signed and rewritten paths (BATV, SRS, VERP) contain the address. A path that SES made contains only
+ * an id; From is used then. On any other domain From is not asked: with a path in the form of SES, everybody could choose the key.
  */
 export function rememberedSenderOf(reversePath: Address, mail: Mail): AddressKey {
-  const writers = sesIdIn(reversePath) !== null ? mailboxesOf(mail, "From") : [];
+  const writers = isSesPath(reversePath) ? mailboxesOf(mail, "From") : [];
   const [writer] = writers;
   if (writer !== undefined && writers.length === 1) return addressKey(writer.address);
-  return addressKey(embeddedAddresses(reversePath).at(-1) ?? reversePath); // the innermost one
+  return innermost(reversePath);
+}
+
+/**
+ * Returns the key under which the auto-replies to one sender are counted: the address that gets them, without the decoration of
+ * BATV, SRS and VERP and without its tag. From is never asked, because anybody can write it.
+ */
+export function countedSenderOf(reversePath: Address): AddressKey {
+  return withoutTag(innermost(reversePath));
+}
+
+function innermost(reversePath: Address): AddressKey {
+  return addressKey(embeddedAddresses(reversePath).at(-1) ?? reversePath);
 }

@@ -18,3 +18,11 @@ export function sesIdIn(text: string): string | null {
   const host = text.trim().replace(/>$/, "").split("@")[1] ?? "";
   return sesIdForm.test(id) || (newerIdForm.test(id) && sesDomain.test(host.toLowerCase())) ? id : null;
 }
+
+/**
+ * Whether SES itself made this reverse-path: an id under a domain of SES. An id under another domain shows nothing, because
+ * anybody can write such a path (a customer of SES may also have one: SES Developer Guide, "Using a custom MAIL FROM domain").
+ */
+export function isSesPath(reversePath: string): boolean {
+  return sesIdIn(reversePath) !== null && sesDomain.test(reversePath.slice(reversePath.lastIndexOf("@") + 1).toLowerCase());
+}

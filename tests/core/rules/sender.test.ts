@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { type Address, type AddressKey, openMail, parseAddress, sendersOf } from "@sesame/core";
-import { embeddedAddresses, rememberedSenderOf } from "../../../packages/core/rules/sender.ts";
+import { countedSenderOf, embeddedAddresses, rememberedSenderOf } from "../../../packages/core/rules/sender.ts";
 
 const mailOf = (header: string) => {
   const head = new TextEncoder().encode(`${header}\r\n\r\n`);
@@ -72,10 +72,16 @@ const remembered: readonly (readonly [why: string, path: string, from: string, k
     "bob@remote.test",
   ],
   [
-    "SES made it for a domain of the sender's",
+    "X13 it has SES's form on another domain, so that anybody may have written it",
     "0101019b8e3f0000-11111111-2222-3333-4444-555555555555-000000@bounce.remote.test",
     "bob@remote.test",
+    "0101019b8e3f0000-11111111-2222-3333-4444-555555555555-000000@bounce.remote.test",
+  ],
+  [
+    "X13 it has SES's form on a look-alike of SES's domain",
+    "0101019b8e3f0000-11111111-2222-3333-4444-555555555555-000000@amazonses.com.evil.test",
     "bob@remote.test",
+    "0101019b8e3f0000-11111111-2222-3333-4444-555555555555-000000@amazonses.com.evil.test",
   ],
   [
     "SES made it and several people wrote",
@@ -90,5 +96,24 @@ for (const [why, path, from, key] of remembered) {
     const parsed = parseAddress(path);
     if (!parsed.ok) throw new Error(parsed.error);
     expect(rememberedSenderOf(parsed.value, openMail(octets, octets.length))).toBe(key as AddressKey);
+  });
+}
+
+const counted: readonly (readonly [why: string, path: string, key: string])[] = [
+  ["of an ordinary path", "Bob@Remote.TEST", "bob@remote.test"],
+  ["without the tag", "bob+news@remote.test", "bob@remote.test"],
+  ["of a path that is signed anew each day", "prvs=1234abcdef=bob+x@remote.test", "bob@remote.test"],
+  ["of a path that two hosts rewrote", "SRS0=hmc8=v7=remote.test=bob@forwarder.test", "bob@remote.test"],
+  [
+    "of a path of SES, whatever From says",
+    "0101019b8e3f0000-11111111-2222-3333-4444-555555555555-000000@amazonses.com",
+    "0101019b8e3f0000-11111111-2222-3333-4444-555555555555-000000@amazonses.com",
+  ],
+];
+for (const [why, path, key] of counted) {
+  test(`X13 countedSenderOf() gives ${key.slice(0, 40)} ${why}`, () => {
+    const parsed = parseAddress(path);
+    if (!parsed.ok) throw new Error(parsed.error);
+    expect(countedSenderOf(parsed.value)).toBe(key as AddressKey);
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { normalizeSesId, sesIdIn } from "../../../packages/core/ses/ses-id.ts";
+import { isSesPath, normalizeSesId, sesIdIn } from "../../../packages/core/ses/ses-id.ts";
 import { id } from "./bounce-sample.ts";
 
 const newer = "0200019abcdef01-newform-000001"; // a form that SES may have one day
@@ -40,4 +40,16 @@ const bare: readonly (readonly [text: string, expected: string, why: string])[] 
 for (const [text, expected, why] of bare) {
   test(`normalizeSesId() gives ${JSON.stringify(expected).slice(0, 30)} for an id ${why}`, () =>
     expect(normalizeSesId(text)).toBe(expected));
+}
+
+const paths: readonly (readonly [path: string, expected: boolean])[] = [
+  [`${id}@amazonses.com`, true],
+  [`${id}@EU-WEST-1.AmazonSES.com`, true],
+  [`${id}@bounce.customer.test`, false],
+  [`${id}@amazonses.com.evil.test`, false],
+  [`${id}@evil-amazonses.com`, false],
+  ["bob@amazonses.com", false],
+];
+for (const [path, expected] of paths) {
+  test(`X13 isSesPath() says ${expected} of ${path.replace(id, "<id>")}`, () => expect(isSesPath(path)).toBe(expected));
 }
