@@ -163,5 +163,8 @@ function sesCourier(config: Config, clients: AwsClients, stop: Stop): SesCourier
 
 function couriers(server: SmtpCourier, ses: SesCourier): Courier {
   const byRoute: Readonly<Record<Route, Courier>> = { mailbox: server, internal: server, ses };
-  return { send: (route, transaction) => byRoute[route].send(route, transaction) };
+  return {
+    turn: async (route) => (await byRoute[route].turn?.(route)) ?? "ready",
+    send: (route, transaction) => byRoute[route].send(route, transaction),
+  };
 }

@@ -194,6 +194,7 @@ const sdkCopies = 4; // the octets, their Base64 form, and the request that hold
  */
 export function budgetedCourier(courier: Courier, scope: BudgetScope, places: Places, onWait: () => void = () => {}): Courier {
   return {
+    turn: async (route) => (await courier.turn?.(route)) ?? "ready",
     send: async (route, transaction) => {
       if (route !== "ses") return courier.send(route, transaction);
       const { size } = transaction.content;

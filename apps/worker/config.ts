@@ -2,7 +2,7 @@
 // the same variables and defaults.
 
 import { isIP } from "node:net";
-import { type Domain, err, ok, type Policy, parseDomain, quote, type Result } from "@sesame/core";
+import { type Domain, defaultPolicy, err, ok, type Policy, parseDomain, quote, type Result } from "@sesame/core";
 import { isEhloName } from "@sesame/smtp";
 import { z } from "zod";
 
@@ -50,6 +50,8 @@ const shape = z.object({
   SPAM_VERDICT: oneOf("deliver", "drop").default("deliver"),
   VIRUS_VERDICT: oneOf("deliver", "drop").default("deliver"),
   REPLY_EVERY_DAYS: count(1, 365).default(7),
+  REPLIES_PER_HOUR: count(0, 1000).default(defaultPolicy.repliesPerHour),
+  REPLIES_PER_DAY: count(0, 1000).default(defaultPolicy.repliesPerDay),
   TABLE_CACHE_SECONDS: count(0, 3600).default(0),
   HEALTH_PORT: port.default(8080),
   METRICS_PORT: port.default(8000),
@@ -80,8 +82,17 @@ export function decodeConfig(
     ...queueErrors(given["QUEUE_NAME"], domains.list),
   ];
   if (!parsed.success || errors.length > 0) return err(errors.join("\n"));
-  const { SPAM_VERDICT: spamVerdict, VIRUS_VERDICT: virusVerdict, REPLY_EVERY_DAYS: replyEveryDays } = parsed.data;
-  return ok({ ...parsed.data, domains: domains.list, policy: { spamVerdict, virusVerdict, replyEveryDays } });
+  return ok({ ...parsed.data, domains: domains.list, policy: policyOf(parsed.data) });
+}
+
+function policyOf(values: Values): Policy {
+  return {
+    spamVerdict: values.SPAM_VERDICT,
+    virusVerdict: values.VIRUS_VERDICT,
+    replyEveryDays: values.REPLY_EVERY_DAYS,
+    repliesPerHour: values.REPLIES_PER_HOUR,
+    repliesPerDay: values.REPLIES_PER_DAY,
+  };
 }
 
 /** The valid variables and the defaults, so that combinations are checked even if some variable is invalid. */

@@ -83,8 +83,10 @@ const shape = z.object(
           spamVerdict: dropped.optional(),
           virusVerdict: dropped.optional(),
           replyEveryDays: z.number(must("a number of days")).positive(must("a number of days")).optional(),
+          repliesPerHour: z.number(must("a number of replies")).nonnegative(must("a number of replies")).optional(),
+          repliesPerDay: z.number(must("a number of replies")).nonnegative(must("a number of replies")).optional(),
         },
-        must("a map of spamVerdict, virusVerdict and replyEveryDays"),
+        must("a map of spamVerdict, virusVerdict, replyEveryDays, repliesPerHour and repliesPerDay"),
       )
       .default({}),
   },
@@ -147,11 +149,13 @@ function verdictsOf(given: z.infer<typeof verdicts>): SesVerdicts {
   };
 }
 
-function policyOf({ spamVerdict, virusVerdict, replyEveryDays }: z.infer<typeof shape>["policy"]): Policy {
+function policyOf(given: z.infer<typeof shape>["policy"]): Policy {
   return {
-    spamVerdict: spamVerdict ?? defaultPolicy.spamVerdict,
-    virusVerdict: virusVerdict ?? defaultPolicy.virusVerdict,
-    replyEveryDays: replyEveryDays ?? defaultPolicy.replyEveryDays,
+    spamVerdict: given.spamVerdict ?? defaultPolicy.spamVerdict,
+    virusVerdict: given.virusVerdict ?? defaultPolicy.virusVerdict,
+    replyEveryDays: given.replyEveryDays ?? defaultPolicy.replyEveryDays,
+    repliesPerHour: given.repliesPerHour ?? defaultPolicy.repliesPerHour,
+    repliesPerDay: given.repliesPerDay ?? defaultPolicy.repliesPerDay,
   };
 }
 

@@ -144,6 +144,7 @@ function trapLedger(ledger: Ledger, reach: Reach): Ledger {
 
 function trapCourier(courier: Courier, reach: Reach): Courier {
   return {
+    turn: async (route) => (await courier.turn?.(route)) ?? "ready",
     send: async (route, transaction) => {
       const verdicts = await courier.send(route, transaction);
       const kind = parseEffectKey(transaction.recipients[0]?.key ?? "")?.kind;

@@ -9,6 +9,7 @@ import {
   type Address,
   type Content,
   type Courier,
+  type Delayed,
   type EffectKey,
   type MailTransaction,
   PortError,
@@ -58,6 +59,8 @@ export class SesCourier implements Courier {
   /** SES is not called until then; `result` is its last answer. */
   #suspension: Readonly<{ until: number; result: Refusal }> | null = null;
   #large: Promise<unknown> = Promise.resolve();
+  /** After a throttled send, turns wait until then; `times`: sends that were throttled in a row. */
+  #calm: Readonly<{ until: number; times: number }> = { until: 0, times: 0 };
 
   constructor({ maxRate, stop, timers: given = wallTimers, ...options }: SesCourierOptions) {
     const timers = stop === undefined ? given : untilStopped(given, stop);
@@ -66,12 +69,17 @@ export class SesCourier implements Courier {
     this.#rate = new SendRate({ ...(maxRate !== undefined && { perSecond: maxRate }), timers, readRate: () => this.#accountRate() });
   }
 
+  /** Waits for the sending rate, so that `send` need not. */
+  async turn(route: Route): Promise<"ready" | Delayed> {
+    if (route !== "ses") throw wrongRoute("turn", route);
+    const calmMs = this.#calm.until - this.#options.timers.now();
+    if (calmMs > 0) await this.#options.timers.sleep(calmMs);
+    return (await this.#waitForRate()) ?? "ready";
+  }
+
   /** Returns a verdict for each recipient; `detail` of a relayed one is the SES id. Throws `PortError` only for another route. */
   async send(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>> {
-    if (route !== "ses") {
-      const text = `Cannot send through SES: the route must be "ses", is ${JSON.stringify(route)}`;
-      throw new PortError("Courier", "send", text);
-    }
+    if (route !== "ses") throw wrongRoute("send", route);
     const verdicts = new Map<EffectKey, Verdict>();
     for (const { address, key } of transaction.recipients) verdicts.set(key, await this.#sendTo(transaction, address));
     return verdicts;
@@ -82,20 +90,20 @@ export class SesCourier implements Courier {
     this.#abort.abort();
   }
 
-  #sendTo({ from, content }: MailTransaction, address: Address): Verdict | Promise<Verdict> {
+  #sendTo({ from, content, hasTurn = false }: MailTransaction, address: Address): Verdict | Promise<Verdict> {
     const [source, to] = [from === null ? null : asciiAddress(from), asciiAddress(address)];
     if (source === null) return reversePathUnsupported(from);
     if (to === null) return addressUnsupported(address);
     if (content.size > largestMail.v2) return tooBig(content.size);
-    const dispatch = () => this.#dispatch(source, to, content);
+    const dispatch = () => this.#dispatch({ from: source, to, content, hasTurn });
     return content.size > largestMail.v1 ? this.#oneAtATime(dispatch) : dispatch();
   }
 
   /** Reads the content only when the send may begin, so that waiting mails hold no memory. */
-  async #dispatch(from: string, to: string, content: Content): Promise<Verdict> {
+  async #dispatch({ from, to, content, hasTurn }: Dispatch): Promise<Verdict> {
     let octets: Uint8Array | undefined;
     for (let attempt = 0; ; attempt++) {
-      const refusal = await this.#waitForRate();
+      const refusal = hasTurn ? (this.#stopped() ?? this.#suspended()) : await this.#waitForRate();
       if (refusal !== null) return refusal;
       try {
         octets ??= await octetsOf(content);
@@ -103,10 +111,22 @@ export class SesCourier implements Courier {
         return contentUnreadable(error instanceof Error ? error.message : String(error));
       }
       const result = await this.#request({ from, to, octets });
+      const isThrottled = result.kind === "trouble" && result.trouble.kind === "throttled";
+      if (isThrottled) this.#rate.drain();
+      this.#calmAfter(isThrottled);
       const delayMs = throttleDelaysMs[attempt];
-      if (result.kind === "sent" || result.trouble.kind !== "throttled" || delayMs === undefined) return verdictOf(result);
-      this.#rate.drain();
+      // Who has a turn gives it back: the next one begins with a wait, in which nothing is claimed.
+      if (!isThrottled || hasTurn || delayMs === undefined) return verdictOf(result);
       await this.#options.timers.sleep(delayMs * (0.5 + Math.random() / 2));
+    }
+  }
+
+  #calmAfter(isThrottled: boolean): void {
+    if (!isThrottled) this.#calm = { until: 0, times: 0 };
+    else {
+      const { times } = this.#calm;
+      const delayMs = throttleDelaysMs[Math.min(times, throttleDelaysMs.length - 1)] ?? 0;
+      this.#calm = { until: this.#options.timers.now() + delayMs * (0.5 + Math.random() / 2), times: times + 1 };
     }
   }
 
@@ -123,19 +143,19 @@ export class SesCourier implements Courier {
   }
 
   /** Waits for the sending rate. Returns a verdict if SES must not be called now. */
-  async #waitForRate(): Promise<Verdict | null> {
+  async #waitForRate(): Promise<Delayed | null> {
     const early = this.#stopped() ?? this.#suspended();
     if (early !== null) return early;
     return (await this.#rate.take()) ? (this.#stopped() ?? this.#suspended()) : rateWaitTooLong();
   }
 
-  #stopped(): Verdict | null {
+  #stopped(): Delayed | null {
     return this.#stop?.stopped || this.#abort.signal.aborted ? stopped() : null;
   }
 
-  #suspended(): Verdict | null {
+  #suspended(): Delayed | null {
     const seconds = this.#suspension === null ? 0 : Math.ceil((this.#suspension.until - this.#options.timers.now()) / 1000);
-    return this.#suspension === null || seconds <= 0 ? null : verdictOf(repeatedRefusal(this.#suspension.result, seconds));
+    return this.#suspension === null || seconds <= 0 ? null : repeatedRefusal(this.#suspension.result, seconds);
   }
 
   async #oneAtATime(work: () => Promise<Verdict>): Promise<Verdict> {
@@ -161,12 +181,19 @@ export class SesCourier implements Courier {
   }
 }
 
+type Dispatch = Readonly<{ from: string; to: string; content: Content; hasTurn: boolean }>;
+
+function wrongRoute(operation: string, route: Route): PortError {
+  return new PortError("Courier", operation, `Cannot send through SES: the route must be "ses", is ${JSON.stringify(route)}`);
+}
+
 type Refusal = Extract<SendResult, { readonly kind: "trouble" }>;
 
 /** The refusal of an earlier mail, which holds for this mail too. */
-function repeatedRefusal({ trouble }: Refusal, seconds: number): SendResult {
+function repeatedRefusal({ trouble }: Refusal, seconds: number): Delayed | null {
   const text = `${trouble.text}. SES said this about an earlier mail; it is called again in ${seconds} s`;
-  return { kind: "trouble", trouble: { ...trouble, text }, certain: true };
+  const verdict = verdictOf({ kind: "trouble", trouble: { ...trouble, text }, certain: true });
+  return verdict.action === "delayed" ? verdict : null; // no refusal of a mail suspends the others
 }
 
 /** The whole mail as one array, as SES's API needs it. */

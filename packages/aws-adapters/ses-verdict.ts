@@ -3,7 +3,7 @@
 // If SES may have accepted the mail, the verdict is in doubt, so that no auto-reply is sent twice.
 // SES Developer Guide, "Amazon SES email sending errors", "API Error Codes Returned by Amazon SES"; RFC 3463; RFC 1047.
 
-import { delayed, type Verdict } from "@sesame/core";
+import { type Delayed, delayed, type Verdict } from "@sesame/core";
 import type { Trouble } from "./trouble.ts";
 
 /** The result of one request to SES. `certain`: SES did certainly not accept the mail. */
@@ -83,11 +83,11 @@ export function contentUnreadable(detail: string): Verdict {
 }
 
 /** The verdict if the worker stops. SES was not called. */
-export function stopped(): Verdict {
+export function stopped(): Delayed {
   return delayed("stopped", "mail", "not begun", { status: "4.3.2" });
 }
 
 /** The verdict if the wait for the sending rate is too long. The mail waits in the queue; SES was not called. */
-export function rateWaitTooLong(): Verdict {
+export function rateWaitTooLong(): Delayed {
   return delayed("throttled", "mail", "too many mails wait for the SES sending rate", { status: "4.4.5" });
 }

@@ -42,7 +42,7 @@ export type { Course, Effect, EffectKey, Plan, Route } from "./plan/types.ts";
 // Execute: ports, content and verdicts.
 export type { Content } from "./compose/content.ts";
 export { composeDraft, type Recipe } from "./compose/recipe.ts";
-export { delayed, type Final, isFinal, type Verdict } from "./plan/verdict.ts";
+export { type Delayed, delayed, type Final, isFinal, type Verdict } from "./plan/verdict.ts";
 export { PortError, thrownEvent } from "./journey/port-error.ts";
 export { headLimit, type Claim, type Clock, type Courier, type Directory, type Journal, type JourneyPorts } from "./journey/ports.ts";
 export type { Lease, Ledger, MailQueue, MailStore, MailTransaction, Outbound, QueueEntry } from "./journey/ports.ts";

@@ -324,6 +324,71 @@ describe("a throttled send", () => {
   });
 });
 
+describe("X18 turn()", () => {
+  const inTurn = () => transaction(contentOf(head, text), { hasTurn: true });
+
+  test("waits for the rate, and the send that has the turn does not wait", async () => {
+    const courier = courierTo(stub.endpoint, { maxRate: 1 });
+    expect(await courier.turn("ses")).toBe("ready");
+    expect([timers.slept, stub.calls]).toEqual([[], []]);
+    expect(await courier.turn("ses")).toBe("ready");
+    expect(timers.slept).toEqual([1000]);
+    for (let mail = 0; mail < 2; mail++) expect(await verdictOf(courier, inTurn())).toMatchObject({ action: "relayed" });
+    expect(timers.slept).toEqual([1000]);
+  });
+
+  test("that was not used does no harm", async () => {
+    const courier = courierTo(stub.endpoint, { maxRate: 2 });
+    for (let turn = 0; turn < 4; turn++) await courier.turn("ses");
+    timers.advance(60_000);
+    expect(await verdictOf(courier)).toMatchObject({ action: "relayed" });
+  });
+
+  test("is refused when too many wait", async () => {
+    const courier = courierTo(stub.endpoint, { maxRate: 1, timers: { now: () => 0, sleep: async () => {} } });
+    const turns = await Promise.all(Array.from({ length: 20 }, () => courier.turn("ses")));
+    expect(turns.filter((turn) => turn === "ready").length).toBe(11);
+    expect(turns.at(-1)).toMatchObject(waits("throttled"));
+    expect(stub.calls).toEqual([]);
+  });
+
+  test("after a throttled send comes later, and later still after the next", async () => {
+    const courier = courierTo(stub.endpoint);
+    const pauses: number[] = [];
+    for (let attempt = 0; attempt < 4; attempt++) {
+      stub.next(tooFast);
+      expect(await courier.turn("ses")).toBe("ready");
+      pauses.push(timers.slept.splice(0).find((ms) => ms >= 100) ?? 0);
+      expect(await verdictOf(courier, inTurn())).toMatchObject(waits("throttled")); // at once: nothing is claimed during a wait
+      expect(timers.slept).toEqual([]);
+    }
+    const [first, ...others] = pauses;
+    expect(first).toBe(0);
+    expect(others.map((ms, n) => ms >= 500 * 2 ** n && ms <= 1000 * 2 ** n)).toEqual([true, true, true]);
+    await courier.turn("ses");
+    expect(await verdictOf(courier, inTurn())).toMatchObject({ action: "relayed" });
+    timers.slept.splice(0);
+    await courier.turn("ses");
+    expect(timers.slept.every((ms) => ms < 100)).toBe(true);
+  });
+
+  test("is refused while SES is left alone, and so is a send that got its turn before", async () => {
+    const courier = courierTo(stub.endpoint);
+    await courier.turn("ses");
+    stub.next({ kind: "refuse", code: "AccountSendingPausedException", text: "Account is paused" });
+    await verdictOf(courier);
+    expect(await courier.turn("ses")).toMatchObject(waits("refused-us"));
+    expect(await verdictOf(courier, inTurn())).toMatchObject(waits("refused-us"));
+    expect(stub.calls.length).toBe(1);
+  });
+
+  test("is refused when the worker stops, and throws when the route leads elsewhere", async () => {
+    const courier = courierTo(stub.endpoint, { stop: { stopped: true } });
+    expect(await courier.turn("ses")).toMatchObject({ action: "delayed", reason: "stopped" });
+    await expect(courier.turn("internal")).rejects.toThrow('the route must be "ses"');
+  });
+});
+
 describe("SES is left alone", () => {
   for (const [reason, minutes, code, text] of [
     ["throttled", 10, "Throttling", "Daily message quota exceeded."],

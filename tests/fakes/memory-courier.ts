@@ -7,6 +7,7 @@ import {
   addressKey,
   type Content,
   type Courier,
+  type Delayed,
   type EffectKey,
   type MailTransaction,
   type ReversePath,
@@ -21,6 +22,7 @@ export type Sent = Readonly<{
   from: ReversePath;
   recipients: MailTransaction["recipients"];
   octets: Uint8Array;
+  hasTurn: boolean;
   verdicts: ReadonlyMap<EffectKey, Verdict>;
 }>;
 
@@ -34,6 +36,12 @@ export class MemoryCourier implements Courier {
   readonly sent: Sent[] = [];
   /** Transactions begun, those included whose content broke off. */
   sends: number = 0;
+  /** Waits before a turn is given on a route, used in order. */
+  readonly waits: ((route: Route) => Promise<"ready" | Delayed>)[] = [];
+
+  async turn(route: Route): Promise<"ready" | Delayed> {
+    return (await this.waits.shift()?.(route)) ?? "ready";
+  }
 
   /** Answers for a recipient on a route, used in order; the last one stays. */
   script(route: Route, address: Address, ...answers: readonly Answer[]): void {
@@ -55,8 +63,8 @@ export class MemoryCourier implements Courier {
       if (answer instanceof Error) throw answer;
       if (answer !== "no-verdict") verdicts.set(key, answer);
     }
-    const { mailId, from, recipients } = transaction;
-    this.sent.push({ route, mailId, from, recipients, octets, verdicts });
+    const { mailId, from, recipients, hasTurn = false } = transaction;
+    this.sent.push({ route, mailId, from, recipients, octets, hasTurn, verdicts });
     return verdicts;
   }
 

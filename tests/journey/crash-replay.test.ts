@@ -218,6 +218,17 @@ describe("handleEntry() keeps its promise", () => {
     }
   }, 120_000);
 
+  test("X18 and no reply is lost by a worker that dies before it claimed, also while it waits for the rate of SES", async () => {
+    const scenario = scenarios["a reply and two forwards"] as Scenario;
+    const points = await pointsOf(scenario);
+    const before = points.slice(0, points.indexOf("Ledger.claimReply#1"));
+    expect(before).toContain("Courier.turn#1");
+    for (const fault of before.flatMap((point) => ["die-before", "die-after"].map((kind) => faultAt(point, { kind } as FaultAct)))) {
+      const { way } = await wrongAfter(scenario, [fault]);
+      expect([textOf([fault]), way.copies().get(scenario.reply as EffectKey)]).toEqual([textOf([fault]), 1]);
+    }
+  });
+
   test("and the journal tells of the copies too many that a death makes", async () => {
     const scenario = scenarios["one recipient"] as Scenario;
     const { way } = await wrongAfter(scenario, [faultAt("Courier.send#1", { kind: "die-after" })]);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Courier, headLimit, type MailTransaction, type StoredMail } from "@sesame/core";
+import { type Courier, delayed, headLimit, type MailTransaction, type StoredMail } from "@sesame/core";
 import { ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "../../apps/worker/byte-budget.ts";
 import { SendPlaces } from "../../apps/worker/send-places.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
@@ -239,6 +239,16 @@ test("budgetedCourier() lets a send that must be alone in memory wait for that, 
   budget.give(1);
   await expect(sending).rejects.toThrow("reset");
   expect([budget.held, places.taken]).toEqual([0, { sends: 0, bytes: 0, waiting: 0 }]);
+});
+
+test("X18 budgetedCourier() hands on the wait for a turn", async () => {
+  const courier = new MemoryCourier();
+  const later = delayed("throttled", "mail", "too many wait");
+  courier.waits.push(async () => later);
+  const budgeted = budgetedCourier(courier, budgetOf(headLimit).budget.scope());
+  expect([await budgeted.turn?.("ses"), await budgeted.turn?.("ses")]).toEqual([later, "ready"]);
+  const waitless = budgetedCourier({ send: async () => new Map() }, budgetOf(headLimit).budget.scope());
+  expect(await waitless.turn?.("ses")).toBe("ready");
 });
 
 test("ByteBudget.hasRoom is true only if a usual mail fits and no mail waits", async () => {

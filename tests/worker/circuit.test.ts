@@ -30,6 +30,13 @@ function circuitOf() {
   return { timers, seen, world, circuit, answer };
 }
 
+test("X18 Circuit.watch() hands on the wait for a turn, and a turn that is refused opens nothing", async () => {
+  const { circuit } = circuitOf();
+  const later = delayed("unreachable", "host", "SES is away");
+  const watched = circuit.watch({ turn: async (route) => (route === "ses" ? later : "ready"), send: async () => new Map() });
+  expect([await watched.turn?.("ses"), await watched.turn?.("internal"), circuit.state]).toEqual([later, "ready", "closed"]);
+});
+
 test("Circuit opens at the first verdict with scope host, and at no other", async () => {
   const { circuit, answer } = circuitOf();
   await answer(delayed("try-later", "recipient", "450"));

@@ -85,7 +85,10 @@ function couriers({ domains }: Config, folder: string, server: SmtpCourier | nul
   const maildir = new MaildirCourier({ folder });
   const outbox = new OutboxCourier({ folder, domains, maildir });
   const byRoute: Readonly<Record<Route, Courier>> = { mailbox: server ?? maildir, internal: server ?? outbox, ses: outbox };
-  return { send: (route, transaction) => byRoute[route].send(route, transaction) };
+  return {
+    turn: async (route) => (await byRoute[route].turn?.(route)) ?? "ready",
+    send: (route, transaction) => byRoute[route].send(route, transaction),
+  };
 }
 
 function openMailServer(config: Config): SmtpCourier | null {

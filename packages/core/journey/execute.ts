@@ -1,12 +1,13 @@
 // Execute: carries out the plan and decides nothing. Deliveries first, then auto-replies, then forwards. The final verdict of an
 // effect is recorded in the ledger before the next effect begins. Deliveries and forwards send, then record (at least once);
-// an auto-reply claims its turn, then sends (at most once). What a port throws becomes a `delayed` verdict.
+// an auto-reply waits for its turn and is counted, then claims, then sends (at most once). What a port throws becomes a `delayed`
+// verdict.
 
 import { deliveryContent, draftContent, type OpenedMail } from "../compose/content.ts";
 import { composeDraft, draftOctets } from "../compose/recipe.ts";
 import { addressKey } from "../mail/address.ts";
 import type { Deliver, Effect, EffectKey, Forward, Plan, Reply, Route, Serve, When } from "../plan/types.ts";
-import { delayed, type Final, isFinal, type Verdict } from "../plan/verdict.ts";
+import { type Delayed, delayed, type Final, isFinal, type Verdict } from "../plan/verdict.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { MailId } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
@@ -32,6 +33,7 @@ export const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(),
 type Carry = Extract<Plan, { readonly kind: "carry" }>;
 
 const maxGroup = 50; // recipients of one transaction
+const replyAttempts = 4; // of a reply that SES throttles, each with a new turn and a new claim
 const refusalsAlone = 2; // equal refusals in a row, after which the others are not tried alone
 
 /** Runs all effects that have no final yet. */
@@ -48,7 +50,6 @@ export async function execute(plan: Carry, lease: Lease, opened: OpenedMail, por
   return run.report();
 }
 
-type Delayed = Extract<Verdict, { readonly action: "delayed" }>;
 type Delivery = Readonly<{ course: Serve; effect: Deliver }>;
 
 /** Deliveries of the same octets from the same path go in one transaction. */
@@ -127,8 +128,6 @@ class Run {
 
   async reply(course: Serve, effect: Reply): Promise<void> {
     if (this.#verdicts.has(effect.key)) return;
-    const waiting = this.#whenSays(course, effect.when);
-    if (waiting !== null) return this.#note("reply", effect.route, new Map([[effect.key, waiting]]));
     const row: ReplyRow = {
       recipient: addressKey(course.recipient),
       sender: effect.rememberAs,
@@ -137,16 +136,39 @@ class Run {
       mailId: this.#mailId,
       until: effect.rememberUntil,
     };
-    this.#note("reply", effect.route, new Map([[effect.key, await this.#claimAndReply(effect, row)]]));
+    const verdict = this.#whenSays(course, effect.when) ?? (await this.#withRoom(effect, () => this.#answer(effect, row)));
+    this.#note("reply", effect.route, new Map([[effect.key, verdict]]));
+  }
+
+  /** What may wait comes before the claim, so that a worker that dies while it waits loses no reply. */
+  async #answer(effect: Reply, row: ReplyRow): Promise<Verdict> {
+    for (let attempt = 1; ; attempt++) {
+      const notNow = await this.#whyNotNow(effect);
+      if (notNow !== null) return notNow;
+      const sent = await this.#claimAndReply(effect, row);
+      if (sent.action !== "delayed" || sent.reason !== "throttled" || attempt === replyAttempts) return sent;
+    }
+  }
+
+  /** Waits for the turn of a reply, then counts it. `null`: it may be sent. */
+  async #whyNotNow({ key: effect, route, limits }: Reply): Promise<Verdict | null> {
+    const { courier, ledger, stop } = this.#ports;
+    if (!(await this.#recordSoFar())) return stopped;
+    const turn = await this.#guard(async () => (await courier.turn?.(route)) ?? "ready");
+    if (!turn.ok) return turn.error;
+    if (turn.value !== "ready") return turn.value;
+    if (stop.stopped) return stopped;
+    const counted = await this.#guard(() => ledger.countReply({ ...limits, mailId: this.#mailId, effect }));
+    if (!counted.ok) return counted.error;
+    return counted.value === "exhausted" ? { action: "skipped", reason: "reply-limit" } : null;
   }
 
   async #claimAndReply(effect: Reply, row: ReplyRow): Promise<Verdict> {
-    if (!(await this.#recordSoFar())) return stopped;
     const claim = await this.#guard(() => this.#ports.ledger.claimReply(row));
     if (!claim.ok) return claim.error;
     if (claim.value === "answered") return { action: "skipped", reason: "already-answered" };
     if (claim.value === "in-doubt") return { action: "skipped", reason: "reply-in-doubt" };
-    const sent = await this.#send(effect);
+    const sent = await this.#composeAndSend(effect, { hasTurn: true });
     if (isFinal(sent)) return sent;
     // Another attempt may send it only if it is certain that nothing was sent.
     if (sent.possibleDuplicate || sent.reason === "port-error") return { action: "skipped", reason: "reply-in-doubt" };
@@ -156,7 +178,7 @@ class Run {
 
   async forward(course: Serve, effect: Forward): Promise<void> {
     if (this.#verdicts.has(effect.key)) return;
-    const verdict = this.#whenSays(course, effect.when) ?? (await this.#send(effect));
+    const verdict = this.#whenSays(course, effect.when) ?? (await this.#withRoom(effect, () => this.#composeAndSend(effect)));
     this.#note("forward", effect.route, new Map([[effect.key, verdict]]), effect.standIn);
   }
 
@@ -176,21 +198,22 @@ class Run {
     return refused ? { action: "skipped", reason: "delivery-refused" } : null;
   }
 
-  async #send(effect: Forward | Reply): Promise<Verdict> {
+  /** Reserves the memory that composing takes. */
+  async #withRoom(effect: Forward | Reply, work: () => Promise<Verdict>): Promise<Verdict> {
     await this.#ports.pause();
     const octets = draftOctets(effect.recipe);
     if (!(await this.#ports.budget.take(octets))) return noRoom;
     try {
-      return await this.#composeAndSend(effect);
+      return await work();
     } finally {
       this.#ports.budget.give(octets);
     }
   }
 
-  async #composeAndSend(effect: Forward | Reply): Promise<Verdict> {
+  async #composeAndSend(effect: Forward | Reply, more: Pick<MailTransaction, "hasTurn"> = {}): Promise<Verdict> {
     const content = draftContent(this.#opened, composeDraft(effect.recipe));
     const recipients = [{ address: effect.to, key: effect.key }];
-    const verdicts = await this.#transact(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content });
+    const verdicts = await this.#transact(effect.route, { mailId: this.#mailId, from: effect.from, recipients, content, ...more });
     const verdict = verdicts.get(effect.key) ?? noAnswer;
     if (verdict.action === "relayed" && effect.route === "ses") this.#outbound.push(outboundRow(effect, verdict.detail));
     return verdict;

@@ -5,8 +5,8 @@ import type { Content } from "../compose/content.ts";
 import type { Address, AddressKey, Domain, ReversePath } from "../mail/address.ts";
 import type { Pause } from "../pause.ts";
 import type { Policy, ReplyMemory } from "../plan/facts.ts";
-import type { EffectKey, Route } from "../plan/types.ts";
-import type { Final, Verdict } from "../plan/verdict.ts";
+import type { EffectKey, ReplyLimits, Route } from "../plan/types.ts";
+import type { Delayed, Final, Verdict } from "../plan/verdict.ts";
 import type { BlocklistCache } from "../rules/blocklist-cache.ts";
 import type { DirectoryRows, Inquiry } from "../rules/inquiry.ts";
 import type { MailId, ObjectLocation } from "../ses/notice.ts";
@@ -115,19 +115,8 @@ export type Claim =
  */
 export type ReplyRow = ReplyMemory & Readonly<{ recipient: AddressKey; sender: AddressKey; effect: EffectKey }>;
 
-/**
- * An auto-reply, to be counted before it is sent. `mailbox` and `sender` are keys without tags: who answers, and who gets the
- * reply. `perHour`, `perDay`: how many replies a mailbox may send in an hour, and a sender may get in a day; 0: any number.
- */
-export type ReplyCount = Readonly<{
-  mailId: MailId;
-  effect: EffectKey;
-  mailbox: AddressKey;
-  sender: AddressKey;
-  receivedAt: EpochMs;
-  perHour: number;
-  perDay: number;
-}>;
+/** An auto-reply of a mail, to be counted before it is sent. */
+export type ReplyCount = ReplyLimits & Readonly<{ mailId: MailId; effect: EffectKey }>;
 
 /** What has been done, and who may do more. Every method is a read or a few conditional writes. */
 export interface Ledger {
@@ -174,10 +163,17 @@ export type MailTransaction = Readonly<{
   /** Distinct addresses, each with the key of its effect. */
   recipients: readonly Readonly<{ address: Address; key: EffectKey }>[];
   content: Content;
+  /** The courier has given a turn for it: `send` must not wait for another one. */
+  hasTurn?: boolean;
 }>;
 
 /** Takes mail where a route leads. */
 export interface Courier {
+  /**
+   * Waits until a route takes a mail to one recipient, or says why it does not. What must not be claimed during a wait asks for
+   * its turn first. A turn that is not used does no harm. A courier that never waits does not have this method.
+   */
+  turn?(route: Route): Promise<"ready" | Delayed>;
   /** A verdict for each recipient. A missing one counts as delayed, and so does whatever is thrown. */
   send(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>>;
 }

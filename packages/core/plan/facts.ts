@@ -49,7 +49,16 @@ export type Policy = Readonly<{
   virusVerdict: "deliver" | "drop";
   /** Days for which a sender is remembered who had an auto-reply (RFC 5230 §4.1). */
   replyEveryDays: number;
+  /** Auto-replies that a mailbox may send in an hour, and that a sender may get in a day from all mailboxes. 0: any number. */
+  repliesPerHour: number;
+  repliesPerDay: number;
 }>;
 
 /** The defaults of the configuration. */
-export const defaultPolicy: Policy = { spamVerdict: "deliver", virusVerdict: "deliver", replyEveryDays: 7 };
+export const defaultPolicy: Policy = {
+  spamVerdict: "deliver",
+  virusVerdict: "deliver",
+  replyEveryDays: 7,
+  repliesPerHour: 30,
+  repliesPerDay: 5,
+};

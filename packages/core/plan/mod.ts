@@ -22,6 +22,7 @@ export {
   parseEffectKey,
   withCanonicalKeys,
   type Reply,
+  type ReplyLimits,
   type Route,
   type Serve,
   type Warning,
@@ -29,4 +30,14 @@ export {
   type Withheld,
   type WithheldReason,
 } from "./types.ts";
-export { type DelayReason, delayed, type FailReason, type Final, isFinal, type Scope, type SkipReason, type Verdict } from "./verdict.ts";
+export {
+  type Delayed,
+  type DelayReason,
+  delayed,
+  type FailReason,
+  type Final,
+  isFinal,
+  type Scope,
+  type SkipReason,
+  type Verdict,
+} from "./verdict.ts";

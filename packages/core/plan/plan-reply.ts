@@ -1,11 +1,11 @@
 // Plan reply: shall this mail to this recipient get an auto-reply, and if not, for which reason? Part of plan.ts; no I/O, no
 // clock. reply.ts composes it; automatic.ts tells whether a mail is automatic. RFC 3834 §2 and §4, RFC 5230 §4.
 
-import { type Address, addressKey, asciiAddress } from "../mail/address.ts";
+import { type Address, addressKey, asciiAddress, withoutTag } from "../mail/address.ts";
 import { isActive } from "../rules/active-period.ts";
 import { automaticReason } from "../rules/automatic.ts";
 import type { ReplyRule, RuleRow } from "../rules/rule-row.ts";
-import { rememberedSenderOf } from "../rules/sender.ts";
+import { countedSenderOf, rememberedSenderOf } from "../rules/sender.ts";
 import { dayMs, type EpochMs } from "../time.ts";
 import type { Facts, Policy } from "./facts.ts";
 import type { Findings } from "./findings.ts";
@@ -44,6 +44,13 @@ export async function planReply(
     textHash: rule.textHash,
     rememberAs: rememberedSenderOf(sender, mail),
     rememberUntil: (receivedAt + policy.replyEveryDays * dayMs) as EpochMs,
+    limits: {
+      mailbox: withoutTag(addressKey(recipient)),
+      sender: countedSenderOf(sender),
+      perHour: policy.repliesPerHour,
+      perDay: policy.repliesPerDay,
+      receivedAt,
+    },
   };
 }
 

@@ -143,6 +143,20 @@ export type Reply = Readonly<{
   rememberAs: AddressKey;
   /** The sender is remembered until then. */
   rememberUntil: EpochMs;
+  /** The reply is counted before it is sent, and not sent if there were too many. */
+  limits: ReplyLimits;
+}>;
+
+/**
+ * How many auto-replies `mailbox` may send in an hour, and `sender` may get in a day; 0: any number. Both are keys without tags.
+ * The hour and the day are those in which the mail came, so that every attempt counts in the same ones.
+ */
+export type ReplyLimits = Readonly<{
+  mailbox: AddressKey;
+  sender: AddressKey;
+  perHour: number;
+  perDay: number;
+  receivedAt: EpochMs;
 }>;
 
 /** One thing to be done. */

@@ -35,6 +35,7 @@ export type DelayReason =
 export type SkipReason =
   | "already-answered" // this sender has had this reply within the period (RFC 3834 §2)
   | "reply-in-doubt" // an earlier attempt may have sent this reply: at most once
+  | "reply-limit" // the mailbox or the sender has had all replies of its time: a later attempt does not send it
   | "too-late" // a reply a day after the mail helps nobody
   | "not-delivered" // the mail did not reach the mailbox, so nobody is out of office there
   | "blocked" // the recipient's blocklist refused the sender
@@ -61,8 +62,11 @@ export type Verdict =
     }
   | { readonly action: "skipped"; readonly reason: SkipReason };
 
+/** A verdict that is not final. */
+export type Delayed = Extract<Verdict, { readonly action: "delayed" }>;
+
 /** A verdict that is remembered in the ledger and replayed, never repeated. */
-export type Final = Exclude<Verdict, { readonly action: "delayed" }>;
+export type Final = Exclude<Verdict, Delayed>;
 
 /** True for a verdict that will not change any more. */
 export function isFinal(verdict: Verdict): verdict is Final {
@@ -75,7 +79,7 @@ export function delayed(
   scope: Scope,
   detail: string,
   more: { readonly status?: string; readonly possibleDuplicate?: boolean } = {},
-): Extract<Verdict, { readonly action: "delayed" }> {
+): Delayed {
   const { status = "4.4.0", possibleDuplicate = false } = more;
   return { action: "delayed", status, reason, scope, detail, possibleDuplicate };
 }
