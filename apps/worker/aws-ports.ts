@@ -161,7 +161,7 @@ function sesCourier(config: Config, clients: AwsClients, stop: Stop): SesCourier
   return new SesCourier({ ...clients, ...rate, stop });
 }
 
-function couriers(server: SmtpCourier, ses: SesCourier): Courier {
+function couriers(server: SmtpCourier, ses: SesCourier): Required<Courier> {
   const byRoute: Readonly<Record<Route, Courier>> = { mailbox: server, internal: server, ses };
   return {
     turn: async (route) => (await byRoute[route].turn?.(route)) ?? "ready",

@@ -192,7 +192,7 @@ const sdkCopies = 4; // the octets, their Base64 form, and the request that hold
  * mail, several times. `onWait` is called when a mail must wait for its place. A send without a place or without room is
  * delayed, so that it waits in the queue.
  */
-export function budgetedCourier(courier: Courier, scope: BudgetScope, places: Places, onWait: () => void = () => {}): Courier {
+export function budgetedCourier(courier: Courier, scope: BudgetScope, places: Places, onWait: () => void = () => {}): Required<Courier> {
   return {
     turn: async (route) => (await courier.turn?.(route)) ?? "ready",
     send: async (route, transaction) => {

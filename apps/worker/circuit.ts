@@ -62,7 +62,7 @@ export class Circuit {
   }
 
   /** A courier whose mailbox verdicts are watched. Failures of the internal port or of SES do not open the circuit. */
-  watch(courier: Courier): Courier {
+  watch(courier: Courier): Required<Courier> {
     return {
       turn: async (route) => (await courier.turn?.(route)) ?? "ready",
       send: async (route, transaction) => {

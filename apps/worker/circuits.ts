@@ -101,6 +101,7 @@ export class Circuits {
       claim: (mailId, seconds) => watched(mailId, ledger.claim(mailId, seconds)),
       extend: (lease, seconds) => watched(lease.mailId, ledger.extend(lease, seconds)),
       record: (lease, finals, then) => watched(lease.mailId, ledger.record(lease, finals, then)),
+      countReply: (count) => watched(count.mailId, ledger.countReply(count)),
       claimReply: (row) => watched(row.mailId, ledger.claimReply(row)),
       releaseReply: (row) => watched(row.mailId, ledger.releaseReply(row)),
       recall: (recipients, sender) => ledger.recall(recipients, sender),
@@ -122,9 +123,14 @@ export class Circuits {
   }
 
   /** A courier whose verdicts are watched. It sends nothing that the ledger could not record, and nothing to SES while that is away. */
-  watchCourier(courier: Courier): Courier {
+  watchCourier(courier: Courier): Required<Courier> {
     const toServer = this.mailServer.watch(courier);
     return {
+      turn: async (route) => {
+        if (this.ledger.state === "open") return ledgerAway;
+        if (route === "ses" && !this.ses.couldAdmit()) return sesAway;
+        return toServer.turn(route);
+      },
       send: async (route, transaction) => {
         if (this.ledger.state === "open") return all(transaction, ledgerAway);
         if (route !== "ses") return toServer.send(route, transaction);

@@ -142,7 +142,7 @@ function trapLedger(ledger: Ledger, reach: Reach): Ledger {
   };
 }
 
-function trapCourier(courier: Courier, reach: Reach): Courier {
+function trapCourier(courier: Courier, reach: Reach): Required<Courier> {
   return {
     turn: async (route) => (await courier.turn?.(route)) ?? "ready",
     send: async (route, transaction) => {

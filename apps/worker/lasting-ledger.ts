@@ -38,6 +38,7 @@ export function lastingLedger(ledger: Ledger, { timers, givesUp, longestMs }: La
     claim: (mailId, seconds) => ledger.claim(mailId, seconds),
     extend: (lease, seconds) => ledger.extend(lease, seconds),
     recall: (recipients, sender) => ledger.recall(recipients, sender),
+    countReply: (count) => ledger.countReply(count),
     claimReply: (row) => ledger.claimReply(row),
     releaseReply: (row) => ledger.releaseReply(row),
     loopKey: () => ledger.loopKey(),

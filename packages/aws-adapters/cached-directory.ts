@@ -1,6 +1,6 @@
 // Cached directory: keeps rows, and that a key has no row, for a number of seconds (TABLE_CACHE_SECONDS). A change of a rule then
 // acts that much later. It saves reads of the tables on a busy worker, above all of a large `*@domain` row: one key gives 3,000
-// read units a second, a row of 100 KB takes 25 of them (Amazon DynamoDB Developer Guide, "Partition key design").
+// read units a second, a row of 100 KB takes 25 of them (Amazon DynamoDB Developer Guide, "Best practices for designing and using partition keys effectively in DynamoDB").
 
 import type { Directory, DirectoryRows, Inquiry } from "@sesame/core";
 import type { RuleTable } from "@sesame/core/journey";

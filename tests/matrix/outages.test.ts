@@ -99,6 +99,7 @@ function throttlingTable(share: { of: number }, seed: number) {
     claim: (mailId, seconds) => gate(() => ledger.claim(mailId, seconds)),
     extend: (lease, seconds) => gate(() => ledger.extend(lease, seconds)),
     record: (lease, finals, then) => gate(() => ledger.record(lease, finals, then)),
+    countReply: (count) => gate(() => ledger.countReply(count)),
     claimReply: (row) => gate(() => ledger.claimReply(row)),
     releaseReply: (row) => gate(() => ledger.releaseReply(row)),
     recall: (recipients, sender) => ledger.recall(recipients, sender),

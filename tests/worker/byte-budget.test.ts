@@ -245,10 +245,12 @@ test("X18 budgetedCourier() hands on the wait for a turn", async () => {
   const courier = new MemoryCourier();
   const later = delayed("throttled", "mail", "too many wait");
   courier.waits.push(async () => later);
-  const budgeted = budgetedCourier(courier, budgetOf(headLimit).budget.scope());
-  expect([await budgeted.turn?.("ses"), await budgeted.turn?.("ses")]).toEqual([later, "ready"]);
-  const waitless = budgetedCourier({ send: async () => new Map() }, budgetOf(headLimit).budget.scope());
-  expect(await waitless.turn?.("ses")).toBe("ready");
+  const { budget, timers } = budgetOf(headLimit);
+  const places = placesOf(headLimit, timers);
+  const budgeted = budgetedCourier(courier, budget.scope(), places);
+  expect([await budgeted.turn("ses"), await budgeted.turn("ses")]).toEqual([later, "ready"]);
+  const waitless = budgetedCourier({ send: async () => new Map() }, budget.scope(), places);
+  expect(await waitless.turn("ses")).toBe("ready");
 });
 
 test("ByteBudget.hasRoom is true only if a usual mail fits and no mail waits", async () => {

@@ -81,7 +81,7 @@ function serverPorts(server: SmtpCourier | null): Pick<ServicePorts, "probe" | "
 }
 
 /** Mail for SES goes to the outbox. Other mail goes to the mail server if there is one, else to Maildirs. */
-function couriers({ domains }: Config, folder: string, server: SmtpCourier | null): Courier {
+function couriers({ domains }: Config, folder: string, server: SmtpCourier | null): Required<Courier> {
   const maildir = new MaildirCourier({ folder });
   const outbox = new OutboxCourier({ folder, domains, maildir });
   const byRoute: Readonly<Record<Route, Courier>> = { mailbox: server ?? maildir, internal: server ?? outbox, ses: outbox };
