@@ -29,7 +29,7 @@ import {
 } from "@sesame/core";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
 import type { Logger } from "pino";
-import { type Config, forDomain } from "./config.ts";
+import { type Config, queueNamesOf } from "./config.ts";
 import { openMemoryDatabase } from "./local/database.ts";
 import { SqliteLedger } from "./local/sqlite-ledger.ts";
 import { mailObjects } from "./mail-objects.ts";
@@ -41,7 +41,7 @@ import { version } from "./version.ts";
 
 /** The AWS clients for this configuration. The SDK finds region, endpoint and credentials. */
 export function clientsOf(config: Config): AwsClients {
-  const queues = new Set(config.domains.map((domain) => forDomain(config.QUEUE_NAME, domain))).size;
+  const queues = new Set(queueNamesOf(config).values()).size;
   return awsClients({ version, queues, mailsInWork: config.CONCURRENCY });
 }
 
@@ -90,7 +90,7 @@ export async function openAwsPorts(
       inWork: new Set<MailId>(),
       pause: pauseEachTurn(),
       blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
-      mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
+      mayOpen: mailObjects(config.MAIL_OBJECTS, queueNamesOf(config)),
     },
   });
 }
@@ -109,7 +109,7 @@ function queuesOf(config: Config, { sqs, sqsPoll, clock }: AwsClients): Readonly
     byName.set(name, queue);
     return queue;
   };
-  return new Map(config.domains.map((domain) => [domain, queueOf(forDomain(config.QUEUE_NAME, domain))]));
+  return new Map([...queueNamesOf(config)].map(([domain, name]) => [domain, queueOf(name)]));
 }
 
 /** A table that is missing at the start switches its feature off. A table that cannot be checked does not. */

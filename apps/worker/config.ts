@@ -130,6 +130,11 @@ export function forDomain(pattern: string, domain: Domain): string {
   return pattern.replaceAll("{domain-dashed}", domain.replaceAll(".", "-")).replaceAll("{domain}", domain);
 }
 
+/** The queue of each served domain. Without a placeholder in QUEUE_NAME it is one for all. */
+export function queueNamesOf({ QUEUE_NAME, domains }: Pick<Config, "QUEUE_NAME" | "domains">): ReadonlyMap<Domain, string> {
+  return new Map(domains.map((domain) => [domain, forDomain(QUEUE_NAME, domain)]));
+}
+
 const secrets = ["SMTP_PASSWORD", "LOOP_KEY"];
 
 function refusal(name: string, rule: string, value: string | undefined): string {

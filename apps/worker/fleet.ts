@@ -7,6 +7,7 @@ import { ByteBudget } from "./byte-budget.ts";
 import type { CircuitState } from "./circuit.ts";
 import { Circuits, type Dependency } from "./circuits.ts";
 import { type LogAddresses, logJournal, maskAddresses } from "./log.ts";
+import type { MayOpen } from "./mail-objects.ts";
 import type { Metrics } from "./metrics.ts";
 import { Poller, type PollerOptions } from "./poller.ts";
 import { SendPlaces } from "./send-places.ts";
@@ -21,7 +22,7 @@ export type FleetOptions = Readonly<{
   courier: Courier;
   /** `null` if the mail server accepts mail now; else the reason why not. */
   probe(): Promise<string | null>;
-  journeyPorts: Omit<PollerOptions["ports"], "worker" | "courier">;
+  journeyPorts: Omit<PollerOptions["ports"], "worker" | "courier" | "mayOpen"> & Readonly<{ mayOpen: MayOpen }>;
   logger: Logger;
   logAddresses: LogAddresses;
   metrics: Metrics;
@@ -196,7 +197,7 @@ export class Fleet {
     const { label, queue } = member;
     const ledger = this.#circuits.watchLedger(this.#options.ledger);
     const store = this.#circuits.watchStore(journeyPorts.store);
-    const worker = `worker-${member.domains[0]}`;
+    const domain = member.domains[0];
     return new Poller(
       {
         domain: label,
@@ -209,7 +210,8 @@ export class Fleet {
           ledger: this.#circuits.watchLedger(journeyPorts.ledger),
           store,
           courier: this.#circuits.watchCourier(courier),
-          worker,
+          worker: `worker-${domain}`,
+          mayOpen: (bucket, key) => journeyPorts.mayOpen(bucket, key, domain),
         },
         window: this.#window,
         visibilitySeconds,

@@ -186,6 +186,31 @@ test("F52 a flooded domain does not slow the others", async () => {
   await both.end();
 });
 
+test("X24 a notice in the queue of one domain opens no mail of another domain", async () => {
+  const source = new World();
+  const foreign = new MemoryMailQueue({ clock: source.clock });
+  const bucketOf = new Map([
+    [one, "mails"],
+    [two, "mails-of-two"],
+  ]);
+  const world = new World({
+    journeyPorts: { ...source.journeyPorts, mayOpen: (bucket, _, domain) => bucket === bucketOf.get(domain) },
+    queues: new Map<Domain, MailQueue>([
+      [one, source.queue],
+      [two, foreign],
+    ]),
+    courier: source.courier,
+  });
+  source.put(source.queue); // in the bucket of the first domain
+  source.put(foreign, two); // a notice that names an object of the first domain
+  world.fleet.start();
+  await world.pass(2);
+  expect(source.courier.sent.map(({ mailId }) => mailId)).toEqual(["mails/k1"]);
+  expect([source.queue.bodies.length, foreign.bodies.length]).toEqual([0, 1]); // delayed, not lost
+  expect(world.lines.find(({ event }) => event === "port-error")).toMatchObject({ domain: two, level: 50, operation: "open" });
+  await world.end();
+});
+
 test("sesame_circuit_open is 1 while the mail server is away, and else 0", async () => {
   const metrics = makeMetrics("0");
   let away = true;

@@ -12,7 +12,7 @@ import {
   upperCaseKeys,
 } from "@sesame/aws-adapters";
 import type { Domain } from "@sesame/core";
-import { type Config, forDomain } from "../config.ts";
+import { type Config, forDomain, queueNamesOf } from "../config.ts";
 import { type Finding, failure, fine, inspect, warning } from "./finding.ts";
 
 const day = 86_400;
@@ -82,6 +82,24 @@ function deadLetters(subject: string, { deadLetter, retentionSeconds }: QueueDes
       );
   }
   return findings.length > 0 ? findings : [fine(subject, `entries move to the dead-letter queue after ${maxReceiveCount} receives`)];
+}
+
+/** Two queues with the same objects: whoever may publish to one of them can have the mail of the other opened. */
+export function checkMailObjects(config: Pick<Config, "MAIL_OBJECTS" | "QUEUE_NAME" | "domains">): readonly Finding[] {
+  const queues = new Map<string, Set<string>>();
+  for (const [domain, queue] of queueNamesOf(config)) {
+    const objects = forDomain(config.MAIL_OBJECTS, domain);
+    queues.set(objects, (queues.get(objects) ?? new Set()).add(queue));
+  }
+  return [...queues]
+    .filter(([, names]) => names.size > 1)
+    .map(([objects, names]) =>
+      warning(
+        "MAIL_OBJECTS",
+        `notices of the queues ${[...names].join(", ")} may name the same objects (${objects}), so each domain can open the mail of the others`,
+        "give each domain its own bucket or prefix, and name it with {domain} or {domain-dashed}, such as {domain-dashed}-emails/** or mail/{domain}/**",
+      ),
+    );
 }
 
 export function checkBucket(domain: Domain, config: Config, { s3, clock }: AwsClients): Promise<readonly Finding[]> {

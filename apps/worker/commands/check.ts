@@ -7,6 +7,7 @@ import {
   checkBucket,
   checkClock,
   checkCredentials,
+  checkMailObjects,
   checkQueue,
   checkSesAccount,
   checkSesIdentity,
@@ -55,6 +56,7 @@ function awsChecks(config: Config, clients: AwsClients): readonly Promise<readon
   return [
     ...domains.map((domain) => checkQueue(domain, config, clients)),
     ...domains.map((domain) => checkBucket(domain, config, clients)),
+    Promise.resolve(checkMailObjects(config)),
     ...tablesOf(config).map((table) => checkTable(table, clients)),
     checkSesAccount(clients),
     ...domains.map((domain) => checkSesIdentity(domain, clients)),

@@ -52,7 +52,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     inWork: new Set<MailId>(),
     pause: pauseEachTurn(),
     blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
-    mayOpen: mailObjects(config.MAIL_OBJECTS, config.domains),
+    mayOpen: mailObjects(config.MAIL_OBJECTS, new Map(config.domains.map((domain) => [domain, domain]))),
   };
   const stopForgetting = every(hourMs, () => forgetQuietly(ledger));
   const close = async () => {

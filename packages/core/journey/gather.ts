@@ -36,6 +36,7 @@ const noRows: DirectoryRows = { rules: new Map(), blocked: new Map() };
 /** Asks. When a question fails, a claim that was granted is given back, or its lease would run out and count as a crash. */
 export async function gather(notice: Notice, ports: GatherPorts): Promise<Gathered> {
   const { ledger } = ports;
+  refuseForeignObject(notice, ports);
   const recipients = parseRecipients(notice.envelope.recipients, ports.domains);
   const claiming = ledger.claim(notice.mailId, ports.leaseSeconds);
   const asking = ask(notice, recipients, ports);
@@ -66,9 +67,13 @@ async function ask(notice: Notice, recipients: readonly Recipient[], ports: Gath
   return { recipients, rules: decodeRuleRows(rows.rules), blocklist, stored, loopKey };
 }
 
-async function open({ location, mailId }: Notice, { store, mayOpen }: GatherPorts): Promise<StoredMail | "missing"> {
-  if (location.kind === "inline") return inlineMail(location.octets, mailId);
-  if (mayOpen(location.bucket, location.key)) return store.open(location);
+async function open({ location, mailId }: Notice, { store }: GatherPorts): Promise<StoredMail | "missing"> {
+  return location.kind === "inline" ? inlineMail(location.octets, mailId) : store.open(location);
+}
+
+/** Before the claim: a notice that may not name a mail must not hold or change that mail's row either. */
+function refuseForeignObject({ location, mailId }: Notice, { mayOpen }: GatherPorts): void {
+  if (location.kind === "inline" || mayOpen(location.bucket, location.key)) return;
   const text = `Cannot open ${JSON.stringify(mailId)}: MAIL_OBJECTS does not allow this object. Correct MAIL_OBJECTS, or the notice`;
   throw new PortError("MailStore", "open", text);
 }
