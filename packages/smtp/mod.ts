@@ -14,4 +14,4 @@ export {
 export type { PoolGauge } from "./pool.ts";
 export type { Capabilities } from "./session.ts";
 export { type Timers, wallTimers } from "./timers.ts";
-export { askRelay, type RelayCheckResult, type RelayCheck } from "./relay-check.ts";
+export { acceptedRecipients, askRelay, type RelayCheckResult, type RelayCheck } from "./relay-check.ts";

@@ -1,4 +1,4 @@
-// Relay check: asks a server whether it accepts mail for a domain, without sending one: MAIL, RCPT for an address that does
+// Relay check: asks a server whether it accepts mail for a domain, without sending one: MAIL, RCPT for addresses that do
 // not exist, QUIT (RFC 5321 §3.3). Only `sesame check` uses it.
 
 import type { Buffer } from "node:buffer";
@@ -24,9 +24,8 @@ export type RelayCheck = Readonly<{
 }>;
 
 /** Asks over a separate connection. Does not throw. */
-export async function askRelay({ target, name, recipient, timeoutMs }: RelayCheck): Promise<RelayCheckResult> {
-  const hello = target.protocol === "lmtp" ? "LHLO" : "EHLO";
-  const replies = await runCommands(target, [`${hello} ${name}`, "MAIL FROM:<>", `RCPT TO:<${recipient}>`, "QUIT"], timeoutMs);
+export async function askRelay(check: RelayCheck): Promise<RelayCheckResult> {
+  const replies = await runCommands(check.target, commandsFor(check, [check.recipient]), check.timeoutMs);
   if (typeof replies === "string") return { kind: "not-asked", detail: replies };
   const [greeting, answered, mail, rcpt] = replies;
   for (const reply of [greeting, answered, mail]) {
@@ -34,6 +33,27 @@ export async function askRelay({ target, name, recipient, timeoutMs }: RelayChec
   }
   if (rcpt && (isPositive(rcpt) || isAboutMailbox(rcpt))) return { kind: "accepts", line: rcpt.line };
   return rcpt && rcpt.code >= 400 ? { kind: "refuses", line: rcpt.line } : notAsked(rcpt);
+}
+
+/**
+ * The recipients that the server accepts with a 2yz at RCPT, asked in one session over a separate connection. Empty if the
+ * server does not let us ask. Does not throw.
+ */
+export async function acceptedRecipients(
+  check: Omit<RelayCheck, "recipient"> & Readonly<{ recipients: readonly string[] }>,
+): Promise<readonly string[]> {
+  const replies = await runCommands(check.target, commandsFor(check, check.recipients), check.timeoutMs);
+  if (typeof replies === "string") return [];
+  const [, , , ...answers] = replies; // of the greeting, EHLO and MAIL
+  return check.recipients.filter((_, index) => {
+    const answer = answers[index];
+    return answer !== undefined && isPositive(answer);
+  });
+}
+
+function commandsFor({ target, name }: Pick<RelayCheck, "target" | "name">, recipients: readonly string[]): readonly string[] {
+  const hello = target.protocol === "lmtp" ? "LHLO" : "EHLO";
+  return [`${hello} ${name}`, "MAIL FROM:<>", ...recipients.map((recipient) => `RCPT TO:<${recipient}>`), "QUIT"];
 }
 
 function notAsked(reply: Reply | undefined): RelayCheckResult {

@@ -53,6 +53,25 @@ test("askRelay() ends in time when the server drips", async () => {
   expect(await ask(portOf(server), 300)).toEqual({ kind: "not-asked", detail: "no answer within 300 ms" });
 });
 
+test("X28 the doctor warns of a server that refuses an unknown mailbox and accepts a route to another host", async () => {
+  for (const [answer, expected] of [
+    ["250 2.1.5 Ok", ["warning: %"]],
+    ["550 5.1.1 no such user", ["ok: "]],
+  ] as const) {
+    const rcpt = (line: string) => (line.includes("%") ? answer : "550 5.1.1 no such user");
+    const server = await sinkServer({ answer: (line) => (line.startsWith("RCPT") ? rcpt(line) : null) });
+    ends.push(server.close);
+    const decoded = decodeConfig({ DOMAINS: "example.com", SMTP_HOST: "127.0.0.1", SMTP_PORT: String(server.port), SMTP_TLS: "off" });
+    if (!decoded.ok) throw new Error(decoded.error);
+    const courier = mailServerOf(decoded.value, "127.0.0.1");
+    ends.push(() => courier.close());
+    const [port] = portsOf(decoded.value);
+    const findings = port ? await checkPort(port, decoded.value, courier) : [];
+    expect(findings.map(({ level, text }) => `${level}: ${/[%!]|@amazon/.exec(text)?.[0] ?? ""}`)).toEqual([...expected]);
+    expect(server.mails).toEqual([]);
+  }
+});
+
 test("the doctor asks a server about fifty domains over few connections at once", async () => {
   let most = 0;
   const server = await sinkServer({ onData: () => (most = Math.max(most, server.open())) });

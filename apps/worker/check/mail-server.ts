@@ -1,13 +1,15 @@
-// Mail server checks of `sesame check`: both ports answer, accept mail of the largest SES size, and accept mail for each domain.
+// Mail server checks of `sesame check`: both ports answer, accept mail of the largest SES size, accept mail for each domain, and
+// follow no route to another host in a local part.
 
 import { randomUUID } from "node:crypto";
 import type { Domain } from "@sesame/core";
-import { askRelay, defaultEhloName, type SmtpCourier, type SmtpTarget } from "@sesame/smtp";
+import { acceptedRecipients, askRelay, defaultEhloName, type SmtpCourier, type SmtpTarget } from "@sesame/smtp";
 import type { Config } from "../config.ts";
 import { targetsOf } from "../mail-server.ts";
 import { type Finding, failure, fine, warning } from "./finding.ts";
 
 const domainsAtOnce = 5;
+const foreignHost = "amazon.com"; // one that exists, or some servers refuse it for that reason
 const sesLimit = 40 * 1024 * 1024; // SES Developer Guide, "Service quotas"
 
 type Port = Readonly<{ route: "mailbox" | "internal"; target: SmtpTarget }>;
@@ -56,7 +58,8 @@ async function checkRelay(subject: string, target: SmtpTarget, config: Config): 
 async function checkDomain(subject: string, target: SmtpTarget, domain: Domain, config: Config): Promise<readonly Finding[]> {
   const recipient = `sesame-check-${randomUUID().slice(0, 8)}@${domain}`;
   const answer = await askRelay({ target, name: config.SMTP_NAME ?? defaultEhloName(), recipient, timeoutMs: 30_000 });
-  if (answer.kind === "accepts") return [];
+  // A server that takes an unknown mailbox takes every recipient at RCPT, so RCPT does not tell what becomes of their mail.
+  if (answer.kind === "accepts") return answer.line.startsWith("2") ? [] : checkSourceRoutes(subject, target, domain, config);
   if (answer.kind === "not-asked")
     return [
       warning(
@@ -70,6 +73,25 @@ async function checkDomain(subject: string, target: SmtpTarget, domain: Domain, 
       subject,
       `refuses mail for ${domain}: ${answer.line}`,
       "add the domain to the mail server, and the network of this machine to mynetworks",
+    ),
+  ];
+}
+
+/**
+ * Whether the server follows a route to another host in a local part: it refuses an unknown mailbox, but accepts one whose
+ * local part names a foreign host (RFC 5321 §2.3.11, Appendix C). Nothing is sent.
+ */
+async function checkSourceRoutes(subject: string, target: SmtpTarget, domain: Domain, config: Config): Promise<readonly Finding[]> {
+  const user = `sesame-check-${randomUUID().slice(0, 8)}`;
+  const routes = [`${user}%${foreignHost}@${domain}`, `"${user}@${foreignHost}"@${domain}`, `${foreignHost}!${user}@${domain}`];
+  const name = config.SMTP_NAME ?? defaultEhloName();
+  const accepted = await acceptedRecipients({ target, name, recipients: routes, timeoutMs: 30_000 });
+  if (accepted.length === 0) return [];
+  return [
+    warning(
+      subject,
+      `accepts mail for ${accepted.join(", ")}, which it sends on to ${foreignHost}; Sesame refuses such recipients, other programs in mynetworks may not`,
+      "Postfix: allow_percent_hack = no, swap_bangpath = no, resolve_dequoted_address = no; or list the domain in virtual_mailbox_domains, not in mydestination",
     ),
   ];
 }

@@ -124,6 +124,10 @@ export const withheldSentences: Readonly<Record<WithheldReason, Sentence>> = {
     why: "the address has non-ASCII letters before the @ (RFC 6531 §3.3), or a domain that Amazon SES does not accept",
     change: "use an address with an ASCII local part and a public domain",
   },
+  "source-route": {
+    why: "the address is in a served domain, and the part before the last @ has a %, ! or @: your mail server may read it as a route to another host and send the mail there (RFC 5321 §2.3.11)",
+    change: "use an address without these characters",
+  },
   "sender-unreadable": {
     why: "the envelope sender is not an address, so there is nobody to answer (RFC 5321 §4.1.2)",
     change: "not configurable: set by the sender's host",
@@ -147,6 +151,10 @@ export const refuseSentences: Readonly<Record<RefuseReason, Sentence>> = {
   "foreign-domain": {
     why: "the domain is not a served domain",
     change: "add it to DOMAINS, or remove it from the SES receipt rule",
+  },
+  "source-route": {
+    why: "the part before the last @ has a %, ! or @: your mail server may read it as a route to another host and send the mail there (RFC 5321 §2.3.11)",
+    change: ({ rules }) => `if the mailbox exists, make a row for exactly this address with ${rules} set`,
   },
   "invalid-address": {
     why: "the recipient is not a valid address (RFC 5321 §4.1.2)",

@@ -2,7 +2,7 @@
 // loop key. Recipients are parsed and rows decoded here, once, and travel on in the facts. What the answers mean is for
 // journey.ts and plan.ts.
 
-import { parseRecipients, type Recipient, servedAddresses } from "../plan/recipient.ts";
+import { parseRecipients, type Recipient, refuseSourceRoutes, servedAddresses } from "../plan/recipient.ts";
 import { withCanonicalKeys } from "../plan/types.ts";
 import { type Blocklist, compileBlocklistWithPauses } from "../rules/blocklist.ts";
 import { type DirectoryRows, inquire } from "../rules/inquiry.ts";
@@ -44,8 +44,10 @@ export async function gather(notice: Notice, ports: GatherPorts): Promise<Gather
   if (claimed.status === "rejected") throw claimed.reason;
   const claim = claimed.value;
   if (claim.kind === "busy") return claim;
-  if (claim.kind === "closed")
-    return { ...claim, finals: withCanonicalKeys(claim.finals), recipients, answers: asked.status === "rejected" ? null : asked.value };
+  if (claim.kind === "closed") {
+    const answers = asked.status === "rejected" ? null : asked.value;
+    return { ...claim, finals: withCanonicalKeys(claim.finals), recipients: answers?.recipients ?? recipients, answers };
+  }
   const { mailId, takenOver, crashes } = claim.lease;
   // Said before anything can fail: the next attempt will find a lease that was given back in order.
   if (takenOver) ports.journal.note({ kind: "taken-over", mailId, crashes });
@@ -64,7 +66,8 @@ async function ask(notice: Notice, recipients: readonly Recipient[], ports: Gath
     ports.ledger.loopKey(),
   ]);
   const blocklist = await compileBlocklistWithPauses(rows.blocked, { cache: ports.blocklists, pause: ports.pause });
-  return { recipients, rules: decodeRuleRows(rows.rules), blocklist, stored, loopKey };
+  const served = refuseSourceRoutes(recipients, rows.rules);
+  return { recipients: served, rules: decodeRuleRows(rows.rules), blocklist, stored, loopKey };
 }
 
 async function open({ location, mailId }: Notice, { store }: GatherPorts): Promise<StoredMail | "missing"> {

@@ -6,7 +6,7 @@
 
 export { defaultPolicy, type Facts, type Policy, type ReplyMemory } from "./facts.ts";
 export { plan } from "./plan.ts";
-export { parseRecipients, type Recipient, type RefuseReason, servedAddresses } from "./recipient.ts";
+export { parseRecipients, type Recipient, type RefuseReason, refuseSourceRoutes, servedAddresses } from "./recipient.ts";
 export {
   type BounceOutcome,
   type Course,

@@ -23,7 +23,8 @@ export function planForward(recipient: Address, target: Address, row: RuleRow, f
   const reason = whyNoForward(recipient, target, row, facts, findings);
   if (reason !== null) return { kind: "forward", to: target, reason };
   const [self, way] = [asciiAddress(recipient), resolveTarget(target, facts.domains)];
-  if (self === null || way === null) return { kind: "forward", to: target, reason: "address-unsupported" };
+  if (self === null) return { kind: "forward", to: target, reason: "address-unsupported" };
+  if (typeof way === "string") return { kind: "forward", to: target, reason: way };
   const { to, route } = way;
   return {
     kind: "forward",

@@ -27,7 +27,8 @@ export async function planReply(
   const reason = whyNoReply(rule, recipient, facts, findings);
   if (reason !== null || sender === null) return { kind: "reply", reason: reason ?? "null-reverse-path" };
   const [self, way] = [asciiAddress(recipient), resolveTarget(sender, domains)];
-  if (self === null || way === null) return { kind: "reply", reason: "address-unsupported" };
+  if (self === null) return { kind: "reply", reason: "address-unsupported" };
+  if (typeof way === "string") return { kind: "reply", reason: way };
   if (hasAnswered(rule, recipient, facts)) return { kind: "reply", reason: "already-answered" };
   const { to, route } = way;
   return {

@@ -12,6 +12,7 @@ import { defaultPolicy, type Facts, type Policy } from "./facts.ts";
 import { type Findings, findingsOf } from "./findings.ts";
 import { planForward } from "./plan-forward.ts";
 import { planReply } from "./plan-reply.ts";
+import { refuseSourceRoutes } from "./recipient.ts";
 import { type Course, type Deliver, type Forward, keyOf, type Plan, type Reply, type Warning, type Withheld } from "./types.ts";
 
 /**
@@ -28,7 +29,7 @@ export async function plan(facts: Facts, policy: Policy = defaultPolicy, pause: 
   if (spam === "FAIL" && policy.spamVerdict === "drop") return { kind: "discard", reason: "spam-verdict", bounce };
   const courses: Course[] = [];
   const seen = new Set<string>();
-  for (const recipient of facts.envelope.recipients) {
+  for (const recipient of refuseSourceRoutes(facts.envelope.recipients, facts.rules)) {
     await pause();
     const key = recipient.kind === "served" ? addressKey(recipient.address) : recipient.text;
     if (seen.has(key)) continue; // one course for each mailbox, however often it is named (RFC 2033 §4.2)

@@ -2,8 +2,9 @@
 // other domain through Amazon SES.
 
 import { type Address, asciiAddress, type Domain, domainOf } from "../mail/address.ts";
+import { isSourceRoute } from "../mail/source-route.ts";
 import { sesAcceptsDomain } from "../ses/ses-limits.ts";
-import type { Forward } from "./types.ts";
+import type { Forward, WithheldReason } from "./types.ts";
 
 /** Internal for a served domain, and only for exactly that domain: `sub.example.com` is another one. */
 export function routeTo(target: Address, domains: readonly Domain[]): Forward["route"] {
@@ -11,11 +12,15 @@ export function routeTo(target: Address, domains: readonly Domain[]): Forward["r
 }
 
 /**
- * The route to an address and its 7-bit spelling; `null` where no route takes it: its local part is not ASCII, or SES does not
- * accept its domain.
+ * The route to an address and its 7-bit spelling. A reason where no route takes it: its local part is not ASCII, SES does not
+ * accept its domain, or our own mail server may read a route to another host in it and send the mail there.
  */
-export function resolveTarget(target: Address, domains: readonly Domain[]): Readonly<{ to: Address; route: Forward["route"] }> | null {
+export function resolveTarget(
+  target: Address,
+  domains: readonly Domain[],
+): Readonly<{ to: Address; route: Forward["route"] }> | Extract<WithheldReason, "address-unsupported" | "source-route"> {
   const route = routeTo(target, domains);
   const to = asciiAddress(target);
-  return to === null || (route === "ses" && !sesAcceptsDomain(domainOf(target))) ? null : { to, route };
+  if (to === null || (route === "ses" && !sesAcceptsDomain(domainOf(target)))) return "address-unsupported";
+  return route === "internal" && isSourceRoute(target) ? "source-route" : { to, route };
 }

@@ -35,6 +35,7 @@ export type WithheldReason =
   | "too-many-hops"
   | "header-unreadable"
   | "address-unsupported" // a local part outside ASCII (RFC 6531), or by SES a domain that it takes for none
+  | "source-route" // our own mail server may send it on to a host that the local part names
   | "sender-unreadable";
 
 /** A reply or forward that a rule asks for and that is not made. `to`: the target of a forward. */

@@ -35,7 +35,9 @@ const long = (octets: number) => "a".repeat(octets);
 const recipients: [string, string][] = [
   ["alice@example.com", "serve alice@example.com"],
   ["Alice+Tag@EXAMPLE.com", "serve Alice+Tag@EXAMPLE.com"],
-  ['"a@evil x"@example.com', 'serve "a@evil x"@example.com'],
+  ['"a evil x"@example.com', 'serve "a evil x"@example.com'],
+  ['"a@evil x"@example.com', "refuse source-route"],
+  ["a%other.test@example.com", "refuse source-route"],
   [`${long(200)}@example.com`, `serve ${long(200)}@example.com`],
   ["<@relay.test:alice@example.com>", "serve alice@example.com"],
   ["a@b@example.com", "refuse invalid-address"],
