@@ -1,104 +1,124 @@
-// The lock of a data folder: one holder; the lock of a dead process is taken over.
+// The lock of a data folder: one holder, in this process, in another one and in another PID namespace; a killed holder has none.
 
-import { describe, expect, test } from "bun:test";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { afterEach, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { lockData, startTimeOf } from "../../apps/worker/local/data-lock.ts";
+import { lockData } from "../../apps/worker/local/data-lock.ts";
+import { openDatabase } from "../../apps/worker/local/database.ts";
 import { inDataFolder } from "./data-folder.ts";
 
-/** Runs with the id of a process that sleeps, and ends it. */
-async function withProcess(run: (pid: number) => Promise<void>): Promise<void> {
-  const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60000)"], { stdio: "ignore" });
-  try {
-    await once(child, "spawn");
-    await run(child.pid ?? 0);
-  } finally {
-    child.kill("SIGKILL");
-  }
+const running: Bun.Subprocess[] = [];
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill("SIGKILL");
+});
+
+const dataLock = join(import.meta.dir, "../../apps/worker/local/data-lock.ts");
+const holder = `
+  const { lockData } = await import(${JSON.stringify(dataLock)});
+  const lock = lockData(process.argv[1]);
+  Bun.gc(true);
+  process.stdout.write(lock.ok ? "locked " + process.pid + "\\n" : lock.error + "\\n");
+  if (lock.ok) setInterval(() => Bun.gc(true), 50);
+`;
+const newNamespace = ["unshare", "--pid", "--fork", "--kill-child=SIGKILL"]; // or the child outlives unshare
+const namespaces = spawnSync(newNamespace[0] ?? "", [...newNamespace.slice(1), "true"]).status === 0;
+const note = namespaces ? "" : " (SKIPPED: unshare --pid is not allowed here)";
+
+/** Starts a process that locks the folder; gives what it says first. */
+async function start(folder: string, before: readonly string[] = []) {
+  const child = Bun.spawn([...before, process.execPath, "-e", holder, folder], { stdout: "pipe", stderr: "inherit" });
+  running.push(child);
+  const { value } = await child.stdout.getReader().read();
+  return { child, said: new TextDecoder().decode(value).trim() };
 }
 
-async function deadPid(): Promise<number> {
-  const child = spawn(process.execPath, ["-e", ""], { stdio: "ignore" });
-  await once(child, "exit");
-  return child.pid ?? 0;
-}
+const refusal = (folder: string) => `Cannot lock "${folder}": another process uses it; stop that process or choose another folder`;
 
 describe("lockData()", () => {
   test("lockData() locks once and again after its release", () =>
     inDataFolder(async (folder) => {
-      const lock = await lockData(folder);
+      const lock = lockData(folder);
       expect(lock.ok).toBe(true);
-      const second = await lockData(folder);
-      expect(second).toEqual({
-        ok: false,
-        error: `Cannot lock "${folder}": process ${process.pid} uses it; stop that process or choose another folder`,
-      });
+      expect(lockData(folder)).toEqual({ ok: false, error: refusal(folder) });
       if (lock.ok) lock.value.release();
-      const third = await lockData(folder);
+      if (lock.ok) lock.value.release(); // of no effect
+      const third = lockData(folder);
       expect(third.ok).toBe(true);
       if (third.ok) third.value.release();
     }));
 
-  test("lockData() refuses when another process that runs holds the lock", () =>
-    inDataFolder((folder) =>
-      withProcess(async (pid) => {
-        await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid, startTime: startTimeOf(pid) }));
-        const lock = await lockData(folder);
-        expect(lock.ok ? "" : lock.error).toContain(`process ${pid}`);
-      }),
-    ));
-
-  test("lockData() takes over when the holder is dead", () =>
+  test("X27 lockData() refuses while another process holds the lock, and not after kill -9", () =>
     inDataFolder(async (folder) => {
-      await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid: await deadPid(), startTime: "1" }));
-      const lock = await lockData(folder);
+      const { child, said } = await start(folder);
+      expect(said).toBe(`locked ${child.pid}`);
+      for (let i = 0; i < 3; i++) expect(lockData(folder)).toEqual({ ok: false, error: refusal(folder) });
+      child.kill("SIGKILL");
+      await child.exited;
+      const lock = lockData(folder);
       expect(lock.ok).toBe(true);
-      expect(JSON.parse(await readFile(join(folder, "sesame.lock"), "utf8"))).toMatchObject({ pid: process.pid });
       if (lock.ok) lock.value.release();
     }));
 
-  test.skipIf(startTimeOf(process.pid) === null)("lockData() takes over when another process has the holder's id by now", () =>
-    inDataFolder((folder) =>
-      withProcess(async (pid) => {
-        await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid, startTime: "1" }));
-        const lock = await lockData(folder);
-        expect(lock.ok).toBe(true);
-        if (lock.ok) lock.value.release();
-      }),
-    ),
+  test.skipIf(!namespaces)(`X27 lockData() refuses in another PID namespace, where the holder has no process id${note}`, () =>
+    inDataFolder(async (folder) => {
+      const lock = lockData(folder);
+      expect(lock.ok).toBe(true);
+      expect((await start(folder, newNamespace)).said).toBe(refusal(folder));
+      if (lock.ok) lock.value.release();
+      expect((await start(folder, newNamespace)).said).toMatch(/^locked [12]$/); // it has another name for itself
+      expect(lockData(folder)).toEqual({ ok: false, error: refusal(folder) });
+    }),
   );
 
-  test("lockData() takes over when an earlier process had the same id, as in a container", () =>
+  test("X27 lockData() does not mind what an earlier version or another program left", () =>
     inDataFolder(async (folder) => {
-      await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid: process.pid, startTime: null }));
-      const lock = await lockData(folder);
+      writeFileSync(join(folder, "sesame.lock"), JSON.stringify({ pid: process.pid, startTime: null }));
+      writeFileSync(join(folder, "lock.db-journal"), "rest");
+      const lock = lockData(folder);
       expect(lock.ok).toBe(true);
       if (lock.ok) lock.value.release();
     }));
 
-  test("lockData() takes over when the lock stays empty", () =>
+  test("lockData() says why when the folder or its lock cannot be used", () =>
     inDataFolder(async (folder) => {
-      await writeFile(join(folder, "sesame.lock"), "");
-      const lock = await lockData(folder);
-      expect(lock.ok).toBe(true);
+      writeFileSync(join(folder, "file"), "");
+      const lock = lockData(join(folder, "file"));
+      expect(lock.ok ? "" : lock.error).toMatch(/^Cannot use the data folder ".*": this user must be able to write to it \(/);
+      writeFileSync(join(folder, "lock.db"), "no database at all, but some text that is long enough to be read as one".repeat(20));
+      const other = lockData(folder);
+      expect(other.ok ? "" : other.error).toMatch(/^Cannot use the data folder/);
+      rmSync(join(folder, "lock.db"));
+    }));
+
+  test("X27 lockData() gives the lock to one of several processes that ask at the same time", () =>
+    inDataFolder(async (folder) => {
+      const started = await Promise.all([1, 2, 3].map(() => start(folder)));
+      expect(started.filter(({ said }) => said.startsWith("locked")).length).toBe(1);
+    }));
+
+  test("X27 the database stays open to sesame rules and sesame block while the lock is held", () =>
+    inDataFolder(async (folder) => {
+      const lock = lockData(folder);
+      const [ours, theirs] = [openDatabase(folder), openDatabase(folder)];
+      theirs.run("INSERT INTO email_rules VALUES ('alice@example.com', '{}')");
+      expect(ours.query("SELECT count(*) AS n FROM email_rules").get()).toEqual({ n: 1 });
+      for (const database of [ours, theirs]) database.close();
+      expect(lockData(folder).ok).toBe(false); // to close the other database dropped nothing
       if (lock.ok) lock.value.release();
     }));
 
-  test("release() leaves the lock of another", () =>
+  test.skipIf(process.platform === "win32")("X27 lockData() makes the folder and its lock for this user alone", () =>
     inDataFolder(async (folder) => {
-      const lock = await lockData(folder);
-      await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid: 1, startTime: null }));
-      if (lock.ok) lock.value.release();
-      expect(JSON.parse(await readFile(join(folder, "sesame.lock"), "utf8"))).toMatchObject({ pid: 1 });
-    }));
-
-  test("lockData() gives the lock to one of several processes that take over at the same time", () =>
-    inDataFolder(async (folder) => {
-      await writeFile(join(folder, "sesame.lock"), JSON.stringify({ pid: await deadPid(), startTime: "1" }));
-      const locks = await Promise.all([1, 2, 3].map(() => lockData(folder)));
-      expect(locks.filter(({ ok }) => ok).length).toBe(1);
-      for (const lock of locks) if (lock.ok) lock.value.release();
-    }));
+      const umask = process.umask(0);
+      try {
+        const lock = lockData(join(folder, "new", "data"));
+        if (lock.ok) lock.value.release();
+      } finally {
+        process.umask(umask);
+      }
+      const mode = (...parts: string[]) => statSync(join(folder, ...parts)).mode & 0o777;
+      expect([mode("new"), mode("new", "data"), mode("new", "data", "lock.db")]).toEqual([0o700, 0o700, 0o600]);
+    }),
+  );
 });

@@ -1,9 +1,11 @@
 // Files of the data folder: safe names, mails that are complete or absent, and repeated writes to the same file.
 
 import { describe, expect, test } from "bun:test";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Content, type Domain, type MailTransaction, PortError } from "@sesame/core";
+import { spool } from "../../apps/worker/local/accept-mail.ts";
+import { openDatabase } from "../../apps/worker/local/database.ts";
 import { emptyTemporary } from "../../apps/worker/local/durable-file.ts";
 import { FileMailStore } from "../../apps/worker/local/file-mail-store.ts";
 import { MaildirCourier } from "../../apps/worker/local/maildir-courier.ts";
@@ -51,6 +53,33 @@ describe("safeFileName()", () => {
     for (const name of names) expect(name.length).toBeLessThan(200);
   });
 });
+
+test.skipIf(process.platform === "win32")("X27 mail and database are for this user alone, whatever the umask is", () =>
+  inDataFolder(async (folder) => {
+    const umask = process.umask(0);
+    try {
+      const store = new FileMailStore({ folder });
+      const location = { kind: "object", bucket: "b", key: "k" } as const;
+      await store.put(location, mail);
+      const opened = await store.open(location);
+      if (opened !== "missing") await store.mark(opened, { processed: "true" });
+      const maildir = new MaildirCourier({ folder });
+      const outbox = new OutboxCourier({ folder, domains: [], maildir });
+      await maildir.send("mailbox", transaction("alice@example.com"));
+      await outbox.send("ses", transaction("x@remote.test"));
+      await spool(folder, (async function* () {})(), 10);
+      const database = openDatabase(folder);
+      database.run("DELETE FROM email_rules");
+      const open = async (name: string) => ((await stat(join(folder, name))).mode & 0o077) !== 0;
+      const names = await readdir(folder, { recursive: true });
+      expect(names.length).toBeGreaterThan(15);
+      expect((await Promise.all(names.map(open))).some(Boolean)).toBe(false);
+      database.close();
+    } finally {
+      process.umask(umask);
+    }
+  }),
+);
 
 describe("FileMailStore", () => {
   const at = (key: string) => ({ kind: "object", bucket: "example-com-emails", key }) as const;

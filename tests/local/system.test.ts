@@ -1,7 +1,7 @@
 // The local system as a user runs it: a separate process, mail by SMTP, and mailboxes read as files.
 
 import { afterEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -117,6 +117,37 @@ test("sesame local delivers a mail with an attachment to the octet, and answers 
     "auto-replied (vacation)",
   ]);
   expect(await system.kill("SIGTERM")).toBe(0);
+}, 120_000);
+
+/** Files and folders that others than their owner may use. */
+function openToOthers(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, String(name)))
+    .filter((path) => (statSync(path).mode & 0o077) !== 0);
+}
+
+test("X27 nobody else can read what sesame local stores, and a folder of an earlier version is made private", async () => {
+  const data = join(dataFolder(), "data");
+  const umask = process.umask(0); // the worker inherits the most open one
+  try {
+    mkdirSync(join(data, "maildir"), { recursive: true });
+    writeFileSync(join(data, "sesame.sqlite"), "");
+    const system = await start(data);
+    expect(run("rules", "set", "alice@example.com", "--data", data, "--ooo", "Away").exitCode).toBe(0);
+    const sent = run("send", "--port", String(system.port), "--from", "bob@remote.test", "--to", "alice@example.com", "--subject", "Hi");
+    expect(sent.stdout.toString()).toStartWith("250 ");
+    const stored = () => readdirSync(data, { recursive: true }).map(String);
+    const names = await until(
+      stored,
+      (found) => found.some((name) => /^outbox.*\.json$/.test(name)) && found.some((name) => /k*\.json$/.test(name)),
+    );
+    for (const part of [/^mail\/.*[^n]$/, /^maildir\/.*new\//, /^outbox\/.*eml$/, /sqlite-wal$/, /^lock\.db$/])
+      expect(names.some((name) => part.test(name))).toBe(true);
+    expect(openToOthers(data)).toEqual([]);
+    expect(await system.kill("SIGTERM")).toBe(0);
+  } finally {
+    process.umask(umask);
+  }
 }, 120_000);
 
 test("sesame local delivers to a mail server when one is configured, and forwards within through its internal port", async () => {

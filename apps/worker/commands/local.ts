@@ -27,14 +27,15 @@ export async function runLocal(options: LocalOptions): Promise<number> {
   const config = decodeConfig(process.env, defaults);
   if (!config.ok) return fail(config.error);
   const signalled = stopSignal();
+  process.umask(0o077); // the data folder holds mail and secrets
   const folder = resolve(options.data);
-  const lock = await lockData(folder);
+  const lock = lockData(folder);
   if (!lock.ok) return fail(lock.error);
   let code = 2;
   try {
     code = await runSystem(config.value, folder, options.port, signalled);
   } finally {
-    // Mails still in work (code 1) write until the process ends, so the lock stays. The next process takes over the lock of a dead one.
+    // Mails still in work (code 1) write until the process ends, so the lock stays until then.
     if (code !== 1) lock.value.release();
   }
   return exitSoon(code);

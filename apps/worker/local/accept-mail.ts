@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type Address, type Clock, type Domain, domainOf, headLimit, type ObjectLocation } from "@sesame/core";
 import { ensureFolder } from "./durable-file.ts";
 import type { FileMailStore } from "./file-mail-store.ts";
+import { privateFile } from "./private-file.ts";
 import { writeNotice } from "./ses-notice.ts";
 import type { SqliteMailQueue } from "./sqlite-mail-queue.ts";
 
@@ -40,7 +41,7 @@ export function bucketOf(domain: Domain): string {
 export async function spool(folder: string, stream: AsyncIterable<Uint8Array>, limit: number): Promise<SpooledMail | "too-big"> {
   await ensureFolder(join(folder, "tmp"));
   const file = join(folder, "tmp", randomUUID());
-  const handle = await open(file, "wx");
+  const handle = await open(file, "wx", privateFile);
   try {
     const written = await writeStream(stream, handle, limit);
     if (written === "too-big") await rm(file, { force: true });

@@ -5,6 +5,7 @@ import { Database, SQLiteError } from "bun:sqlite";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { err, ok, type Result } from "@sesame/core";
+import { createPrivateFile, privateFolder } from "./private-file.ts";
 
 const fileName = "sesame.sqlite";
 
@@ -48,9 +49,10 @@ const version = schemas.length;
 
 /** Opens the database of a data folder, and creates it if it is missing. Throws if it cannot be used. */
 export function openDatabase(folder: string): Database {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: privateFolder });
   const path = join(folder, fileName);
   try {
+    createPrivateFile(path); // the files that SQLite makes beside it get its mode
     return openFile(path);
   } catch (error) {
     if (!(error instanceof SQLiteError)) throw error;

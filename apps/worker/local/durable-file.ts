@@ -1,9 +1,10 @@
 // Durable file: files that are complete or absent, and that survive a power failure once a call has returned. The order is
-// always the same: write a temporary file, sync it, rename it, sync its folder.
+// always the same: write a temporary file, sync it, rename it, sync its folder. Only the own user may read them.
 
 import { randomUUID } from "node:crypto";
 import { access, copyFile, type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { privateFile, privateFolder } from "./private-file.ts";
 import { hasCode } from "./trouble.ts";
 
 /** Octets to write: in memory or as a stream. */
@@ -11,7 +12,7 @@ export type Octets = Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Creates a folder and its parents, and syncs them. */
 export async function ensureFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await mkdir(folder, { recursive: true, mode: privateFolder });
   if (first === undefined) return;
   for (let at = folder; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
 }
@@ -31,7 +32,7 @@ export async function syncFolder(folder: string): Promise<void> {
 export async function writeTemporary(folder: string, octets: Octets): Promise<string> {
   await ensureFolder(folder);
   const path = join(folder, randomUUID());
-  const handle = await open(path, "wx");
+  const handle = await open(path, "wx", privateFile);
   try {
     await writeAll(handle, octets);
     await handle.sync();

@@ -2,6 +2,7 @@
 // folder first: entries and leases of the last process are released here.
 
 import type { Database } from "bun:sqlite";
+import { join } from "node:path";
 import { blocklistCache, type Clock, type Courier, type Domain, type EpochMs, type MailId, type Route } from "@sesame/core";
 import type { SmtpCourier } from "@sesame/smtp";
 import type { Config } from "../config.ts";
@@ -15,6 +16,7 @@ import { emptyTemporary } from "./durable-file.ts";
 import { FileMailStore } from "./file-mail-store.ts";
 import { MaildirCourier } from "./maildir-courier.ts";
 import { OutboxCourier } from "./outbox-courier.ts";
+import { makePrivate, privateFolder } from "./private-file.ts";
 import { SqliteDirectory } from "./sqlite-directory.ts";
 import { SqliteLedger } from "./sqlite-ledger.ts";
 import { SqliteMailQueue } from "./sqlite-mail-queue.ts";
@@ -30,6 +32,7 @@ export const clock: Clock = { now: () => Date.now() as EpochMs };
 /** Opens a data folder and releases the entries and leases of the last process. */
 export async function openLocalPorts(config: Config, folder: string): Promise<LocalPorts> {
   await emptyTemporary(folder);
+  for (const name of ["mail", "maildir", "outbox"]) makePrivate(join(folder, name), privateFolder); // of earlier versions
   const database = openDatabase(folder);
   const store = new FileMailStore({ folder });
   const ledger = new SqliteLedger({ database, owner: crypto.randomUUID(), clock, rememberDays: config.LEDGER_DAYS });
