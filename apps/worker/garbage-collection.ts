@@ -1,4 +1,4 @@
-// Garbage collection: runs the collector when the memory of the process has grown by 16 MiB since the last run. Bun does not
+// Garbage collection: runs the collector when the memory of the process has grown by 4 MiB since the last run. Bun does not
 // count the octets of large mails as heap and frees them late: a worker with some hundred megabytes of mail in work would
 // hold as much again as garbage.
 
@@ -12,7 +12,7 @@ export type GarbageCollectionOptions = Readonly<{
 }>;
 
 const checkMs = 100;
-const growth = 16 * 1024 * 1024; // octets
+const growth = 4 * 1024 * 1024; // octets
 
 /** Checks until the returned function is called. */
 export function collectGarbageOnGrowth({ timers, resident, collect }: GarbageCollectionOptions): () => void {

@@ -31,16 +31,30 @@ export type RestSource = Readonly<{
 const maxReopens = 2;
 const retryable: ReadonlySet<TroubleKind> = new Set(["deadline", "unreachable", "unavailable", "throttled", "garbled"]);
 
-/** Yields all octets from `from` on, or throws. */
+/** Yields all octets from `from` on, or throws. A piece is valid until the next one is read: then its memory is free. */
 export async function* restOf(source: RestSource, options: RestOptions): AsyncGenerator<Uint8Array> {
   if (source.from >= source.size) return;
   const reader = new Reader(source, options);
   try {
-    for (let piece = await reader.next(); piece !== null; piece = await reader.next()) if (piece.length > 0) yield piece;
+    for (let piece = await reader.next(); piece !== null; piece = await reader.next()) {
+      if (piece.length === 0) continue;
+      yield piece;
+      free(piece);
+    }
   } finally {
     reader.drop();
   }
 }
+
+/**
+ * Gives the memory of a piece back at once. The engine does not count it as its own and would collect it late: large mails in
+ * work would take as much again. A piece that is a part of a larger buffer stays.
+ */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && "transfer" in buffer) (buffer as Transferable).transfer(0);
+}
+
+type Transferable = ArrayBuffer & { transfer(byteLength: number): ArrayBuffer };
 
 class Reader {
   readonly #source: RestSource;

@@ -66,14 +66,15 @@ export class ContentTransfer {
   async #sendAllButLast(socket: Writable): Promise<Buffer> {
     const { size } = this.#content;
     let octets = 0;
-    let last: Buffer = Buffer.alloc(0);
+    let last = Buffer.alloc(0);
     this.#pieces = piecesOf(this.#content, () => this.#observer.waitsFor("store"));
     for await (const piece of this.#pieces) {
       octets += piece.length;
       if (octets > size) throw new Error(`the mail has more than its ${size} octets`);
       for (let at = 0; at < piece.length && !this.#isOver; at += slice) {
         const part = Buffer.from(piece.buffer, piece.byteOffset + at, Math.min(slice, piece.length - at));
-        if (octets === size && at + slice >= piece.length) last = this.#stuffing.encode(part);
+        if (octets === size && at + slice >= piece.length)
+          last = Buffer.from(this.#stuffing.encode(part)); // a piece is valid until the next one is read
         else await this.#sendSlice(socket, part);
       }
       if (this.#isOver) break;

@@ -24,8 +24,8 @@ export class DotStuffing {
 
   /** The end of the last line, if it has none, and the final dot. */
   end(): Buffer {
-    if (this.#last === lf) return Buffer.from(".\r\n");
-    return Buffer.from(this.#last === cr ? "\n.\r\n" : "\r\n.\r\n");
+    const lineEnd = this.#last === lf ? [] : this.#last === cr ? [lf] : [cr, lf];
+    return Buffer.of(...lineEnd, dot, cr, lf);
   }
 }
 

@@ -229,6 +229,17 @@ describe("rest()", () => {
     expect(await thrownBy(drain(mail.rest()))).toContain("the answer of AWS did not come in time");
     await noConnection();
   });
+  test("X04 frees the memory of a piece when the next one is read", async () => {
+    aws.on(get, object(pattern(4_000_000)));
+    const [kept, sizes]: [Uint8Array[], number[]] = [[], []];
+    for await (const piece of (await open(makeStore())).rest()) {
+      const isWhole = piece.byteLength === piece.buffer.byteLength;
+      kept.push(piece);
+      sizes.push(isWhole ? 0 : piece.byteLength);
+    }
+    expect(kept.map(({ byteLength }) => byteLength)).toEqual(sizes);
+    expect(sizes).toContain(0);
+  });
   test("does not count the time that its reader takes", async () => {
     aws.on(get, object(large));
     const mail = await open(makeStore());

@@ -57,7 +57,7 @@ export function same(actual: Uint8Array | undefined, expected: Uint8Array): void
 /** All octets of a stream. */
 export async function drain(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of stream) pieces.push(piece.slice());
+  for await (const piece of stream) pieces.push(new Uint8Array(piece)); // a piece is valid until the next one is read
   return joined(...pieces);
 }
 

@@ -83,7 +83,7 @@ function accepted({ recipients, verdicts }: Sent): ReadonlySet<AddressKey> {
 /** All octets of a content. Throws where its size is not what it said. */
 export async function octetsOf(content: Content): Promise<Uint8Array> {
   const pieces = [...content.pieces];
-  if (content.rest) for await (const piece of content.rest()) pieces.push(piece);
+  if (content.rest) for await (const piece of content.rest()) pieces.push(new Uint8Array(piece));
   const octets = new Uint8Array(Buffer.concat(pieces));
   if (octets.length !== content.size) throw new Error(`Cannot send content: its size must be ${content.size}, is ${octets.length}`);
   return octets;

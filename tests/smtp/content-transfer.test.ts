@@ -2,12 +2,19 @@
 // wire are in wire.test.ts.
 
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { connect, createServer, type Socket } from "node:net";
 import { Writable } from "node:stream";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { Content } from "@sesame/core";
 import { ContentTransfer, type TransferObserver } from "../../packages/smtp/content-transfer.ts";
 import { LoopShare } from "../../packages/smtp/loop-share.ts";
 import { busyTime } from "../busy-time.ts";
+import { until } from "../until.ts";
+import { selfSigned } from "./certificate.ts";
 import { contentOf, octets } from "./samples.ts";
+
+const certificate = selfSigned();
 
 const silent: TransferObserver = { waitsFor: () => {}, ended: () => {}, sent: () => {}, failed: () => {} };
 
@@ -161,4 +168,50 @@ describe("ContentTransfer and its socket", () => {
     await new ContentTransfer(contentOf("a\r\n"), new LoopShare(performance), observer).send(socket);
     expect(events).toEqual(["ended", "a\r\n.\r\n", "sent"]);
   });
+
+  for (const secure of [false, true]) {
+    test.skipIf(secure && certificate === null)(
+      `send() is done with a piece when it reads the next one, on a ${secure ? "TLS" : "plain"} socket whose reader is slow`,
+      async () => {
+        const [reader, socket, close] = await socketPair(secure);
+        const hash = createHash("sha256");
+        let received = 0;
+        reader.on("data", (chunk: Buffer) => {
+          hash.update(chunk);
+          received += chunk.length;
+          reader.pause();
+          setImmediate(() => reader.resume());
+        });
+        const [expected, size] = [createHash("sha256"), 300_001 * 40];
+        const rest = async function* () {
+          for (let i = 0; i < 40; i++) {
+            const piece = new Uint8Array(300_001).map((_, at) => 65 + ((at * 7 + i) % 59));
+            expected.update(piece);
+            yield piece;
+            structuredClone(piece.buffer, { transfer: [piece.buffer] }); // the store of S3 takes it away too
+          }
+        };
+        await new ContentTransfer({ pieces: [], rest, size, eightBit: false }, new LoopShare(performance), silent).send(socket);
+        await until(() => received >= size + 5, "octets are missing", 1);
+        expect(hash.digest("hex")).toBe(expected.update("\r\n.\r\n").digest("hex"));
+        close();
+      },
+    );
+  }
 });
+
+/** Two ends of a connection on the loopback: where the octets arrive, and where they are written. */
+async function socketPair(secure: boolean): Promise<readonly [Socket, Socket, () => void]> {
+  const accept = (done: (socket: Socket) => void) => (secure ? createTlsServer({ ...certificate }, done) : createServer(done));
+  let accepted: (socket: Socket) => void = () => {};
+  const reader = new Promise<Socket>((resolve) => (accepted = resolve));
+  const server = accept((socket) => accepted(socket.on("error", () => {})));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const socket = secure ? connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false }) : connect(port, "127.0.0.1");
+  const close = () => {
+    socket.destroy();
+    server.close();
+  };
+  return [await reader, socket, close];
+}

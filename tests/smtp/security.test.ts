@@ -1,13 +1,10 @@
 // Security: STARTTLS in its three modes, and AUTH. What needs a certificate is skipped aloud where openssl is not there.
 
 import { describe, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import type { SmtpOptions } from "@sesame/smtp";
+import { type Certificate, selfSigned } from "./certificate.ts";
 import { courierTo, inOrder, transaction, words } from "./samples.ts";
 import { portOf, scriptedServer } from "./scripted-server.ts";
 
@@ -95,18 +92,6 @@ describe("SmtpCourier with AUTH", () => {
     expect(await play({ credentials, commandTimeoutMs: 400 }, `${login}\n X: mute`)).toBe("delayed unreachable host");
   });
 });
-
-type Certificate = { key: Buffer; cert: Buffer };
-
-function selfSigned(): Certificate | null {
-  const folder = mkdtempSync(join(tmpdir(), "sesame-tls-"));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
-  const made = spawnSync("openssl", ["req", "-x509", ...curve, "-keyout", key, "-out", cert]);
-  const certificate = made.status === 0 ? { key: readFileSync(key), cert: readFileSync(cert) } : null;
-  rmSync(folder, { recursive: true });
-  return certificate;
-}
 
 /** Takes one command at a time, in plaintext and after STARTTLS. */
 function converse(socket: Socket | TLSSocket, certificate: Certificate, said: string[]): void {

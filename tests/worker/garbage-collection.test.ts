@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { collectGarbageOnGrowth } from "../../apps/worker/garbage-collection.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 
-test("collectGarbageOnGrowth() collects when memory has grown by more than 16 MiB, and not before", () => {
+test("collectGarbageOnGrowth() collects when memory has grown by more than 4 MiB, and not before", () => {
   const timers = new FakeTimers();
   let [resident, collections] = [100e6, 0];
   const collect = () => {
@@ -11,18 +11,18 @@ test("collectGarbageOnGrowth() collects when memory has grown by more than 16 Mi
   };
   const stop = collectGarbageOnGrowth({ timers, resident: () => resident, collect });
   const later = () => timers.advance(100);
-  resident = 116e6;
+  resident = 104e6;
   later();
   expect(collections).toBe(0);
   resident = 130e6;
   later();
   expect([collections, resident]).toEqual([1, 105e6]);
-  resident = 121e6; // 16 MB above what was left
+  resident = 109e6; // 4 MB above what was left
   later();
   expect(collections).toBe(1);
   resident = 90e6;
   later();
-  resident = 107e6;
+  resident = 95e6;
   later();
   expect(collections).toBe(2);
   stop();

@@ -40,7 +40,7 @@ export function draftContent({ mail, rest }: OpenedMail, { head, body }: Draft):
 function contentOf(pieces: readonly Uint8Array[], rest: Content["rest"], mail: Mail): Content {
   const inMemory = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const size = rest === null ? inMemory : inMemory + mail.size - mail.head.length;
-  // NUL counts: it is sent as an octet above 127 (packages/smtp/content-stream.ts).
+  // NUL counts: it is sent as an octet above 127 (packages/smtp/dot-stuffing.ts).
   const eightBit = rest === null ? pieces.some(hasEightBit) : "unknown";
   return { pieces, rest, size, eightBit };
 }

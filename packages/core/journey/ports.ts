@@ -66,7 +66,10 @@ export type StoredMail = Readonly<{
   attributes: Readonly<Record<string, string>>;
   /** The first 256 KiB, or all of a smaller mail. */
   head: Uint8Array;
-  /** The octets after `head`, from their start each time it is called. Fails when it cannot give all of them. */
+  /**
+   * The octets after `head`, from their start each time it is called. Fails when it cannot give all of them. A piece is
+   * valid until the next one is read.
+   */
   rest(): AsyncIterable<Uint8Array>;
   /** All octets in memory. Only for what cannot work on a stream. */
   whole(): Promise<Uint8Array>;

@@ -21,7 +21,7 @@ export type HeaderDefect =
   | "too-many-fields" // more than `maxFields`: the first are read; deliver only
   | "field-too-long" // longer than `maxValue`: decisions use the start of its value
   | "bare-cr" // read as a line end, because it is sent as one
-  | "nul" // in the octets read: SMTP cannot carry NUL, so another octet is sent (packages/smtp/content-stream.ts)
+  | "nul" // in the octets read: SMTP cannot carry NUL, so another octet is sent (packages/smtp/dot-stuffing.ts)
   | "field-without-colon"; // or without a name: kept but not read; later fields count
 
 /** The header and body positions in the first octets of a mail. */

@@ -123,7 +123,7 @@ for (const size of [0, 1, headLimit - 1, headLimit, headLimit + 1, 2 * headLimit
     };
     const restOf = async () => {
       const pieces: Uint8Array[] = [];
-      for await (const piece of stored.rest()) pieces.push(piece);
+      for await (const piece of stored.rest()) pieces.push(new Uint8Array(piece));
       return Buffer.concat(pieces);
     };
     expect([stored.size, stored.head.length]).toEqual([size, Math.min(size, 256 * 1024)]);
