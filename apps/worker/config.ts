@@ -3,7 +3,7 @@
 
 import { isIP } from "node:net";
 import { type Domain, defaultPolicy, err, ok, type Policy, parseDomain, quote, type Result } from "@sesame/core";
-import { isEhloName } from "@sesame/smtp";
+import { isEhloName, isLoopback } from "@sesame/smtp";
 import { z } from "zod";
 
 const number = (rule: string, isValid: (value: number) => boolean) =>
@@ -37,6 +37,8 @@ const shape = z.object({
   SMTP_PORT: port.optional(),
   INTERNAL_SMTP_PORT: port.default(2525),
   SMTP_TLS: oneOf("off", "opportunistic", "required").default("opportunistic"),
+  SMTP_TLS_VERIFY: oneOf("true", "false").default("true"),
+  INTERNAL_SMTP_TLS: oneOf("off", "opportunistic", "required").default("opportunistic"),
   SMTP_USER: z.string().optional(),
   SMTP_PASSWORD: z.string().optional(),
   SMTP_NAME: z.string().refine(isEhloName, "must be a fully qualified name or an address literal").optional(),
@@ -102,18 +104,26 @@ function soundPart(given: Readonly<Record<string, unknown>>, wrong: ReadonlySet<
 
 /** Values that are valid alone, but not together. */
 function disagreements(values: Values, wrong: ReadonlySet<string>): readonly string[] {
-  const { DELIVERY, SMTP_PORT, SMTP_USER, SMTP_PASSWORD, SHUTDOWN_SECONDS, WAIT_SECONDS, HEALTH_PORT, METRICS_PORT } = values;
+  const { DELIVERY, SMTP_HOST, SMTP_PORT, SMTP_TLS, SMTP_USER, SMTP_PASSWORD, SHUTDOWN_SECONDS, WAIT_SECONDS, HEALTH_PORT, METRICS_PORT } =
+    values;
   const found: string[] = [];
   const both = (one: string, other: string) => !wrong.has(one) && !wrong.has(other);
   if (DELIVERY === "lmtp" && SMTP_PORT === 25)
     found.push("Cannot read SMTP_PORT: must not be 25 with DELIVERY=lmtp, set the LMTP port of the mail server (usually 24)"); // RFC 2033 §5
   if ((SMTP_USER === undefined) !== (SMTP_PASSWORD === undefined))
     found.push("Cannot read SMTP_USER and SMTP_PASSWORD: both must be set, or neither");
+  if (SMTP_USER !== undefined && SMTP_TLS === "off" && SMTP_HOST !== undefined && !isThisMachine(SMTP_HOST))
+    found.push('Cannot read SMTP_TLS: must be opportunistic or required with SMTP_USER, so that the password is encrypted, is "off"');
   if (SHUTDOWN_SECONDS <= WAIT_SECONDS && both("SHUTDOWN_SECONDS", "WAIT_SECONDS"))
     found.push(`Cannot read SHUTDOWN_SECONDS: must be greater than WAIT_SECONDS (${WAIT_SECONDS}), is ${SHUTDOWN_SECONDS}`);
   if (HEALTH_PORT === METRICS_PORT && HEALTH_PORT !== 0 && both("HEALTH_PORT", "METRICS_PORT"))
     found.push(`Cannot read METRICS_PORT: must differ from HEALTH_PORT, is ${METRICS_PORT}`);
   return found;
+}
+
+/** Whether a host is this machine by its name alone. The worker looks at the address that it is connected to. */
+function isThisMachine(host: string): boolean {
+  return isLoopback(host) || /^(?:.+\.)?localhost\.?$/i.test(host);
 }
 
 /** A queue name of SQS has at most 80 letters, digits, - and _. */

@@ -1,5 +1,5 @@
 // Courier: sends mail to the mail server by SMTP or LMTP and returns a verdict for each recipient. The routes "mailbox" and
-// "internal" have one target each; equal targets share one pool.
+// "internal" have one target each; targets with the same port share one pool.
 // It does not send to Amazon SES. It retries only what a session left without an answer; all other retries are the queue's.
 
 import {
@@ -55,8 +55,10 @@ export class SmtpCourier implements Courier {
   constructor(targets: SmtpTargets, options: Partial<SmtpOptions> = {}, timers: Timers = wallTimers) {
     const filled = smtpOptions(options);
     const share = new LoopShare(timers);
-    const opener = (target: SmtpTarget) => (signal: AbortSignal) => openSession(target, filled, timers, signal, share);
-    const poolTo = (target: SmtpTarget) => new SessionPool(opener(target), filled, timers);
+    const poolTo = (target: SmtpTarget) => {
+      const own = { ...filled, ...target.security };
+      return new SessionPool((signal) => openSession(target, own, timers, signal, share), own, timers);
+    };
     const mailbox = poolTo(checkTarget(targets.mailbox));
     const internal = isSame(targets.mailbox, checkTarget(targets.internal)) ? mailbox : poolTo(targets.internal);
     this.#routePools = { mailbox: { pool: mailbox, success: "delivered" }, internal: { pool: internal, success: "relayed" } };

@@ -4,6 +4,7 @@ export { SmtpCourier, type Reachability, type SmtpTargets } from "./courier.ts";
 export {
   defaultEhloName,
   isEhloName,
+  isLoopback,
   type SessionPhase,
   smtpDefaults,
   type SmtpCredentials,

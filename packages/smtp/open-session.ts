@@ -4,7 +4,7 @@
 
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { LoopShare } from "./loop-share.ts";
-import type { SmtpOptions, SmtpTarget } from "./options.ts";
+import { isLoopback, type SmtpOptions, type SmtpTarget } from "./options.ts";
 import { type Capabilities, SmtpSession } from "./session.ts";
 import { type Reply, replyOf } from "./smtp-reply.ts";
 import { Deadline, type Timers } from "./timers.ts";
@@ -42,6 +42,9 @@ export async function openSession(
   return new Attempt(target, options, timers, share, "off").open(signal);
 }
 
+const loginInClear =
+  "the connection is not encrypted, so the password is not sent: the server must offer STARTTLS on this port, and SMTP_TLS must not be off; or unset SMTP_USER and SMTP_PASSWORD";
+
 const cancelled: OpeningFailure = { stage: "connection", reply: null, detail: "cancelled by this worker" };
 
 /** One connection until its session is open. */
@@ -54,6 +57,7 @@ class Attempt {
   readonly #deadline: Deadline;
   #settle: (failure: OpeningFailure | null) => void = () => {};
   #command = "";
+  #remoteAddress = "";
   #extensions: readonly string[] = [];
   #over = false;
   #opened: SmtpSession | null = null;
@@ -103,6 +107,7 @@ class Attempt {
   }
 
   async #login(credentials: { user: string; password: string }): Promise<OpeningFailure | null> {
+    if (!this.#connection.secure && !isLoopback(this.#remoteAddress)) return { stage: "login", reply: null, detail: loginInClear };
     // If a server knows only HELO, nodemailer assumes AUTH; but only EHLO can announce AUTH (RFC 4954).
     const isOffered = this.#connection.allowsAuth && this.#command !== "HELO";
     if (!isOffered) return { stage: "login", reply: null, detail: "the server offers no AUTH on this connection" };
@@ -127,12 +132,13 @@ class Attempt {
   #readLog(entry: LogEntry, line: string): void {
     if (entry.tnx === "client") this.#opened?.commandSent();
     if (this.#over) return;
-    if (entry.tnx === "network" && entry.remoteAddress) this.#connected();
+    if (entry.tnx === "network" && entry.remoteAddress) this.#connected(entry.remoteAddress);
     if (entry.tnx === "client") this.#commandSent(line);
     if (entry.tnx === "server") this.#replyReceived(line.split("\n"));
   }
 
-  #connected(): void {
+  #connected(remoteAddress: string): void {
+    this.#remoteAddress = remoteAddress;
     this.#deadline.arm(this.#options.greetingTimeoutMs, "greeting");
     // nodemailer counts the greeting and TLS as part of the connection time.
     Reflect.set(this.#connection, "_connectionDeadline", Number.POSITIVE_INFINITY);

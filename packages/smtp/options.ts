@@ -7,9 +7,15 @@ import { hostname } from "node:os";
 import { quote } from "@sesame/core";
 
 /** One server and the protocol that it speaks on this port. */
-export type SmtpTarget = Readonly<{ host: string; port: number; protocol: "smtp" | "lmtp" }>;
+export type SmtpTarget = Readonly<{
+  host: string;
+  port: number;
+  protocol: "smtp" | "lmtp";
+  /** What differs on this port from the options of the courier. */
+  security?: Partial<Pick<SmtpOptions, "tls" | "tlsVerify" | "credentials">>;
+}>;
 
-/** How a session is encrypted. Credentials are never sent after a STARTTLS that failed. */
+/** How a session is encrypted. Credentials are sent over an encrypted connection only, and within this machine (RFC 4954 §4). */
 export type TlsMode =
   | "off" // plaintext even where STARTTLS is offered
   | "opportunistic" // STARTTLS where it is offered, any certificate; plaintext where it is not offered or fails
@@ -101,6 +107,12 @@ export function smtpOptions(given: Partial<SmtpOptions> = {}): SmtpOptions {
   }
   if (options.poolSize < 1) throw new TypeError(`Cannot pool sessions: poolSize must be at least 1, is ${options.poolSize}`);
   return options;
+}
+
+/** Whether octets to this address stay in this machine: 127.0.0.0/8 and ::1. */
+export function isLoopback(address: string): boolean {
+  const ipv4 = address.toLowerCase().replace(/^::ffff:/, "");
+  return address === "::1" || (isIP(ipv4) === 4 && ipv4.startsWith("127."));
 }
 
 /** LMTP on port 25 is refused: a client that speaks SMTP there would take a relayed mail for a final delivery (RFC 2033 §5). */

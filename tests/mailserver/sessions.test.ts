@@ -3,6 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
+import { decodeConfig } from "../../apps/worker/config.ts";
+import { mailServerOf } from "../../apps/worker/mail-server.ts";
 import { until } from "../until.ts";
 import { password } from "./dovecot.ts";
 import { inWords, mailOf, transactionOf } from "./mail.ts";
@@ -49,6 +51,26 @@ describe.skipIf(missing !== null)("sessions with the real mail server", () => {
       expect(inWords(await courier.send("mailbox", transactionOf(mailOf("tls"), ["alice@example.com"])))).toEqual([expected]);
       const reached = await courier.probe("mailbox");
       expect(reached.kind === "reachable" ? reached.capabilities.secure : null).toBe(encrypted);
+    });
+  }
+
+  const configured: readonly [Record<string, string>, string, string][] = [
+    [{ SMTP_TLS: "required", SMTP_TLS_VERIFY: "false" }, "delivered", "relayed"],
+    [{ SMTP_TLS: "required" }, "delayed unreachable host", "relayed"],
+    [{ INTERNAL_SMTP_TLS: "required" }, "delivered", "delayed unreachable host"],
+    [{ INTERNAL_SMTP_TLS: "required", SMTP_TLS_VERIFY: "false" }, "delivered", "relayed"],
+  ];
+  for (const [variables, mailbox, internal] of configured) {
+    test(`X29 ${JSON.stringify(variables)}: ${mailbox}, internal ${internal}`, async () => {
+      const { smtp, internal: port } = secure.ports;
+      const given = { DOMAINS: "example.com", SMTP_NAME: "worker.example.com", SMTP_PORT: String(smtp), INTERNAL_SMTP_PORT: String(port) };
+      const config = decodeConfig({ ...given, ...variables });
+      if (!config.ok) throw new Error(config.error);
+      const courier = mailServerOf(config.value, "127.0.0.1");
+      couriers.push(courier);
+      const sent = async (route: "mailbox" | "internal") =>
+        inWords(await courier.send(route, transactionOf(mailOf("x29"), ["alice@example.com"])))[0];
+      expect([await sent("mailbox"), await sent("internal")]).toEqual([mailbox, internal]);
     });
   }
 

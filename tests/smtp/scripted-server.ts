@@ -109,8 +109,13 @@ class Play {
   }
 }
 
-/** Starts a server whose n-th connection plays the n-th script. */
-export async function scriptedServer(...scripts: readonly string[]): Promise<ScriptedServer> {
+/** Starts a server on the loopback whose n-th connection plays the n-th script. */
+export function scriptedServer(...scripts: readonly string[]): Promise<ScriptedServer> {
+  return scriptedServerAt("127.0.0.1", ...scripts);
+}
+
+/** The same on an address of this machine. */
+export async function scriptedServerAt(host: string, ...scripts: readonly string[]): Promise<ScriptedServer> {
   const plays: Play[] = [];
   let strangers = 0;
   const server = createServer((socket) => {
@@ -121,7 +126,7 @@ export async function scriptedServer(...scripts: readonly string[]): Promise<Scr
       socket.destroy();
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
     port: portOf(server),
     connections: () => plays.length + strangers,

@@ -2,11 +2,12 @@
 
 import { describe, expect, test } from "bun:test";
 import { createServer, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { TLSSocket } from "node:tls";
-import type { SmtpOptions } from "@sesame/smtp";
+import { isLoopback, SmtpCourier, type SmtpOptions } from "@sesame/smtp";
 import { type Certificate, selfSigned } from "./certificate.ts";
-import { courierTo, inOrder, transaction, words } from "./samples.ts";
-import { portOf, scriptedServer } from "./scripted-server.ts";
+import { courierTo, inOrder, testOptions, transaction, words } from "./samples.ts";
+import { portOf, scriptedServer, scriptedServerAt } from "./scripted-server.ts";
 
 async function play(options: Partial<SmtpOptions>, ...scripts: string[]): Promise<string | undefined> {
   const server = await scriptedServer(...scripts);
@@ -91,6 +92,90 @@ describe("SmtpCourier with AUTH", () => {
   test("send() is delayed when AUTH is not answered", async () => {
     expect(await play({ credentials, commandTimeoutMs: 400 }, `${login}\n X: mute`)).toBe("delayed unreachable host");
   });
+});
+
+/** An address of this machine that others can reach; `null` where there is only the loopback. */
+function ownAddress(): string | null {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return addresses.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? null;
+}
+
+const address = ownAddress();
+
+describe.skipIf(address === null)(
+  `SmtpCourier and a password without TLS${address ? "" : " (SKIPPED: there is only the loopback)"}`,
+  () => {
+    const credentials = { user: "user", password: "secret" };
+    const inClear = "the connection is not encrypted, so the password is not sent: the server must offer STARTTLS on this port";
+
+    async function verdictAt(host: string, options: Partial<SmtpOptions>, script: string) {
+      const server = await scriptedServerAt(host, script);
+      const courier = courierTo(server.port, "smtp", { credentials, ...options }, host);
+      const [verdict] = inOrder(await courier.send("mailbox", transaction(["alice@example.com"])));
+      await courier.close();
+      await server.played();
+      return verdict;
+    }
+
+    const clear: readonly (readonly [what: string, options: Partial<SmtpOptions>, script: string])[] = [
+      ["STARTTLS is not offered", { tls: "opportunistic" }, offers("AUTH PLAIN")],
+      ["STARTTLS is refused", { tls: "opportunistic" }, `${offers("STARTTLS")}\n C: STARTTLS\n S: 454 4.7.0 not now`],
+      ["STARTTLS is off", { tls: "off" }, `${offers("STARTTLS")}`],
+      ["AUTH comes by HELO", { tls: "opportunistic" }, "S: 220 mx\n C: EHLO worker.test\n S: 502 what?\n C: HELO worker.test\n S: 250 mx"],
+    ];
+    for (const [what, options, script] of clear) {
+      test(`X29 send() sends no password and is delayed for the host when ${what}`, async () => {
+        const verdict = await verdictAt(address ?? "", options, script);
+        expect(words(verdict)).toBe("delayed refused-us host");
+        expect(verdict).toMatchObject({ detail: expect.stringContaining(inClear) });
+      });
+    }
+
+    test("X29 send() logs in without TLS to a server on the loopback", async () => {
+      const script = `${offers("AUTH PLAIN")}\n C: AUTH PLAIN AHVzZXIAc2VjcmV0\n S: 235 2.7.0 welcome${mail}`;
+      for (const host of ["127.0.0.1", "localhost"])
+        expect(words(await verdictAt(host, { tls: "opportunistic" }, script))).toBe("delivered");
+    });
+
+    test("X29 send() needs no TLS where it has no password", async () => {
+      expect(words(await verdictAt(address ?? "", { tls: "opportunistic", credentials: null }, `${offers("HELP")}${mail}`))).toBe(
+        "delivered",
+      );
+    });
+  },
+);
+
+test("X29 the internal port has its own TLS and login", async () => {
+  const [mailbox, internal] = [
+    await scriptedServer(`${offers("AUTH PLAIN")}\n C: AUTH PLAIN AHUAcA==\n S: 235 ok${mail}`),
+    await scriptedServer(`${offers("AUTH PLAIN")}${mail}`),
+  ];
+  const target = (port: number) => ({ host: "127.0.0.1", port, protocol: "smtp" as const });
+  const courier = new SmtpCourier(
+    { mailbox: target(mailbox.port), internal: { ...target(internal.port), security: { tls: "off", credentials: null } } },
+    { ...testOptions, credentials: { user: "u", password: "p" } },
+  );
+  expect(inOrder(await courier.send("mailbox", transaction(["alice@example.com"]))).map(words)).toEqual(["delivered"]);
+  expect(inOrder(await courier.send("internal", transaction(["alice@example.com"]))).map(words)).toEqual(["relayed"]);
+  await courier.close();
+  await Promise.all([mailbox.played(), internal.played()]);
+});
+
+test("X29 isLoopback() knows the addresses of this machine only", () => {
+  for (const own of ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "::FFFF:127.0.0.1"])
+    expect([own, isLoopback(own)]).toEqual([own, true]);
+  for (const other of [
+    "",
+    "128.0.0.1",
+    "10.0.0.1",
+    "::2",
+    "::ffff:10.127.0.1",
+    "127.0.0.1.example.com",
+    "localhost",
+    "1127.0.0.1",
+    "fe80::1",
+  ])
+    expect([other, isLoopback(other)]).toEqual([other, false]);
 });
 
 /** Takes one command at a time, in plaintext and after STARTTLS. */

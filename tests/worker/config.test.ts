@@ -16,6 +16,8 @@ test("decodeConfig() fills in the documented defaults", () => {
     DELIVERY: "smtp",
     INTERNAL_SMTP_PORT: 2525,
     SMTP_TLS: "opportunistic",
+    SMTP_TLS_VERIFY: "true",
+    INTERNAL_SMTP_TLS: "opportunistic",
     SMTP_POOL_SIZE: 8,
     CONCURRENCY: 128,
     MAX_BYTES_IN_FLIGHT: 268435456,
@@ -42,6 +44,8 @@ const bad: readonly [Record<string, string>, RegExp][] = [
   [{ DELIVERY: "lmtp", SMTP_PORT: "25" }, /must not be 25 with DELIVERY=lmtp/],
   [{ SMTP_NAME: "3f2a9c" }, /SMTP_NAME: must be a fully qualified name/],
   [{ SMTP_USER: "me" }, /SMTP_USER and SMTP_PASSWORD: both must be set, or neither/],
+  [{ SMTP_TLS_VERIFY: "no" }, /^Cannot read SMTP_TLS_VERIFY: must be true or false, is "no"$/],
+  [{ INTERNAL_SMTP_TLS: "yes" }, /^Cannot read INTERNAL_SMTP_TLS: must be off, opportunistic or required, is "yes"$/],
   [{ SHUTDOWN_SECONDS: "20" }, /SHUTDOWN_SECONDS: must be greater than WAIT_SECONDS \(20\), is 20/],
   [{ LOOP_KEY: "short-secret" }, /LOOP_KEY: must have at least 16 characters, is "…"/],
   [{ RULES_TABLE: "a/b" }, /RULES_TABLE/],
@@ -65,6 +69,27 @@ for (const [more, expected] of bad) {
     const config = decodeConfig({ ...base, ...more });
     expect(config.ok).toBe(false);
     expect(config.ok ? "" : config.error).toMatch(expected);
+  });
+}
+
+const login = { SMTP_USER: "me", SMTP_PASSWORD: "secret", SMTP_TLS: "off" };
+const clear: readonly [host: string, isRefused: boolean][] = [
+  ["mail.example.com", true],
+  ["192.0.2.7", true],
+  ["127.example.com", true], // a name
+  ["localhost.example.com", true],
+  ["localhost", false],
+  ["mail.localhost", false],
+  ["127.0.0.1", false],
+  ["127.1.2.3", false],
+  ["::1", false],
+];
+for (const [host, isRefused] of clear) {
+  test(`X29 decodeConfig() ${isRefused ? "refuses" : "takes"} a login without TLS to ${host}`, () => {
+    const config = decodeConfig({ ...base, ...login, SMTP_HOST: host });
+    const text = 'Cannot read SMTP_TLS: must be opportunistic or required with SMTP_USER, so that the password is encrypted, is "off"';
+    expect(config.ok ? "" : config.error).toBe(isRefused ? text : "");
+    expect(decodeConfig({ ...base, ...login, SMTP_HOST: host, SMTP_TLS: "opportunistic" }).ok).toBe(true);
   });
 }
 

@@ -29,8 +29,8 @@ export async function checkPort({ route, target }: Port, config: Config, courier
     const reason = "detail" in reached.verdict ? reached.verdict.detail : reached.verdict.action;
     const fix =
       route === "mailbox"
-        ? "check SMTP_HOST, SMTP_PORT, SMTP_TLS and SMTP_USER"
-        : "check INTERNAL_SMTP_PORT; docs/docker-mailserver/user-patches.sh opens this port";
+        ? "check SMTP_HOST, SMTP_PORT, SMTP_TLS, SMTP_TLS_VERIFY and SMTP_USER"
+        : "check INTERNAL_SMTP_PORT and INTERNAL_SMTP_TLS; docs/docker-mailserver/user-patches.sh opens this port";
     return [failure(subject, reason, fix)];
   }
   const { sizeLimit, secure } = reached.capabilities;
