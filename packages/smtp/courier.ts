@@ -171,7 +171,7 @@ async function exchangeAll(routePool: RoutePool, first: AcquiredSession, work: W
   while (acquired.kind === "open") {
     const { session, reused } = acquired;
     const exchange = await session.send({ from: work.from, recipients: pending.map(({ path }) => path) }, work.transaction.content);
-    const found = verdictsOf(exchange, success);
+    const found = verdictsOf(exchange, success, work.transaction.content.size);
     for (const [index, verdict] of found.entries()) setVerdicts(verdicts, pending.slice(index, index + 1), verdict);
     const left = session.hasWorked ? carriedBy(exchange) : [];
     pending = pending.filter((_, index) => left.includes(index) || (reused && isStale(exchange, found[index])));

@@ -14,8 +14,11 @@ type Delayed = Extract<Verdict, { readonly action: "delayed" }>;
 /** The verdict for an accepted mail: it is in the mailbox, or the server relays it (RFC 3464 §2.3.3). */
 export type Success = "delivered" | "relayed";
 
-/** The verdicts of a transaction, in the order of its recipients. */
-export function verdictsOf(exchange: Exchange, success: Success): readonly Verdict[] {
+const largeMail = 1024 * 1024; // octets
+
+/** The verdicts of a transaction, in the order of its recipients. `size`: octets of the mail, as MAIL declared it. */
+export function verdictsOf(exchange: Exchange, success: Success, size: number): readonly Verdict[] {
+  const isAboutMail = isPositive(exchange.mail) || (exchange.mail?.code === 452 && size > largeMail);
   const accepted = exchange.rcpt.map(isPositive);
   let place = 0;
   return Array.from({ length: exchange.recipientCount }, (_, index) => {
@@ -23,7 +26,8 @@ export function verdictsOf(exchange: Exchange, success: Success): readonly Verdi
     if (refusal) return refusal;
     if (!accepted[index]) return unanswered(exchange);
     return verdictAfterData(exchange, exchange.protocol === "lmtp" ? place++ : 0, success);
-  }).map((verdict) => (isPositive(exchange.mail) ? within("mail", verdict) : verdict));
+    // A server without room for a large mail may have room for others; a small one will tell (RFC 1870 §6.1).
+  }).map((verdict) => (isAboutMail ? within("mail", verdict) : verdict));
 }
 
 /** A server that has answered MAIL is there: what follows concerns this mail, not all others. */

@@ -64,14 +64,26 @@ const exchanges: readonly (readonly [what: string, exchange: Partial<Exchange>, 
 ];
 for (const [what, exchange, verdict] of exchanges) {
   test(`verdictsOf() is ${verdict} when ${what}`, () => {
-    const [found, ...more] = verdictsOf({ ...begun, ...exchange }, "delivered");
+    const [found, ...more] = verdictsOf({ ...begun, ...exchange }, "delivered", 1000);
     const status = found?.action === "delayed" ? ` ${found.status}` : "";
     expect([`${words(found)}${status}`, ...more]).toEqual([verdict]);
   });
 }
 
+test("X05 verdictsOf() lets a mail for which there is no room stop all others only if it is small", () => {
+  const full = { ...begun, mail: reply("452 4.3.1 Insufficient system storage"), rcpt: [], data: null };
+  const at = (size: number, exchange: Exchange = full) => verdictsOf(exchange, "delivered", size).map(words)[0];
+  expect([at(1000), at(1024 * 1024), at(1024 * 1024 + 1)]).toEqual([
+    "delayed try-later host",
+    "delayed try-later host",
+    "delayed try-later mail",
+  ]);
+  expect(at(40_000_000, { ...full, mail: reply("450 4.3.2 not now") })).toBe("delayed try-later host");
+  expect(at(40_000_000, { ...full, mail: reply("421 4.3.2 bye") })).toBe("delayed try-later host");
+});
+
 test("verdictsOf() believes no refusal of a conversation that went wrong before the mail was out", () => {
-  const [verdict] = verdictsOf({ ...begun, rcpt: [reply("550 5.1.1 no")], data: null, ending: garbled }, "delivered");
+  const [verdict] = verdictsOf({ ...begun, rcpt: [reply("550 5.1.1 no")], data: null, ending: garbled }, "delivered", 1000);
   expect(words(verdict)).toBe("delayed protocol-error mail");
 });
 
@@ -84,7 +96,7 @@ test("verdictsOf() says of an LMTP recipient without an answer that it is in dou
     dotSent: true,
     ending: lost,
   };
-  expect(verdictsOf({ ...three, answers: [ok] }, "delivered").map(words)).toEqual([
+  expect(verdictsOf({ ...three, answers: [ok] }, "delivered", 1000).map(words)).toEqual([
     "delivered",
     "failed no-such-mailbox recipient 5.1.1",
     "delayed in-doubt mail twice?",
