@@ -150,13 +150,18 @@ test("no line and no page of a worker whose calls all fail repeats a secret that
   expect(pages.some((page) => page.includes("sesame_poll_errors_total"))).toBe(true);
 }, 120_000);
 
-for (const args of [["check"], ["check", "--json"]]) {
-  test(`sesame ${args.join(" ")} repeats no secret that was repeated to it`, async () => {
+for (const [how, args] of [
+  ["PLAIN", ["check"]],
+  ["LOGIN", ["check", "--json"]],
+] as const) {
+  test(`sesame ${args.join(" ")} repeats no secret that was repeated to it by AUTH ${how}`, async () => {
     proxiesSay(echo);
-    const child = Bun.spawn([process.execPath, main, ...args], { env: { PATH: "/nowhere", ...env() }, stdout: "pipe", stderr: "pipe" });
+    const more = how === "LOGIN" ? { SMTP_PORT: String(login.port), INTERNAL_SMTP_PORT: String(plain.port) } : {};
+    const vars = { PATH: "/nowhere", ...env(), ...more };
+    const child = Bun.spawn([process.execPath, main, ...args], { env: vars, stdout: "pipe", stderr: "pipe" });
     const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     expect(out).toContain("[secret]");
-    expect(out).toContain("535 5.7.8 not with AUTH PLAIN [secret]");
+    expect(out).toContain(how === "PLAIN" ? "535 5.7.8 not with AUTH PLAIN [secret]" : "535 5.7.8 not with [secret]");
     expect(found(out + error)).toEqual([]);
     expect(await child.exited).toBe(2);
   }, 120_000);
