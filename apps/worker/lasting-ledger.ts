@@ -12,12 +12,14 @@ export type LastingOptions = Readonly<{
   givesUp(): boolean;
   /** How long the records of one mail are tried, from the first that fails. */
   longestMs: number;
+  /** Numbers from 0 to 1, for the jitter between attempts. */
+  random?: () => number;
 }>;
 
 const [firstPauseMs, longestPauseMs] = [250, 5_000];
 
 /** The ledger of one entry. */
-export function lastingLedger(ledger: Ledger, { timers, givesUp, longestMs }: LastingOptions): Ledger {
+export function lastingLedger(ledger: Ledger, { timers, givesUp, longestMs, random = Math.random }: LastingOptions): Ledger {
   let until: number | null = null;
   const record: Ledger["record"] = async (lease, finals, then) => {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
@@ -29,8 +31,8 @@ export function lastingLedger(ledger: Ledger, { timers, givesUp, longestMs }: La
         until ??= timers.now() + longestMs;
         if (!troubleOf(error).retry || givesUp() || timers.now() >= until) throw error;
       }
-      // Random jitter: many mails wait for the same table.
-      await new Promise<void>((resolve) => timers.after(pauseMs * (0.75 + Math.random() / 4), resolve));
+      // Jitter: many mails wait for the same table.
+      await new Promise<void>((resolve) => timers.after(pauseMs * (0.75 + random() / 4), resolve));
     }
   };
   return {

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import type { EpochMs } from "@sesame/core";
 import type { RuleTable } from "@sesame/core/journey";
 import { Command, InvalidArgumentError } from "commander";
+import type { CheckOptions } from "./commands/check.ts";
 import type { LocalOptions } from "./commands/local.ts";
 import type { RuleOptions, Verb } from "./commands/rules.ts";
 import type { SendOptions } from "./commands/send.ts";
@@ -29,6 +30,11 @@ function portNumber(text: string): number {
   throw new InvalidArgumentError("Must be a whole number from 0 to 65535.");
 }
 
+function workerCount(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Must be a whole number from 1 to 9999.");
+}
+
 program
   .command("run")
   .description("run the worker on AWS: SQS, S3, DynamoDB, SES and your mail server")
@@ -41,7 +47,8 @@ program
   .command("check")
   .description("check everything that run needs, and print how to fix each problem")
   .option("--json", "print the findings as JSON")
-  .action(async (options: { json?: boolean }) => {
+  .option("--workers <count>", "how many workers receive from the queues", workerCount)
+  .action(async (options: CheckOptions) => {
     const { checkAll } = await import("./commands/check.ts");
     process.exitCode = await checkAll(options);
   });

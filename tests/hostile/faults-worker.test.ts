@@ -46,7 +46,7 @@ test.skipIf(!existsSync(shell))(
   async () => {
     const keys = Array.from({ length: 20 }, (_, i) => `few-${String(i).padStart(2, "0")}`);
     for (const key of keys) await bench.receive(key);
-    const limited = [shell, "-c", 'ulimit -n 48 && exec "$@"', "limited", process.execPath, main];
+    const limited = [shell, "-c", 'ulimit -n 42 && exec "$@"', "limited", process.execPath, main];
     const worker = await bench.start({}, limited);
     await bench.emptied();
     expect(await worker.stop()).toBe(0);

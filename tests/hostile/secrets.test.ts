@@ -63,7 +63,14 @@ beforeAll(async () => {
   const refusal = (line: string) => `535 5.7.8 not with ${line}`;
   [cloud, plain, login] = await Promise.all([
     Cloud.start({ domains: ["example.com"] }),
-    sinkServer({ extensions: ["AUTH PLAIN"], answer: (line) => (line.startsWith("AUTH") ? refusal(line) : null) }),
+    // The first session may log in, or the worker would receive nothing; the server ends it when a mail comes.
+    sinkServer({
+      extensions: ["AUTH PLAIN"],
+      answer: (line, connection) => {
+        if (line.startsWith("AUTH")) return connection === 0 ? "235 2.7.0 welcome" : refusal(line);
+        return connection === 0 && line.startsWith("MAIL") ? "421 4.7.0 goodbye" : null;
+      },
+    }),
     sinkServer({
       extensions: ["AUTH LOGIN"],
       answer: (line, connection) => {

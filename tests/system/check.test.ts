@@ -12,7 +12,10 @@ let mailServer: SinkServer;
 beforeAll(async () => {
   const extensions = ["PIPELINING", "8BITMIME", "SIZE 10240000"];
   const answer = (line: string) => (/^RCPT.*@another\.test>/.test(line) ? "554 5.7.1 Relay access denied" : null);
-  [cloud, mailServer] = await Promise.all([Cloud.start({ domains: ["example.com"] }), sinkServer({ extensions, answer })]);
+  [cloud, mailServer] = await Promise.all([
+    Cloud.start({ domains: ["example.com"], maxReceiveCount: 20 }),
+    sinkServer({ extensions, answer }),
+  ]);
 }, 120_000);
 afterAll(async () => {
   mailServer.close();
@@ -45,7 +48,7 @@ test("check says what is well and what is not, and exits 1 for warnings", async 
   cloud.ses.account.production = true;
   const { code, find } = await check();
   expect(find("queue example-com-queue")).toMatch(
-    /^ok: visibility timeout 120 s, retention \d+ days; ok: entries move to the dead-letter queue after 10 receives$/,
+    /^ok: visibility timeout 120 s, retention \d+ days; ok: entries move to the dead-letter queue after 20 receives$/,
   );
   expect(find("bucket example-com-emails")).toBe("ok: objects can be read, marked and deleted");
   expect(find("table email-rules")).toBe("ok: 0 rows");
@@ -54,6 +57,24 @@ test("check says what is well and what is not, and exits 1 for warnings", async 
   expect(find(`:${mailServer.port} (smtp)`)).toMatch(/^warning: accepts mail of 10240000 octets at most/);
   expect(find("clock")).toMatch(/^ok: /);
   expect(code).toBe(1);
+}, 120_000);
+
+test("X36 check warns when many workers could use up the receives of a queue", async () => {
+  const queueOf = async (workers: string) => {
+    const { out } = await sesame(["check", "--json", "--workers", workers]);
+    return (JSON.parse(out) as Finding[]).filter(({ subject, text }) => subject === "queue example-com-queue" && text.includes("receives"));
+  };
+  expect(await queueOf("9")).toMatchObject([{ level: "ok" }]);
+  expect(await queueOf("10")).toMatchObject([
+    {
+      level: "warning",
+      text: "entries move to the dead-letter queue after only 20 receives; with 10 workers it must be at least 21",
+      mend: expect.stringContaining("raise maxReceiveCount to 50"),
+    },
+  ]);
+  expect(await queueOf("60")).toMatchObject([{ level: "warning", mend: expect.stringContaining("raise maxReceiveCount to 71") }]);
+  const { code, error } = await sesame(["check", "--workers", "none"]);
+  expect([code, error.includes("Must be a whole number from 1 to 9999")]).toEqual([2, true]);
 }, 120_000);
 
 const wrong: readonly [string, Record<string, string>, string, RegExp][] = [

@@ -37,7 +37,13 @@ export function checkClock({ clock }: AwsClients): readonly Finding[] {
   return [(Math.abs(skew) < 300_000 ? warning : failure)("clock", text, "synchronize the clock (timedatectl set-ntp true)")];
 }
 
-export function checkQueue(domain: Domain, config: Config, { sqs, sqsPoll, clock }: AwsClients): Promise<readonly Finding[]> {
+/** `workers`: how many workers receive from the queue. */
+export function checkQueue(
+  domain: Domain,
+  config: Config,
+  { sqs, sqsPoll, clock }: AwsClients,
+  workers: number,
+): Promise<readonly Finding[]> {
   const name = forDomain(config.QUEUE_NAME, domain);
   const subject = `queue ${name}`;
   const fix = `create the queue, subscribe it to the SNS topic of the receipt rule, and allow sqs:ReceiveMessage, DeleteMessage, ChangeMessageVisibility, GetQueueUrl, GetQueueAttributes`;
@@ -45,24 +51,33 @@ export function checkQueue(domain: Domain, config: Config, { sqs, sqsPoll, clock
     const found = await new SqsMailQueue({ sqs, sqsPoll, clock, name }).describe();
     return [
       fine(subject, `visibility timeout ${found.visibilitySeconds} s, retention ${found.retentionSeconds / day} days`),
-      ...deadLetters(subject, found),
+      ...deadLetters(subject, found, workers),
     ];
   });
 }
 
-function deadLetters(subject: string, { deadLetter, retentionSeconds }: QueueDescription): readonly Finding[] {
+/**
+ * The least number of receives before an entry is a dead letter. Each worker may receive a mail in vain when a dependency goes
+ * away, and a mail that waits for SES is received about twenty times in five days.
+ */
+export function leastReceives(workers: number): number {
+  return Math.max(20, workers + 11);
+}
+
+function deadLetters(subject: string, { deadLetter, retentionSeconds }: QueueDescription, workers: number): readonly Finding[] {
   if (deadLetter === null) {
     const text = "it has no dead-letter queue: a mail that always fails is retried until its entry expires, and is then lost";
     return [warning(subject, text, "set a RedrivePolicy with maxReceiveCount 50, and a dead-letter queue with a retention of 14 days")];
   }
   const { queue, maxReceiveCount, arn } = deadLetter;
   const findings: Finding[] = [];
-  if (maxReceiveCount < 10)
+  const least = leastReceives(workers);
+  if (maxReceiveCount < least)
     findings.push(
       warning(
         subject,
-        `entries move to the dead-letter queue after only ${maxReceiveCount} receives`,
-        "raise maxReceiveCount to 50, which allows retries for about two days",
+        `entries move to the dead-letter queue after only ${maxReceiveCount} receives; with ${workers === 1 ? "one worker" : `${workers} workers`} it must be at least ${least}`,
+        `raise maxReceiveCount to ${Math.max(50, least)}, which allows retries for about two days`,
       ),
     );
   if ("trouble" in queue)

@@ -20,8 +20,11 @@ import { type Config, decodeConfig } from "../config.ts";
 import { mailServerOf } from "../mail-server.ts";
 import { redactor } from "../redact.ts";
 
+/** `workers`: how many workers there are; their number decides how many receives a queue must allow. */
+export type CheckOptions = Readonly<{ json?: boolean; workers?: number }>;
+
 /** Returns the exit code: 0 without findings, 1 with warnings, 2 with errors. */
-export async function checkAll(options: Readonly<{ json?: boolean }>): Promise<number> {
+export async function checkAll(options: CheckOptions): Promise<number> {
   const config = decodeConfig(process.env);
   if (!config.ok) {
     const findings = config.error
@@ -29,17 +32,17 @@ export async function checkAll(options: Readonly<{ json?: boolean }>): Promise<n
       .map((text): Finding => ({ level: "error", subject: "configuration", text, mend: "see docs/configuration.md" }));
     return print(findings, options);
   }
-  return print(await findingsOf(config.value), options);
+  return print(await findingsOf(config.value, options.workers ?? 1), options);
 }
 
-async function findingsOf(config: Config): Promise<readonly Finding[]> {
+async function findingsOf(config: Config, workers: number): Promise<readonly Finding[]> {
   const clients = clientsOf(config);
   const server = mailServerOf(config, config.SMTP_HOST ?? "localhost");
   try {
     const credentials = await checkCredentials(clients);
     const hasCredentials = credentials.every(({ level }) => level === "ok");
     const checks = await Promise.all([
-      ...(hasCredentials ? awsChecks(config, clients) : [[notChecked]]),
+      ...(hasCredentials ? awsChecks(config, clients, workers) : [[notChecked]]),
       ...portsOf(config).map((port) => checkPort(port, config, server)),
     ]);
     return [...credentials, ...checks.flat(), ...(hasCredentials ? checkClock(clients) : [])];
@@ -51,10 +54,10 @@ async function findingsOf(config: Config): Promise<readonly Finding[]> {
 
 const notChecked = warning("AWS", "not checked", "fix the errors above");
 
-function awsChecks(config: Config, clients: AwsClients): readonly Promise<readonly Finding[]>[] {
+function awsChecks(config: Config, clients: AwsClients, workers: number): readonly Promise<readonly Finding[]>[] {
   const { domains } = config;
   return [
-    ...domains.map((domain) => checkQueue(domain, config, clients)),
+    ...domains.map((domain) => checkQueue(domain, config, clients, workers)),
     ...domains.map((domain) => checkBucket(domain, config, clients)),
     Promise.resolve(checkMailObjects(config)),
     ...tablesOf(config).map((table) => checkTable(table, clients)),
