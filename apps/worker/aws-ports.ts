@@ -29,7 +29,7 @@ import {
 } from "@sesame/core";
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
 import type { Logger } from "pino";
-import { type Config, queueNamesOf } from "./config.ts";
+import { type Config, honourMarksOf, queueNamesOf } from "./config.ts";
 import { openMemoryDatabase } from "./local/database.ts";
 import { SqliteLedger } from "./local/sqlite-ledger.ts";
 import { mailObjects } from "./mail-objects.ts";
@@ -86,6 +86,7 @@ export async function openAwsPorts(
       domains: config.domains,
       policy: config.policy,
       blockedMail: config.BLOCKED_MAIL,
+      honourMarks: honourMarksOf(config),
       leaseSeconds: config.VISIBILITY_SECONDS,
       inWork: new Set<MailId>(),
       pause: pauseEachTurn(),

@@ -3,6 +3,7 @@
 
 import { isIP } from "node:net";
 import { type Domain, defaultPolicy, err, ok, type Policy, parseDomain, quote, type Result } from "@sesame/core";
+import type { HonourMarks } from "@sesame/core/journey";
 import { isEhloName, isLoopback } from "@sesame/smtp";
 import { z } from "zod";
 
@@ -49,6 +50,7 @@ const shape = z.object({
   LEDGER_DAYS: count(1, 3650).default(35),
   MAIL_OBJECTS: z.string().default("{domain-dashed}-emails/**"),
   BLOCKED_MAIL: oneOf("delete", "keep").default("delete"),
+  HONOUR_MARKS: oneOf("false", "true", "all-names").default("false"),
   SPAM_VERDICT: oneOf("deliver", "drop").default("deliver"),
   VIRUS_VERDICT: oneOf("deliver", "drop").default("deliver"),
   REPLY_EVERY_DAYS: count(1, 365).default(7),
@@ -138,6 +140,11 @@ function queueErrors(pattern: string | undefined, domains: readonly Domain[]): r
 /** Replaces the placeholders of QUEUE_NAME or MAIL_OBJECTS for one domain. */
 export function forDomain(pattern: string, domain: Domain): string {
   return pattern.replaceAll("{domain-dashed}", domain.replaceAll(".", "-")).replaceAll("{domain}", domain);
+}
+
+/** HONOUR_MARKS in the words of the core. */
+export function honourMarksOf({ HONOUR_MARKS }: Pick<Config, "HONOUR_MARKS">): HonourMarks {
+  return HONOUR_MARKS === "false" ? "never" : HONOUR_MARKS === "true" ? "other-names" : HONOUR_MARKS;
 }
 
 /** The queue of each served domain. Without a placeholder in QUEUE_NAME it is one for all. */

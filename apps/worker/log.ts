@@ -64,6 +64,7 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
     case "entry-ignored":
     case "event-noted":
     case "already-closed":
+    case "mark-honoured":
     case "busy-elsewhere":
     case "bounce":
       logger.info(line, kind);

@@ -100,6 +100,7 @@ function makeSeries(registry: Registry) {
     portErrors: counter("port_errors_total", "Failed calls to AWS or to the disk", ["port", "operation"]),
     defects: counter("mail_defects_total", "Recipients of mail with a malformed header, by defect", ["domain", "defect"]),
     ruleInvalid: counter("rule_invalid_total", "Invalid rules that were skipped", ["table"]),
+    honoured: counter("marks_honoured_total", "Queue entries acknowledged because of the mark of an earlier program", ["domain"]),
     done: counter("redelivered_done_total", "Queue entries of mails that were already closed", ["domain"]),
     seconds: histogram("processing_seconds", "Time from opening a mail to its settlement", ["domain"]),
     stages: histogram("stage_seconds", "Time in each stage", ["stage"]),
@@ -111,6 +112,9 @@ function count(series: Series, domain: string, event: JournalEvent): void {
   switch (event.kind) {
     case "already-closed":
       series.done.inc({ domain });
+      break;
+    case "mark-honoured":
+      series.honoured.inc({ domain });
       break;
     case "taken-over":
     case "unrecorded":

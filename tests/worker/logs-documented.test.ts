@@ -62,6 +62,7 @@ const samples: Readonly<Record<JournalEvent["kind"], readonly JournalEvent[]>> =
   "entry-undecodable": [{ kind: "entry-undecodable", entryId: "1", text: "…" }],
   "event-noted": [{ kind: "event-noted", news: "bounce", sesId: "1" }],
   "already-closed": [{ kind: "already-closed", mailId }],
+  "mark-honoured": [{ kind: "mark-honoured", mailId, processedBy: "old-worker", status: "delivered" }],
   "busy-elsewhere": [{ kind: "busy-elsewhere", mailId, until }],
   "taken-over": [{ kind: "taken-over", mailId, crashes: 1 }],
   "set-aside": [{ kind: "set-aside", mailId, crashes: 3 }],

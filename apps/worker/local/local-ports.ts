@@ -5,7 +5,7 @@ import type { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { blocklistCache, type Clock, type Courier, type Domain, type EpochMs, type MailId, type Route } from "@sesame/core";
 import type { SmtpCourier } from "@sesame/smtp";
-import type { Config } from "../config.ts";
+import { type Config, honourMarksOf } from "../config.ts";
 import { mailObjects } from "../mail-objects.ts";
 import { mailServerOf, probeMailServer } from "../mail-server.ts";
 import type { ServicePorts } from "../service.ts";
@@ -51,6 +51,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     domains: config.domains,
     policy: config.policy,
     blockedMail: config.BLOCKED_MAIL,
+    honourMarks: honourMarksOf(config),
     leaseSeconds: config.VISIBILITY_SECONDS,
     inWork: new Set<MailId>(),
     pause: pauseEachTurn(),

@@ -7,6 +7,7 @@ import type { Verdict } from "../plan/verdict.ts";
 import type { MailId } from "../ses/notice.ts";
 import type { IgnoreReason } from "../ses/queue-entry.ts";
 import type { EpochMs } from "../time.ts";
+import type { ForeignMark } from "./foreign-mark.ts";
 import type { Settlement } from "./settle.ts";
 
 /** The stages whose time is told, as the journey names them. */
@@ -18,6 +19,7 @@ export type JournalEvent =
   | { readonly kind: "entry-undecodable"; readonly entryId: string; readonly text: string }
   | { readonly kind: "event-noted"; readonly news: "bounce" | "complaint"; readonly sesId: string }
   | { readonly kind: "already-closed"; readonly mailId: MailId }
+  | ({ readonly kind: "mark-honoured"; readonly mailId: MailId } & ForeignMark) // acknowledged, and not delivered by us
   | { readonly kind: "busy-elsewhere"; readonly mailId: MailId; readonly until: EpochMs }
   | { readonly kind: "taken-over"; readonly mailId: MailId; readonly crashes: number } // a possible duplicate
   | { readonly kind: "set-aside"; readonly mailId: MailId; readonly crashes: number }

@@ -7,6 +7,7 @@ import type { Notice } from "../ses/notice.ts";
 import { close } from "./close.ts";
 import type { JournalEvent } from "./events.ts";
 import { execute, nothingDone } from "./execute.ts";
+import { foreignMark } from "./foreign-mark.ts";
 import { type Gathered, gather } from "./gather.ts";
 import { lookUp, openForPlanning } from "./look-up.ts";
 import type { EntryOutcome } from "./outcome.ts";
@@ -72,6 +73,11 @@ async function carry(notice: Notice, held: Held, entry: QueueEntry, ports: Journ
 
   const mail = await openForPlanning(stored);
   stage("parse");
+  const mark = foreignMark({ ...held, stored, mail, receivedAt: notice.receivedAt, domains: ports.domains }, ports.honourMarks ?? "never");
+  if (mark !== null) {
+    await giveBack({ kind: "mark-honoured", mailId, ...mark });
+    return { kind: "ack" };
+  }
 
   const facts = await lookUp(notice, { ...held, finals: lease.finals }, stored, mail, ports);
   stage("look-up");

@@ -9,6 +9,7 @@ export { type AuditMark, type AuditRecord, type AuditStatus, auditListText, audi
 export { handleEntry } from "./entry.ts";
 export type { JournalEvent, Stage } from "./events.ts";
 export { execute, type Report } from "./execute.ts";
+export type { ForeignMark, HonourMarks } from "./foreign-mark.ts";
 export { type Answers, type Gathered, gather } from "./gather.ts";
 export { runJourney } from "./journey.ts";
 export { lookUp, openForPlanning } from "./look-up.ts";

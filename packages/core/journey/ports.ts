@@ -14,6 +14,7 @@ import type { OutboundRow } from "../ses/outbound-row.ts";
 import type { EpochMs } from "../time.ts";
 import type { AuditRecord } from "./audit-mark.ts";
 import type { JournalEvent } from "./events.ts";
+import type { HonourMarks } from "./foreign-mark.ts";
 import type { BlockedMail } from "./settle.ts";
 
 /** Raised once to ask work to end. Adapters look at it between steps; nothing is torn down under their feet. */
@@ -221,6 +222,8 @@ export type JourneyPorts = Readonly<{
   domains: readonly Domain[];
   policy: Policy;
   blockedMail: BlockedMail;
+  /** Whose audit marks end a mail that is still queued. Default "never". */
+  honourMarks?: HonourMarks;
   /** Seconds that a lease lasts; the caller extends it. */
   leaseSeconds: number;
   /** Name in the audit mark: `worker-<domain>`. */
