@@ -138,18 +138,21 @@ export function troubleOfSend(error: unknown): Trouble {
   if (error instanceof PortError && error.cause !== undefined) return troubleOfSend(error.cause);
   const fields = errorFields(error);
   const kind = kindOf(fields);
-  const said = `${bareCode(fields.codes[0] ?? "")} ${fields.message}`; // the part after a colon may quote the mail
+  const code = bareCode(fields.codes[0] ?? ""); // the part after a colon may quote the mail
   const isRefusal = kind === "refused" || kind === "throttled";
-  const told = isRefusal ? sendRefusals.find(([, words]) => words.test(said))?.[0] : undefined;
+  const told = isRefusal
+    ? sendRefusals.find(([, codes, words]) => codes?.test(code) || (code !== "" && words?.test(fields.message)))?.[0]
+    : undefined;
   return troubleFrom(told ?? (fields.status === 413 ? "mail-too-large" : kind), fields);
 }
 
-const sendRefusals: readonly (readonly [TroubleKind, RegExp])[] = [
-  ["quota-used-up", /^LimitExceeded|^\w+ Daily (?:message|sending) quota/i],
-  ["sending-off", /^\w*SendingPaused|^AccountSuspended|^\w+ (?:Sending|Account) (?:is )?(?:paused|suspended|disabled)/i],
-  ["unverified", /^\w*NotVerified|^\w+ (?:Email address|Mail FROM domain) is not verified/i],
-  ["mail-too-large", /^\w+ Message (?:length is more than|is too long)/i],
-  ["mail-refused", /^(?:MessageRejected|InvalidParameterValue|BadRequest) /],
+/** What a refusal of SES is about, by its code or by how its message begins. */
+const sendRefusals: readonly (readonly [TroubleKind, codes: RegExp | null, words: RegExp | null])[] = [
+  ["quota-used-up", /^LimitExceeded/i, /^Daily (?:message|sending) quota/i],
+  ["sending-off", /SendingPaused|^AccountSuspended/i, /^(?:Sending|Account) (?:is )?(?:paused|suspended|disabled)/i],
+  ["unverified", /NotVerified/i, /^(?:Email address|Mail FROM domain) is not verified/i],
+  ["mail-too-large", null, /^Message (?:length is more than|is too long)/i],
+  ["mail-refused", /^(?:MessageRejected|InvalidParameterValue|BadRequest)$/, null],
 ];
 
 /**
@@ -258,14 +261,14 @@ function troubleFrom(kind: TroubleKind, { codes, status, message, requestId }: E
   return { kind, code, text: repair === undefined ? found : `${found.replace(/\.$/, "")}. ${repair}`, retry: transient.has(kind) };
 }
 
-// A session token or a receipt handle: no name has so many characters without a space.
-const opaque = /[A-Za-z0-9+/=_%-]{100,}/g;
+// Characters of a session token or a receipt handle: no name has so many without a space.
+const opaqueLength = 100;
 
 /** The first line only: for a wrong signature AWS quotes the whole request below it, with the session token. */
 function firstLine(message: string): string {
   const line = message.split(/[\r\n]/, 1)[0] ?? "";
   const text = line
-    .replace(opaque, (word) => `${word.slice(0, 4)}…`)
+    .replace(/[A-Za-z0-9+/=_%-]+/g, (word) => (word.length < opaqueLength ? word : `${word.slice(0, 4)}…`))
     .replace(/\s+/g, " ")
     .trim();
   return text.length > 300 ? `${text.slice(0, 299)}…` : text;

@@ -159,7 +159,7 @@ function sizeOf({ received, replyTo, addressees, subject, thread, others }: Part
 /** Adds `FWD: ` unless the subject has such a prefix: FW, FWD, German WG, French TR, also numbered (`Fwd[2]:`). */
 function forwardSubject(mail: Mail): string {
   const subject = safeText(subjectOf(mail) ?? "");
-  return /^(?:fwd?|wg|tr)\s*(?:\[\d{1,3}\])?\s*[:：]/i.test(subject) ? subject : safeText(`FWD: ${subject}`);
+  return /^(?:fwd?|wg|tr)\s*(?:\[\d{1,3}\]\s*)?[:：]/i.test(subject) ? subject : safeText(`FWD: ${subject}`);
 }
 
 const date =

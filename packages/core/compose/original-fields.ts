@@ -7,7 +7,7 @@ import { decodeWords } from "../mail/encoded-word.ts";
 import { valuesOf } from "../mail/header.ts";
 import { mailboxValue, safeText } from "../mail/header-write.ts";
 import { idsOf, type Mail, mailboxesOf, messageIdOf } from "../mail/mail.ts";
-import { type Mailbox, maxMailboxes, parseMailboxes } from "../mail/mailbox.ts";
+import { type Mailbox, maxMailboxes, parseSomeMailboxes } from "../mail/mailbox.ts";
 import { upperHex } from "../octets.ts";
 import { sesAcceptsDomain } from "../ses/ses-limits.ts";
 import { type NewField, referencesValue, structured } from "./generated-header.ts";
@@ -16,6 +16,9 @@ const maxReplyTo = 20; // mailboxes in Reply-To
 const maxListLength = 16 * 1024; // characters in To or Cc; they are for information only
 const maxDisplayName = 100; // characters
 const maxEncodedName = 1000; // characters of an encoded name
+
+/** The address fields that a forward reads. */
+export const forwardedAddressFields: readonly string[] = ["From", "Reply-To", "To", "Cc"];
 
 /** Returns the mailboxes of all fields of a name that a 7-bit header can contain, each address once. */
 export function writableMailboxesOf(mail: Mail, name: string): readonly Mailbox[] {
@@ -32,12 +35,20 @@ export function writableMailboxesOf(mail: Mail, name: string): readonly Mailbox[
  * field.
  */
 function readMailboxes(mail: Mail, name: string): readonly Mailbox[] {
-  const mailboxes = parseFieldValues(valuesOf(mail.block, name));
-  return mailboxes.length > 0 ? mailboxes : mailboxesOf(mail, name);
+  const cacheKey = `${name} to write`;
+  const known = mail.mailboxes.get(cacheKey);
+  if (known !== undefined) return known;
+  const values = valuesOf(mail.block, name);
+  const read = parseFieldValues(values);
+  const mailboxes = read.length > 0 || !values.some((value) => value.includes("=?")) ? read : mailboxesOf(mail, name);
+  mail.mailboxes.set(cacheKey, mailboxes);
+  return mailboxes;
 }
 
 function parseFieldValues(values: readonly string[]): readonly Mailbox[] {
-  const mailboxes = values.flatMap((value) => parseMailboxes(reencodeWords(value))).slice(0, maxMailboxes);
+  const mailboxes: Mailbox[] = [];
+  for (const value of values)
+    if (mailboxes.length < maxMailboxes) mailboxes.push(...parseSomeMailboxes(reencodeWords(value), maxMailboxes - mailboxes.length));
   return mailboxes.map(({ name, address }) => ({ name: decodeWords(name.slice(0, maxEncodedName)), address }));
 }
 
@@ -112,8 +123,14 @@ export function authorName(mail: Mail): string {
 /** A display name without addresses: `"ceo@bank.test" <eve@evil.test>` must not look like mail from the bank. */
 function safeDisplayName(name: string): string {
   const visible = safeText(name.replace(formatCharacters, ""), 300);
-  const words = visible.split(" ").filter((word) => !/.[@＠﹫].*\../u.test(word));
+  const words = visible.split(" ").filter((word) => !looksLikeAddress(word));
   return withoutAddressSigns(words.join(" "));
+}
+
+/** A sign of an address with something before it, then a dot with something behind it. */
+function looksLikeAddress(word: string): boolean {
+  const sign = word.slice(1).search(/[@＠﹫]/);
+  return sign >= 0 && word.slice(sign + 2, -1).includes(".");
 }
 
 const formatCharacters = /(?![\u200c\u200d])\p{Cf}/gu; // except the joiners, which some scripts and emoji need

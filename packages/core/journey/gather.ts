@@ -6,7 +6,7 @@ import { parseRecipients, type Recipient, refuseSourceRoutes, servedAddresses } 
 import { withCanonicalKeys } from "../plan/types.ts";
 import { type Blocklist, compileBlocklistWithPauses } from "../rules/blocklist.ts";
 import { type DirectoryRows, inquire } from "../rules/inquiry.ts";
-import { decodeRuleRows, type RuleRow } from "../rules/rule-row.ts";
+import { decodeRuleRowsWithPauses, type RuleRow } from "../rules/rule-row.ts";
 import type { Notice } from "../ses/notice.ts";
 import { PortError } from "./port-error.ts";
 import { type Claim, headLimit, type JourneyPorts, type Lease, type StoredMail } from "./ports.ts";
@@ -66,8 +66,8 @@ async function ask(notice: Notice, recipients: readonly Recipient[], ports: Gath
     ports.ledger.loopKey(),
   ]);
   const blocklist = await compileBlocklistWithPauses(rows.blocked, { cache: ports.blocklists, pause: ports.pause });
-  const served = refuseSourceRoutes(recipients, rows.rules);
-  return { recipients: served, rules: decodeRuleRows(rows.rules), blocklist, stored, loopKey };
+  const rules = await decodeRuleRowsWithPauses(rows.rules, ports.pause);
+  return { recipients: refuseSourceRoutes(recipients, rows.rules), rules, blocklist, stored, loopKey };
 }
 
 async function open({ location, mailId }: Notice, { store }: GatherPorts): Promise<StoredMail | "missing"> {

@@ -5,6 +5,7 @@ import { addressKey } from "../mail/address.ts";
 import { attachmentsIn } from "../mail/attachments.ts";
 import { readDsn } from "../mail/dsn.ts";
 import { isReadable, type Mail, openMail } from "../mail/mail.ts";
+import type { Pause } from "../pause.ts";
 import type { Facts } from "../plan/facts.ts";
 import { leavesBySes } from "../plan/plan-forward.ts";
 import { servedAddresses } from "../plan/recipient.ts";
@@ -28,7 +29,7 @@ export async function lookUp(
   { finals, recipients, rules, blocklist, loopKey }: Omit<Answers, "stored"> & Pick<Facts, "finals">,
   stored: StoredMail,
   mail: Mail,
-  { ledger, outbound, domains }: Pick<JourneyPorts, "ledger" | "outbound" | "domains">,
+  { ledger, outbound, domains, pause }: Pick<JourneyPorts, "ledger" | "outbound" | "domains" | "pause">,
 ): Promise<Facts> {
   const { mailId, receivedAt, sesVerdicts } = notice;
   const { reversePath } = notice.envelope;
@@ -38,13 +39,13 @@ export async function lookUp(
     : "not-a-bounce";
   const mayReply = [...rules.values()].some(({ reply }) => reply !== null);
   const answered = reversePath && mayReply ? await ledger.recall(served.map(addressKey), rememberedSenderOf(reversePath, mail)) : new Map();
-  const attachments = leavesBySes(served, rules, domains) ? await attachmentsOf(mail, stored) : [];
+  const attachments = leavesBySes(served, rules, domains) ? await attachmentsOf(mail, stored, pause) : [];
   const envelope = { reversePath, recipients };
   return { mailId, receivedAt, envelope, sesVerdicts, domains, mail, bounce, rules, blocklist, finals, answered, attachments, loopKey };
 }
 
 /** A large mail is read for its attachments only where their names decide something: above 40 MB SES takes none. */
-async function attachmentsOf(mail: Mail, stored: StoredMail): Promise<readonly string[]> {
+async function attachmentsOf(mail: Mail, stored: StoredMail, pause: Pause): Promise<readonly string[]> {
   if (!isReadable(mail) || mail.size - mail.bodyStart > sesMaxOctets) return [];
-  return attachmentsIn(mail, stored.size > mail.head.length ? stored.rest() : null);
+  return attachmentsIn(mail, stored.size > mail.head.length ? stored.rest() : null, pause);
 }

@@ -15,7 +15,7 @@ import { settle } from "./settle.ts";
 
 type RepairPorts = Pick<
   JourneyPorts,
-  "ledger" | "outbound" | "store" | "clock" | "journal" | "worker" | "domains" | "policy" | "blockedMail"
+  "ledger" | "outbound" | "store" | "clock" | "journal" | "worker" | "domains" | "policy" | "blockedMail" | "pause"
 >;
 
 /** Writes the audit mark of a mail that is closed already. Never rejects. */
@@ -29,7 +29,7 @@ export async function repairAuditTrail(
     if (answers === null) throw new Error("Cannot write the audit mark of a closed mail: the mail could not be read");
     const { stored } = answers;
     const facts = await lookUp(notice, { ...answers, finals }, stored, await openForPlanning(stored), ports);
-    const decided = await plan(facts, ports.policy);
+    const decided = await plan(facts, ports.policy, ports.pause);
     const settlement = settle(decided, notice.mailId, finals, 1, blockedMailFor(facts, finals, ports.blockedMail));
     if (settlement.kind === "close" && isAsClosed(decided, finals)) await writeAuditTrail(notice, stored, settlement, ports);
   } catch (error) {

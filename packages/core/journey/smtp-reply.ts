@@ -83,13 +83,14 @@ function failReason(reply: SmtpReply, phase: SmtpPhase): FailReason | "try-later
  * allowed rcpthosts" or "SPF check failed" speak of our configuration, although they have the same code.
  */
 function speaksOfMailbox(text: string): boolean {
+  const lower = text.toLowerCase();
   if (
-    /\b(?:relay\w*|rcpthosts|spf|dmarc|dkim|policy|den(?:ied|y)|blocked|block ?list\w*|black ?list\w*|spam|sender|helo|ehlo|ptr|auth\w*)\b/i.test(
-      text,
+    /\b(?:relay|block ?list|black ?list|auth|(?:rcpthosts|spf|dmarc|dkim|policy|denied|deny|blocked|spam|sender|helo|ehlo|ptr)\b)/.test(
+      lower,
     )
   )
     return false;
-  return /\b(?:user|mailbox|recipient|account|inbox|address|alias)\b/i.test(text);
+  return /\b(?:user|mailbox|recipient|account|inbox|address|alias)\b/.test(lower);
 }
 
 function defaultStatus(reason: FailReason): string {

@@ -4,6 +4,7 @@
 // of the mail and memory is bounded. Beyond the limits below it stops and keeps the names found so far.
 
 import { latin1 } from "../octets.ts";
+import type { Pause } from "../pause.ts";
 import { fieldsOf } from "./header.ts";
 import type { Mail } from "./mail.ts";
 import { MimeBoundaries } from "./mime-boundaries.ts";
@@ -22,10 +23,13 @@ const readFields: readonly MimeFieldName[] = ["content-type", "content-dispositi
 
 /** Starts a scan with the octets in memory. Call `write` with the other octets, in pieces of any size, then call `names`. */
 export function scanAttachments(mail: Mail): AttachmentScanner {
+  return scanHeader(mail).write(mail.head.subarray(mail.bodyStart));
+}
+
+function scanHeader({ block }: Mail): AttachmentScanner {
   const scanner = new AttachmentScanner();
-  for (const name of readFields) for (const field of fieldsOf(mail.block, name)) scanner.write(withoutLineEnd(field.raw)).write(lineFeed);
-  scanner.write(lineFeed);
-  return scanner.write(mail.head.subarray(mail.bodyStart));
+  for (const name of readFields) for (const field of fieldsOf(block, name)) scanner.write(withoutLineEnd(field.raw)).write(lineFeed);
+  return scanner.write(lineFeed);
 }
 
 const lineFeed = Uint8Array.of(lf);
@@ -36,11 +40,24 @@ function withoutLineEnd(raw: Uint8Array): Uint8Array {
   return raw.subarray(0, end);
 }
 
-/** Returns the file names in a mail. `rest`: the octets after its head, or `null` if the head is the whole mail. */
-export async function attachmentsIn(mail: Mail, rest: AsyncIterable<Uint8Array> | null): Promise<readonly string[]> {
-  const scanner = scanAttachments(mail);
-  if (rest !== null) for await (const octets of rest) scanner.write(octets);
+const sliceOctets = 16 * 1024; // a few milliseconds for hostile octets
+
+/**
+ * Returns the file names in a mail. `rest`: the octets after its head, or `null` if the head is the whole mail. It pauses after
+ * each slice.
+ */
+export async function attachmentsIn(mail: Mail, rest: AsyncIterable<Uint8Array> | null, pause: Pause): Promise<readonly string[]> {
+  const scanner = scanHeader(mail);
+  await scanInSlices(scanner, mail.head.subarray(mail.bodyStart), pause);
+  if (rest !== null) for await (const octets of rest) await scanInSlices(scanner, octets, pause);
   return scanner.names();
+}
+
+async function scanInSlices(scanner: AttachmentScanner, octets: Uint8Array, pause: Pause): Promise<void> {
+  for (let at = 0; at < octets.length; at += sliceOctets) {
+    scanner.write(octets.subarray(at, at + sliceOctets));
+    await pause();
+  }
 }
 
 /** A scan in progress. Made by `scanAttachments`. */
@@ -150,6 +167,7 @@ export class AttachmentScanner {
   }
 
   #addNames({ type, disposition }: Readonly<{ type: ParameterList | null; disposition: ParameterList | null }>): void {
+    if (type === null && disposition === null) return;
     for (const list of [disposition, type]) {
       for (const text of list === null ? [] : [...parameterTexts(list, "filename"), ...parameterTexts(list, "name")]) {
         const name = text.trim();

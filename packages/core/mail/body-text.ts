@@ -9,6 +9,10 @@ import type { Mail } from "./mail.ts";
 
 /** Octets of the body that are read. A text part is near the start of a mail. */
 const maxBodyOctets = 64 * 1024;
+// Lines of these octets that are read, and those among them that may be a delimiter of parts. The parser takes long for each.
+const maxLines = 8000;
+const maxDashLines = 300;
+const [lf, dash] = [10, 45];
 // Parsing is recursive, so a mail with deeper nesting is not quoted. An enclosed mail would be shown with dates in the time zone
 // and language of this host, which can differ between workers; it stays an attachment.
 const options = { maxNestingDepth: 32, forceRfc822Attachments: true };
@@ -29,7 +33,20 @@ export async function readableText(mail: Mail): Promise<string> {
  */
 function startOfBody({ block, head, bodyStart }: Mail): Uint8Array {
   const fields = block.fields.filter(({ key }) => key.startsWith("content-")).map(({ raw }) => raw);
-  return concat([...fields, utf8("\r\n"), head.subarray(bodyStart, bodyStart + maxBodyOctets)]);
+  const body = head.subarray(bodyStart, bodyStart + maxBodyOctets);
+  return concat([...fields, utf8("\r\n"), body.subarray(0, endOfLines(body))]);
+}
+
+/** Where the lines end that are read. */
+function endOfLines(body: Uint8Array): number {
+  let dashLines = 0;
+  let at = 0;
+  for (let lines = 0; at < body.length && lines < maxLines; lines++) {
+    if (body[at] === dash && body[at + 1] === dash && ++dashLines > maxDashLines) return at;
+    const end = body.indexOf(lf, at);
+    at = end < 0 ? body.length : end + 1;
+  }
+  return at;
 }
 
 // Unicode overrides show letters in another order: `gpj.exe` looks like `exe.jpg`. The marks that right-to-left text needs stay.

@@ -83,6 +83,7 @@ function fromCode(whole: string, digits: string): string {
 
 /** The address in a value that may end with a comment (RFC 3464 §2.1.1). */
 function addressIn(text: string): readonly Address[] {
+  if (!text.includes("@")) return []; // most of a hostile list
   const parsed = parseAddress(text.replace(/\s\([^()]*\)\s*$/, ""));
   return parsed.ok ? [parsed.value] : [];
 }

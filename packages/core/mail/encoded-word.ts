@@ -61,7 +61,7 @@ function* encodedWordsIn(value: string): Generator<EncodedWord> {
       const data = value.slice(from, close);
       const isWhole = (next < 0 || next >= close - 1) && !/[\u0000-\u0008\u000a-\u001f\u007f]/.test(data);
       // Characters beyond Latin-1 show that the header is UTF-8, whatever the word says.
-      const charset = /[^\u0000-\u00ff]/.test(data) ? "utf-8" : label.replace(/\*.*$/, "").toLowerCase();
+      const charset = /[^\u0000-\u00ff]/.test(data) ? "utf-8" : (label.split("*", 1)[0] ?? "").toLowerCase();
       const octets = isWhole ? (encoding.toLowerCase() === "b" ? fromBase64(data) : fromQ(data, charset)) : null;
       if (octets !== null) {
         yield { start, end: close + 2, charset, octets };

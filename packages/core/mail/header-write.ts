@@ -50,7 +50,7 @@ export function renderField(name: string, { kind, text }: FieldValue): Result<st
   if (kind === "structured" && !/^[\t -~]*$/.test(text)) return err(`Cannot write the field ${name}: must be ASCII, is ${quote(text)}`);
   const isEncoded = kind === "text" && needsEncoding(text);
   const words = isEncoded ? encodeWords(text, maxEncodedLine - name.length - 2).join(" ") : text;
-  const lines = fold(name, kind === "structured" ? piecesOf(words) : (words.trim().match(wordForm) ?? []));
+  const lines = fold(name, kind === "structured" ? piecesOf(words) : wordsOf(words));
   if (lines.some((line) => line.length > hardLine))
     return err(`Cannot write the field ${name}: a line must have at most ${hardLine} octets, is ${quote(text)}`);
   return ok(`${lines.join("\r\n")}\r\n`);
@@ -64,7 +64,15 @@ function needsEncoding(text: string): boolean {
   return !/^[ -~]*$/.test(text) || /^ | {2}| $|=\?/.test(text) || /[^ ]{60}/.test(text);
 }
 
-const wordForm = /[ \t]*[^ \t]+/g;
+/** Words with the white space before them. */
+function wordsOf(text: string): readonly string[] {
+  const words: string[] = [];
+  for (const run of text.trim().match(/[ \t]+|[^ \t]+/g) ?? []) {
+    if (/[ \t]$/.test(words.at(-1) ?? "")) words[words.length - 1] += run;
+    else words.push(run);
+  }
+  return words;
+}
 
 /**
  * Words with the white space before them. A quoted string stays in one piece while a line can hold it. RFC 5322 §3.2.4 allows a

@@ -3,7 +3,7 @@
 
 import { decodeWords } from "./encoded-word.ts";
 import { firstValue, type HeaderBlock, type HeaderDefect, splitHeader, valuesOf } from "./header.ts";
-import { type Mailbox, maxMailboxes, parseMailboxes } from "./mailbox.ts";
+import { type Mailbox, maxMailboxes, parseSomeMailboxes } from "./mailbox.ts";
 
 /** A mail whose header was read. */
 export type Mail = Readonly<{
@@ -14,7 +14,7 @@ export type Mail = Readonly<{
   /** Position of the body in `head`. */
   bodyStart: number;
   defects: readonly HeaderDefect[];
-  /** Cache of `mailboxesOf`: the decisions for every recipient read the same lists, and lists can be long. */
+  /** Lists of mailboxes that were read: the decisions for every recipient read the same ones, and they can be long. */
   mailboxes: Map<string, readonly Mailbox[]>;
 }>;
 
@@ -66,24 +66,37 @@ export function subjectOf(mail: Mail): string | null {
  * Returns the mailboxes of all fields of these names, each address once, at most `maxMailboxes`. Each value is read as it is and
  * also decoded: an encoded word can hide an address that some mail programs show.
  */
-export function mailboxesOf({ block, mailboxes }: Mail, ...names: readonly string[]): readonly Mailbox[] {
-  const cacheKey = names.join(" ");
-  const found = mailboxes.get(cacheKey) ?? mailboxesIn(names.flatMap((name) => valuesOf(block, name)));
-  mailboxes.set(cacheKey, found);
+export function mailboxesOf(mail: Mail, ...names: readonly string[]): readonly Mailbox[] {
+  const [name = "", ...others] = names;
+  return others.length === 0 ? mailboxesOfField(mail, name) : distinctMailboxes(names.flatMap((each) => mailboxesOfField(mail, each)));
+}
+
+function mailboxesOfField({ block, mailboxes }: Mail, name: string): readonly Mailbox[] {
+  const found = mailboxes.get(name) ?? mailboxesIn(valuesOf(block, name));
+  mailboxes.set(name, found);
   return found;
+}
+
+function distinctMailboxes(all: readonly Mailbox[]): readonly Mailbox[] {
+  const found = new Map<string, Mailbox>();
+  for (const mailbox of all) if (!found.has(mailbox.address)) found.set(mailbox.address, mailbox);
+  return [...found.values()].slice(0, maxMailboxes);
 }
 
 /** Returns the mailboxes in field values, read like those of `mailboxesOf`. */
 export function mailboxesIn(values: readonly string[]): readonly Mailbox[] {
   const found = new Map<string, Mailbox>();
+  let left = maxMailboxes;
   for (const value of values) {
-    for (const { name, address } of parseMailboxes(value)) add({ name: decodeWords(name), address });
-    if (value.includes("=?")) for (const mailbox of parseMailboxes(decodeWords(value))) add(mailbox);
+    if (left <= 0) break;
+    for (const { name, address } of parseSomeMailboxes(value, left)) add({ name: decodeWords(name), address });
+    if (value.includes("=?")) for (const mailbox of parseSomeMailboxes(decodeWords(value), left)) add(mailbox);
   }
   return [...found.values()];
 
   function add(mailbox: Mailbox): void {
-    if (found.size < maxMailboxes && !found.has(mailbox.address)) found.set(mailbox.address, mailbox);
+    left--;
+    if (!found.has(mailbox.address)) found.set(mailbox.address, mailbox);
   }
 }
 

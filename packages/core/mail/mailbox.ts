@@ -3,7 +3,7 @@
 // blocklist must not miss an address that a mail program would show. An address inside a display name does not count. It makes
 // one pass over the text and does not decode encoded words (see encoded-word.ts).
 
-import { type Address, parseAddress } from "./address.ts";
+import { type Address, addressOf } from "./address.ts";
 import { endOfComment, endOfQuoted, unquote } from "./token.ts";
 
 /** One mailbox of a header field: the address, and the display name as it stands. */
@@ -12,7 +12,7 @@ export type Mailbox = Readonly<{ name: string; address: Address }>;
 /** The tokens between two commas: the text outside brackets, the texts in angle brackets, the last comment. */
 type ListItem = { phrase: string; angles: string[]; comment: string };
 
-/** Mailboxes that are read of one value. A mail with more is a bulk mailing, and each address takes time in later comparisons. */
+/** Mailboxes that are read of one list. A mail with more is a bulk mailing, and each address takes time in later comparisons. */
 export const maxMailboxes = 1000;
 
 /**
@@ -20,40 +20,52 @@ export const maxMailboxes = 1000;
  * throws.
  */
 export function parseMailboxes(value: string): readonly Mailbox[] {
+  return parseSomeMailboxes(value, maxMailboxes);
+}
+
+/** The same, but at most `limit` mailboxes. */
+export function parseSomeMailboxes(value: string, limit: number): readonly Mailbox[] {
+  if (!value.includes("@")) return [];
   const found: Mailbox[] = [];
-  let item: ListItem = { phrase: "", angles: [], comment: "" };
+  let item: ListItem | null = null; // null: nothing since the last separator
   const flush = () => {
-    found.push(...mailboxesBetweenCommas(item));
-    item = { phrase: "", angles: [], comment: "" };
+    if (item !== null) found.push(...mailboxesBetweenCommas(item));
+    item = null;
   };
   const unclosed = new Set<string>();
-  for (let at = 0; at < value.length && found.length + item.angles.length < maxMailboxes; ) {
+  for (let at = 0; at < value.length && found.length + (item?.angles.length ?? 0) < limit; ) {
     const char = value.charAt(at);
+    if (char === "," || char === ";") {
+      flush();
+      at++;
+      continue;
+    }
     const end = unclosed.has(char) ? -1 : endOfToken(value, at);
     // Skip an opening character that is never closed, and all later ones of its kind: each search for the end would read the
     // whole text.
     if (end < 0) unclosed.add(char);
     const token = value.slice(at, end < 0 ? at + 1 : end);
     at += token.length;
+    item ??= { phrase: "", angles: [], comment: "" };
     if (end < 0) item.phrase += " ";
     else if (char === "(") item.comment = token.slice(1, -1).trim();
     else if (char === "<") item.angles.push(token.slice(1, -1));
-    else if (char === "," || char === ";") flush();
     else if (char !== ":") item.phrase += token;
     else if (item.angles.length > 0 || item.phrase.includes("@"))
       flush(); // the name of a group contains no @, so this is not a group
     else item.phrase = "";
   }
   flush();
-  return found.slice(0, maxMailboxes); // one item may itself contain thousands
+  return found.slice(0, limit); // one item may itself contain thousands
 }
 
 function mailboxesBetweenCommas({ phrase, angles, comment }: ListItem): readonly Mailbox[] {
+  if (!phrase.includes("@") && !angles.some((angle) => angle.includes("@"))) return []; // most of a hostile list
   const bare = collapseSpace(phrase);
   const parseAll = (texts: readonly string[], name: string) =>
     texts.flatMap((text): readonly Mailbox[] => {
-      const parsed = parseAddress(text);
-      return parsed.ok ? [{ name, address: parsed.value }] : [];
+      const address = addressOf(text);
+      return address === null ? [] : [{ name, address }];
     });
   if (bare === "" && angles.length === 0) return [];
   const name = angles.length > 0 ? unquoteAll(phrase.trim()) : comment;
@@ -91,7 +103,7 @@ function wordsWithAt(text: string): readonly string[] {
     from = end < 0 ? breaks.lastIndex : end;
     breaks.lastIndex = from;
   }
-  return [...words, text.slice(from)].filter((word) => word.includes("@"));
+  return [...words, text.slice(from)].filter((word) => word.indexOf("@", 1) > 0 && !word.endsWith("@"));
 }
 
 function outsideQuotes(text: string, change: (part: string) => string): string {
@@ -145,8 +157,9 @@ function endOfToken(value: string, at: number): number {
   }
 }
 
+const special = /[("[<,;:]/g;
+
 function endOfWord(value: string, at: number): number {
-  const special = /[("[<,;:]/g;
   special.lastIndex = at + 1;
   return special.exec(value)?.index ?? value.length;
 }

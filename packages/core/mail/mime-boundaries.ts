@@ -49,7 +49,9 @@ export class MimeBoundaries {
   #find(octets: Uint8Array, from: number, to: number): number {
     const index = this.#indexOf.get(hashOf(octets, from, to)) ?? -1;
     const boundary = this.#stack[index]?.boundary;
-    return boundary?.length === to - from && boundary.every((octet, i) => octet === octets[from + i]) ? index : -1;
+    if (boundary?.length !== to - from) return -1;
+    for (let i = 0; i < boundary.length; i++) if (boundary[i] !== octets[from + i]) return -1;
+    return index;
   }
 
   #closeTo(depth: number): void {

@@ -10,6 +10,7 @@ import { parseParameters } from "./mime-parameter.ts";
 /** A part without inner parts, or one that is nested too deep to split. The type is in lower case, "" if the part names none. */
 export type MimePart = Readonly<{ type: string; block: HeaderBlock; body: Uint8Array }>;
 
+const maxBody = 1024 * 1024; // octets of a body that are read: a report stands before the mail that it is about
 const maxParts = 50; // a report has three
 const maxDepth = 4;
 const [cr, lf, dash, space, tab] = [13, 10, 45, 32, 9];
@@ -17,7 +18,7 @@ const [cr, lf, dash, space, tab] = [13, 10, 45, 32, 9];
 /** Returns the leaves of a mail in order. A mail that is not a multipart is its own only part. */
 export function partsOf(mail: Mail): readonly MimePart[] {
   const found: MimePart[] = [];
-  collect(mail.block, mail.head.subarray(mail.bodyStart), 0, found);
+  collect(mail.block, mail.head.subarray(mail.bodyStart, mail.bodyStart + maxBody), 0, found);
   return found;
 }
 

@@ -5,7 +5,7 @@ import { safeText } from "./header-write.ts";
 
 const maxClusterLength = 40; // UTF-16 units; the longest emoji has 35
 const zeroWidthJoiner = "\u200d";
-const joinsPrevious = /^[\p{M}\p{EMod}\u200d]$/u;
+const joinsPrevious = /^[\p{M}\p{Emoji_Modifier}\u200d]$/u;
 
 /** Returns a text of at most `limit` characters on one line, safe for a header field. An ellipsis replaces the rest. */
 export function truncateLine(text: string, limit: number): string {

@@ -2,13 +2,17 @@
 // edits of a delivery, why no rule runs. Part of plan.ts; no I/O, no clock.
 
 import { type ForwardFields, readForwardFields } from "../compose/forward.ts";
+import { forwardedAddressFields, writableMailboxesOf } from "../compose/original-fields.ts";
 import { type Quotation, quotationOf } from "../compose/quotation.ts";
 import { asciiAddress, type ReversePath } from "../mail/address.ts";
 import { type Dsn, noDsn, readDsn } from "../mail/dsn.ts";
 import type { HeaderEdit } from "../mail/header-edit.ts";
 import { type LoopMark, readLoopMark } from "../mail/loop-mark.ts";
-import { isEditable, isReadable, type Mail } from "../mail/mail.ts";
-import type { SenderMatches } from "../rules/blocklist.ts";
+import { isEditable, isReadable, type Mail, mailboxesOf } from "../mail/mail.ts";
+import type { Pause } from "../pause.ts";
+import { type AutomaticSigns, addressFields, automaticSignsOf } from "../rules/automatic.ts";
+import { matchSenderWithPauses, type SenderMatches } from "../rules/blocklist.ts";
+import { sendersOf } from "../rules/sender.ts";
 import { bounceEdits, isFromSesComplaints, isFromSesDaemon } from "../ses/bounce.ts";
 import { sesRefusesFileName } from "../ses/ses-limits.ts";
 import type { Facts } from "./facts.ts";
@@ -27,6 +31,8 @@ export type Findings = Readonly<{
   /** The reason why no rule of any recipient runs; `null` where rules run. */
   noRules: WithheldReason | null;
   warnings: readonly Warning[];
+  /** What tells that a machine sent it. Read at the first call. */
+  automatic(): AutomaticSigns;
   /** What a forward takes from the original. Read at the first call. */
   forwardFields(): ForwardFields;
   /** The names of attachments that SES refuses, checked once for all targets. */
@@ -35,12 +41,21 @@ export type Findings = Readonly<{
   quotation(): Promise<Quotation | null>;
 }>;
 
-/** Works out the findings of a mail. `blocks`: which rows of the blocklist match its sender. */
-export function findingsOf(facts: Facts, blocks: SenderMatches): Findings {
+/** Works out the findings of a mail. `pause`: between readings of a header that may be long. */
+export async function findingsOf(facts: Facts, pause: Pause): Promise<Findings> {
   const { mail, bounce } = facts;
   const reversePath = facts.envelope.reversePath ?? null;
+  for (const name of ["From", "Sender"]) {
+    mailboxesOf(mail, name);
+    await pause();
+  }
+  const senders = sendersOf(reversePath, mail);
+  await pause();
+  const blocks = await matchSenderWithPauses(facts.blocklist, senders, pause);
   const loopMark = readLoopMark(facts.loopKey, mail.block);
+  await pause();
   const dsn: Dsn = bounce === "not-a-bounce" ? noDsn : readDsn(mail);
+  await pause();
   const warnings: Warning[] = mail.defects.map((defect) => ({ kind: "mail-defect", defect }));
   if (loopMark === "forged") warnings.push({ kind: "loop-mark-forged" });
   if (facts.envelope.reversePath === undefined) warnings.push({ kind: "reverse-path-unreadable" });
@@ -55,9 +70,34 @@ export function findingsOf(facts: Facts, blocks: SenderMatches): Findings {
     noRules: whyNoRules(facts, loopMark),
     warnings,
     refusedNames: once(() => facts.attachments.filter(sesRefusesFileName)),
+    automatic: once(() => automaticSignsOf(mail, reversePath)),
     forwardFields: once(() => readForwardFields(mail)),
     quotation: once(async () => (reversePath === null ? null : quotationOf(mail, asciiAddress(reversePath) ?? reversePath))),
   };
+}
+
+/**
+ * Reads what the rules will ask of a header that may be long: one list of addresses, then a pause. What was read is kept, in the
+ * mail and in the findings.
+ */
+export async function readAhead({ mail, rules }: Facts, findings: Findings, pause: Pause): Promise<void> {
+  if (findings.noRules !== null) return;
+  const rows = [...rules.values()];
+  if (rows.some(({ reply }) => reply !== null)) {
+    for (const name of addressFields) {
+      mailboxesOf(mail, name);
+      await pause();
+    }
+    findings.automatic();
+    await pause();
+  }
+  if (rows.every(({ forwards }) => forwards.length === 0)) return;
+  for (const name of forwardedAddressFields) {
+    writableMailboxesOf(mail, name);
+    await pause();
+  }
+  findings.forwardFields();
+  await pause();
 }
 
 function once<T>(read: () => T): () => T {

@@ -61,7 +61,7 @@ function whyNoReply(rule: ReplyRule, recipient: Address, facts: Facts, findings:
   if (findings.fromSes !== null) return findings.fromSes;
   if (facts.envelope.reversePath === undefined) return "sender-unreadable";
   // A reply goes to the reverse-path. SPF FAIL says that it is forged, also if DKIM and DMARC pass for another domain.
-  return automaticReason(facts.mail, findings.reversePath, recipient) ?? (facts.sesVerdicts.spf === "FAIL" ? "spf-verdict" : null);
+  return automaticReason(findings.automatic(), recipient) ?? (facts.sesVerdicts.spf === "FAIL" ? "spf-verdict" : null);
 }
 
 /** The memory of this very mail does not withhold: the executor tells whether that attempt is in doubt. */

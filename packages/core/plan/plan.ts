@@ -4,12 +4,11 @@
 
 import { type Address, addressKey, tableKeys } from "../mail/address.ts";
 import { noPause, type Pause } from "../pause.ts";
-import { blocklistWarnings, matchSenderWithPauses, nearestBlock } from "../rules/blocklist.ts";
+import { blocklistWarnings, nearestBlock } from "../rules/blocklist.ts";
 import type { BlocklistWarning } from "../rules/blocklist-row.ts";
 import { ruleRowFor } from "../rules/rule-row.ts";
-import { sendersOf } from "../rules/sender.ts";
 import { defaultPolicy, type Facts, type Policy } from "./facts.ts";
-import { type Findings, findingsOf } from "./findings.ts";
+import { type Findings, findingsOf, readAhead } from "./findings.ts";
 import { planForward } from "./plan-forward.ts";
 import { planReply } from "./plan-reply.ts";
 import { refuseSourceRoutes } from "./recipient.ts";
@@ -17,16 +16,16 @@ import { type Course, type Deliver, type Forward, keyOf, type Plan, type Reply, 
 
 /**
  * Decides. Recipients keep the order of the envelope, and each mailbox has one course. It gives a plan for any facts: if it
- * rejects, that is a bug here. `pause` is called between recipients and while the blocklists are compared; it changes nothing in
+ * rejects, that is a bug here. `pause` is called between recipients, and between readings of what may be long; it changes nothing in
  * the plan.
  */
 export async function plan(facts: Facts, policy: Policy = defaultPolicy, pause: Pause = noPause): Promise<Plan> {
   const { spam, virus } = facts.sesVerdicts;
-  const senders = sendersOf(facts.envelope.reversePath ?? null, facts.mail);
-  const findings = findingsOf(facts, await matchSenderWithPauses(facts.blocklist, senders, pause));
+  const findings = await findingsOf(facts, pause);
   const { bounce } = findings;
   if (virus === "FAIL" && policy.virusVerdict === "drop") return { kind: "discard", reason: "virus-verdict", bounce };
   if (spam === "FAIL" && policy.spamVerdict === "drop") return { kind: "discard", reason: "spam-verdict", bounce };
+  await readAhead(facts, findings, pause);
   const courses: Course[] = [];
   const seen = new Set<string>();
   for (const recipient of refuseSourceRoutes(facts.envelope.recipients, facts.rules)) {
@@ -35,12 +34,12 @@ export async function plan(facts: Facts, policy: Policy = defaultPolicy, pause: 
     if (seen.has(key)) continue; // one course for each mailbox, however often it is named (RFC 2033 §4.2)
     seen.add(key);
     if (recipient.kind === "refused") courses.push({ kind: "refuse", recipient: recipient.text, reason: recipient.reason });
-    else courses.push(await courseOf(recipient.address, facts, policy, findings));
+    else courses.push(await courseOf(recipient.address, facts, policy, findings, pause));
   }
   return { kind: "carry", mailId: facts.mailId, bounce, courses };
 }
 
-async function courseOf(recipient: Address, facts: Facts, policy: Policy, findings: Findings): Promise<Course> {
+async function courseOf(recipient: Address, facts: Facts, policy: Policy, findings: Findings, pause: Pause): Promise<Course> {
   const keys = tableKeys(recipient);
   const blockWarnings = blocklistWarnings(facts.blocklist, keys).map(warningOf);
   const block = nearestBlock(findings.blocks, keys);
@@ -49,6 +48,7 @@ async function courseOf(recipient: Address, facts: Facts, policy: Policy, findin
   const ruleWarnings = row.errors.map((text): Warning => ({ kind: "rule-invalid", table: "rules", key: key ?? "", text }));
   const deliver: Deliver = { kind: "deliver", key: keyOf("deliver", recipient), from: findings.reversePath, edits: findings.edits };
   const reply = await planReply(recipient, row, facts, policy, findings);
+  await pause();
   const forwards = row.forwards.map((target) => planForward(recipient, target, row, facts, findings));
   const all = [...(reply ? [reply] : []), ...forwards];
   const shortened = forwards.some((item) => "key" in item) ? forwardWarnings(findings) : [];

@@ -3,11 +3,11 @@
 // own reason, used in the log and in metrics. Fields are read in the widest sense: a missing reply does less harm than a reply to
 // a mailing list. plan/findings.ts tests SES verdicts, loop marks and SES bounces.
 
-import { type Address, localPartOf, type ReversePath, sameMailbox } from "../mail/address.ts";
+import { type Address, type AddressKey, addressKey, localPartOf, type ReversePath, withoutTag } from "../mail/address.ts";
 import { decodeWords } from "../mail/encoded-word.ts";
 import { firstValue, type HeaderBlock, valuesOf } from "../mail/header.ts";
 import { type Mail, mailboxesOf } from "../mail/mail.ts";
-import { type Mailbox, parseMailboxes } from "../mail/mailbox.ts";
+import { parseMailboxes } from "../mail/mailbox.ts";
 import { embeddedAddresses } from "./sender.ts";
 
 /** Why a mail gets no automatic reply, as far as envelope and header show. */
@@ -26,10 +26,45 @@ export type AutomaticReason =
 const automaticFields = ["Auto-Submitted", "X-Autoreply", "X-Autorespond"];
 const listFields = ["list-id", "list-owner", "list-subscribe", "list-post", "list-unsubscribe", "list-help", "list-archive"];
 const bulkWords = ["bulk", "junk", "list", "auto_reply"];
-const addressFields = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
+/** The fields that may name the recipient. */
+export const addressFields: readonly string[] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
 
-/** Returns the first reason that applies, or `null` for a mail from a person to this recipient. */
-export function automaticReason(mail: Mail, reversePath: ReversePath, recipient: Address): AutomaticReason | null {
+/** What a mail says about itself, read once for all recipients. Keys are those of mailboxes, without tags. */
+export type AutomaticSigns = Readonly<{
+  /** The first reason that is the same for all recipients. */
+  reason: AutomaticReason | null;
+  /** The reverse-path and From. */
+  writers: ReadonlySet<AddressKey>;
+  /** The address fields. */
+  named: ReadonlySet<AddressKey>;
+}>;
+
+/** Reads the signs of a mail. */
+export function automaticSignsOf(mail: Mail, reversePath: ReversePath): AutomaticSigns {
+  const reason = reasonForAll(mail, reversePath);
+  if (reason !== null) return { reason, writers: new Set(), named: new Set() };
+  const writers = mailboxesOf(mail, "From").map(({ address }) => address);
+  return { reason, writers: keysOf(reversePath === null ? writers : [reversePath, ...writers]), named: namedInHeader(mail) };
+}
+
+/** Returns the first reason that applies to this recipient, or `null` for a mail from a person to this recipient. */
+export function automaticReason({ reason, writers, named }: AutomaticSigns, recipient: Address): AutomaticReason | null {
+  if (reason !== null) return reason;
+  const key = mailboxKey(recipient);
+  // The user's own mail may return with a reverse-path made by the sending service, so From is compared too.
+  if (writers.has(key)) return "from-self";
+  return named.has(key) ? null : "not-addressed";
+}
+
+function mailboxKey(address: Address): AddressKey {
+  return withoutTag(addressKey(address));
+}
+
+function keysOf(addresses: readonly Address[]): ReadonlySet<AddressKey> {
+  return new Set(addresses.map(mailboxKey));
+}
+
+function reasonForAll(mail: Mail, reversePath: ReversePath): AutomaticReason | null {
   const { block } = mail;
   if (reversePath === null || hasNullReturnPath(block)) return "null-reverse-path";
   if (automaticFields.some((name) => rawAndDecodedValues(block, name).some(isAutomaticValue))) return "auto-submitted";
@@ -37,12 +72,8 @@ export function automaticReason(mail: Mail, reversePath: ReversePath, recipient:
   if (hasWord(block, "Precedence", bulkWords)) return "bulk-precedence";
   if (hasWord(block, "X-Auto-Response-Suppress", ["all", "oof"])) return "response-suppressed";
   if (isReport(block)) return "report";
-  const writers = mailboxesOf(mail, "From").map((box) => box.address);
-  const senders = mailboxesOf(mail, "Sender").map((box) => box.address);
-  if ([reversePath, ...embeddedAddresses(reversePath), ...writers, ...senders].some(isSystemAddress)) return "system-sender";
-  // The user's own mail may return with a reverse-path made by the sending service, so From is compared too.
-  if ([reversePath, ...writers].some((address) => sameMailbox(address, recipient))) return "from-self";
-  return isNamedInHeader(mail, recipient) ? null : "not-addressed";
+  const authors = mailboxesOf(mail, "From", "Sender").map((box) => box.address);
+  return [reversePath, ...embeddedAddresses(reversePath), ...authors].some(isSystemAddress) ? "system-sender" : null;
 }
 
 /** SES writes the reverse-path in a Return-Path field at the top (RFC 5321 §4.4). It counts if the notice lacks the path. */
@@ -91,14 +122,16 @@ function isSystemAddress(address: Address): boolean {
 }
 
 /**
- * Whether an address field names the recipient (RFC 5230 §4.5). An address that only an encoded word shows does not count (RFC
- * 2047 §5).
+ * The mailboxes that an address field names (RFC 5230 §4.5). An address that only an encoded word shows does not count (RFC 2047
+ * §5).
  */
-function isNamedInHeader(mail: Mail, recipient: Address): boolean {
-  const isRecipient = (box: Mailbox) => sameMailbox(box.address, recipient);
-  if (!mailboxesOf(mail, ...addressFields).some(isRecipient)) return false;
+function namedInHeader(mail: Mail): ReadonlySet<AddressKey> {
+  const named = keysOf(mailboxesOf(mail, ...addressFields).map(({ address }) => address));
   const values = addressFields.flatMap((name) => valuesOf(mail.block, name));
-  return !values.some((value) => value.includes("=?")) || values.some((value) => parseMailboxes(value).some(isRecipient));
+  if (!values.some((value) => value.includes("=?"))) return named;
+  const asWritten = new Set<AddressKey>();
+  for (const value of values) for (const { address } of parseMailboxes(value)) asWritten.add(mailboxKey(address));
+  return new Set([...named].filter((key) => asWritten.has(key)));
 }
 
 /**

@@ -9,9 +9,9 @@
 export { type DirectoryRows, type Inquiry, inquire } from "./inquiry.ts";
 
 // Out-of-office replies and forwards.
-export { decodeRuleRow, decodeRuleRows, type ReplyRule, type RuleRow, ruleRowFor } from "./rule-row.ts";
+export { decodeRuleRow, decodeRuleRows, decodeRuleRowsWithPauses, type ReplyRule, type RuleRow, ruleRowFor } from "./rule-row.ts";
 export { type ActivePeriod, isActive } from "./active-period.ts";
-export { type AutomaticReason, automaticReason } from "./automatic.ts";
+export { type AutomaticReason, type AutomaticSigns, automaticReason, automaticSignsOf } from "./automatic.ts";
 
 // Blocklists.
 export {

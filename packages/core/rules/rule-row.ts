@@ -6,7 +6,9 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { z } from "zod";
 import { type Address, addressKey, parseAddress, tableKeys } from "../mail/address.ts";
 import { hex, utf8 } from "../octets.ts";
+import type { Pause } from "../pause.ts";
 import { err, ok, quote, type Result } from "../result.ts";
+import { finish, finishWithPauses, type Steps } from "../steps.ts";
 import { type ActivePeriod, decodeActivePeriod } from "./active-period.ts";
 
 /** An out-of-office reply and the time during which it is sent. */
@@ -33,6 +35,7 @@ export type RuleRow = Readonly<{
 export const noRules: RuleRow = { reply: null, forwards: [], errors: [] };
 
 const maxText = 64 * 1024; // octets; every sender gets the text
+const maxSubject = 4096; // octets; a reply shows far fewer
 const maxForwards = 50; // SES accepts 50 destinations in one call
 
 const text = z.string({ error: "must be a text" });
@@ -46,7 +49,7 @@ const replyShape = z.object({
     .enum(["text", "html"], { error: 'must be "text" or "html"' })
     .nullish()
     .transform((value) => value ?? "text"),
-  ooo_subject: optionalText,
+  ooo_subject: optionalText.refine((value) => utf8(value).length <= maxSubject, { error: `must have at most ${maxSubject} octets` }),
   ooo_start: optionalText,
   ooo_end: optionalText,
   ooo_timezone: optionalText,
@@ -69,7 +72,21 @@ export function decodeRuleRow(row: unknown): RuleRow {
 
 /** Decodes rows by table key. */
 export function decodeRuleRows(rows: ReadonlyMap<string, unknown>): ReadonlyMap<string, RuleRow> {
-  return new Map([...rows].map(([key, row]) => [key, decodeRuleRow(row)]));
+  return finish(decodeRows(rows));
+}
+
+/** The same, with a pause after each row: the hash of a long text takes milliseconds. */
+export function decodeRuleRowsWithPauses(rows: ReadonlyMap<string, unknown>, pause: Pause): Promise<ReadonlyMap<string, RuleRow>> {
+  return finishWithPauses(decodeRows(rows), pause);
+}
+
+function* decodeRows(rows: ReadonlyMap<string, unknown>): Steps<ReadonlyMap<string, RuleRow>> {
+  const decoded = new Map<string, RuleRow>();
+  for (const [key, row] of rows) {
+    decoded.set(key, decodeRuleRow(row));
+    yield;
+  }
+  return decoded;
 }
 
 /**

@@ -41,16 +41,32 @@ function embeddedOnce(address: Address): readonly Address[] {
   const local = localPartOf(address);
   const domain = domainOf(address);
   const [, tagged = ""] = /^(?:(?:ms)?prvs\d?=[^=]+=|btv\d==[^=]+==)(.+)$/is.exec(local) ?? [];
-  const [, srs0 = "", user0 = ""] = /^(?:.+\+)?SRS0?[=+-][^=]*=[^=]+=([^=]+)=(.+)$/is.exec(local) ?? [];
-  const [, srs1 = "", user1 = ""] = /^SRS1[=+-][^=]*=[^=]+=[=+-][^=]*=[^=]+=([^=]+)=(.+)$/is.exec(local) ?? [];
-  const signedForms = [tagged && `${tagged}@${domain}`, srs0 && `${user0}@${srs0}`, srs1 && `${user1}@${srs1}`].filter(
-    (form) => form !== "",
-  );
+  const signedForms = [...(tagged === "" ? [] : [`${tagged}@${domain}`]), ...srsForms(local)];
   const forms = signedForms.length > 0 ? signedForms : verpForms(local).map((form) => `${form}@${domain}`);
   return forms.flatMap((form) => {
     const parsed = parseAddress(form);
     return parsed.ok ? [parsed.value] : [];
   });
+}
+
+/** The original address in a local part of SRS0, of the SRS of Exchange Online (`user+SRS=…`), or of SRS1. */
+function srsForms(local: string): readonly string[] {
+  // The last plus behind which the form stands counts, as the user may contain one.
+  for (let plus = local.lastIndexOf("+"); ; plus = local.lastIndexOf("+", plus - 1)) {
+    const start = plus > 0 ? plus + 1 : 0;
+    const [, domain = "", user = ""] = /^SRS0?[=+-][^=]*=[^=]+=([^=]+)=(.+)$/is.exec(local.slice(start)) ?? [];
+    if (user !== "") return [`${user}@${domain}`];
+    if (start === 0) return srs1Forms(local);
+  }
+}
+
+/** `SRS1=hash=host==hash=time=domain=user`. A plus or a hyphen may stand for the second of the two equals signs. */
+function srs1Forms(local: string): readonly string[] {
+  if (!/^SRS1[=+-]/i.test(local)) return [];
+  const [, host = "", separator = "", ...rest] = local.slice("SRS1=".length).split("=");
+  const [time = "", domain = "", ...user] = separator === "" ? rest.slice(1) : /^[+-]/.test(separator) ? rest : [];
+  const name = user.join("=");
+  return host !== "" && time !== "" && domain !== "" && name !== "" ? [`${name}@${domain}`] : [];
 }
 
 /**

@@ -40,8 +40,9 @@ export function isFromSesComplaints(mail: Mail): boolean {
  * every address in From must be the daemon, and encoded words are not decoded here.
  */
 export function isSesBounce(mail: Mail): boolean {
-  const from = valuesOf(mail.block, "From").flatMap(parseMailboxes);
-  return from.length > 0 && from.every(({ address }) => daemonAddress.test(addressKey(address))) && cameFromSes(mail);
+  if (!cameFromSes(mail)) return false;
+  const from = valuesOf(mail.block, "From").flatMap((value) => parseMailboxes(value));
+  return from.length > 0 && from.every(({ address }) => daemonAddress.test(addressKey(address)));
 }
 
 function cameFromSes(mail: Mail): boolean {

@@ -1,7 +1,7 @@
 // Which questions the header and the rows of a mail raise.
 
 import { expect, test } from "bun:test";
-import { type Address, type Domain, decodeRuleRows, type Facts, headLimit, type ObjectLocation } from "@sesame/core";
+import { type Address, type Domain, decodeRuleRows, type Facts, headLimit, noPause, type ObjectLocation } from "@sesame/core";
 import { lookUp, openForPlanning } from "../../../packages/core/journey/look-up.ts";
 import { parseRecipients } from "../../../packages/core/plan/recipient.ts";
 import { compileBlocklist } from "../../../packages/core/rules/blocklist.ts";
@@ -78,7 +78,7 @@ async function asked({ text, source = "bob@remote.test", rules = {}, recipients 
     blocklist: compileBlocklist(new Map()),
     loopKey: new Uint8Array(32),
   };
-  const ports = { ledger: faults.wrap("Ledger", ledger), outbound: faults.wrap("Outbound", outbound), domains };
+  const ports = { ledger: faults.wrap("Ledger", ledger), outbound: faults.wrap("Outbound", outbound), domains, pause: noPause };
   const facts: Facts = await lookUp(notice, answers, stored, mail, ports);
   return { facts, points: faults.points, questions, restOpens: store.restOpens, wholeReads: store.octetsRead - read };
 }

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { openMail } from "@sesame/core";
 import { readableText } from "../../../packages/core/mail/body-text.ts";
+import { busyTime } from "../../busy-time.ts";
 import { corpusFiles } from "../corpus.ts";
 
 describe("readableText() reads every mail of the corpus without what no reader shows:", () => {
@@ -13,4 +14,12 @@ describe("readableText() reads every mail of the corpus without what no reader s
       expect(await readableText(openMail(octets, octets.length))).toBe(text);
     });
   }
+});
+
+test("X04 readableText() finds the text before 20,000 parts, and does not read them all", async () => {
+  const parts = `--b\r\n\r\nHello\r\n${"--b\n\nx\n".repeat(20_000)}`;
+  const octets = new TextEncoder().encode(`MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${parts}`);
+  const busyMs = busyTime();
+  expect(await readableText(openMail(octets, octets.length))).toMatch(/^Hello\n/);
+  expect(busyMs()).toBeLessThan(50);
 });

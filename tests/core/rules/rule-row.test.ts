@@ -25,6 +25,7 @@ describe("decodeRuleRow() switches the reply off, aloud, when", () => {
     ["the message is white space", { ...away, ooo_message: " \r\n\t\u00a0" }, "ooo_message must say something"],
     ["the message has an octet too many", { ...away, ooo_message: "x".repeat(65_537) }, "ooo_message must have at most 65536 octets"],
     ["the message is too long in octets only", { ...away, ooo_message: "日".repeat(21_846) }, "ooo_message must have at most 65536 octets"],
+    ["the subject is too long", { ...away, ooo_subject: "ü".repeat(2049) }, "ooo_subject must have at most 4096 octets"],
     ["the message fills an item of the table", { ...away, ooo_message: "x".repeat(400_000) }, "ooo_message must have at most 65536 octets"],
     ["the content type is unknown", { ...away, ooo_content_type: "markdown" }, "ooo_content_type must be"],
     ["the content type has other letters", { ...away, ooo_content_type: "HTML" }, "ooo_content_type must be"],
