@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 
 /** Folders and files that take long. */
 const slow = [
+  "tests/aws-adapters/many-finals.test.ts",
   "tests/bench.test.ts",
   "tests/fuzz",
   "tests/hostile/canary.test.ts",

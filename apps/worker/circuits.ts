@@ -98,9 +98,11 @@ export class Circuits {
   watchLedger(ledger: Ledger): Ledger {
     const watched = async <T>(mail: string, asked: Promise<T>): Promise<T> => this.#watch(this.ledger, mail, asked);
     return {
-      claim: (mailId, seconds) => watched(mailId, ledger.claim(mailId, seconds)),
+      claim: (mailId, seconds, recipients) => watched(mailId, ledger.claim(mailId, seconds, recipients)),
+      reopen: (mailId, seconds, recipients, former) => watched(mailId, ledger.reopen(mailId, seconds, recipients, former)),
+      keepClosed: (mailId, closed) => watched(mailId, ledger.keepClosed(mailId, closed)),
       extend: (lease, seconds) => watched(lease.mailId, ledger.extend(lease, seconds)),
-      record: (lease, finals, then) => watched(lease.mailId, ledger.record(lease, finals, then)),
+      record: (lease, finals, then, eraseAfter) => watched(lease.mailId, ledger.record(lease, finals, then, eraseAfter)),
       countReply: (count) => watched(count.mailId, ledger.countReply(count)),
       claimReply: (row) => watched(row.mailId, ledger.claimReply(row)),
       releaseReply: (row) => watched(row.mailId, ledger.releaseReply(row)),
@@ -222,10 +224,13 @@ function all({ recipients }: MailTransaction, verdict: Verdict): ReadonlyMap<Eff
 const nobodysLease: Lease = {
   mailId: "sesame/probe" as MailId,
   owner: "nobody",
+  nonce: "none",
   until: 0 as Lease["until"],
   crashes: 0,
   takenOver: false,
   finals: new Map(),
+  recipients: [],
+  othersWait: false,
 };
 
 function signFrom(asked: Promise<unknown>): Promise<Sign> {

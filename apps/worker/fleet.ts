@@ -10,6 +10,7 @@ import { type LogAddresses, logJournal, maskAddresses } from "./log.ts";
 import type { MayOpen } from "./mail-objects.ts";
 import type { Metrics } from "./metrics.ts";
 import { Poller, type PollerOptions } from "./poller.ts";
+import { RestingQueues } from "./resting.ts";
 import { SendPlaces } from "./send-places.ts";
 import { StatusCount } from "./status-count.ts";
 import type { Timers } from "./timers.ts";
@@ -22,7 +23,7 @@ export type FleetOptions = Readonly<{
   courier: Courier;
   /** `null` if the mail server accepts mail now; else the reason why not. */
   probe(): Promise<string | null>;
-  journeyPorts: Omit<PollerOptions["ports"], "worker" | "courier" | "mayOpen"> & Readonly<{ mayOpen: MayOpen }>;
+  journeyPorts: Omit<PollerOptions["ports"], "worker" | "courier" | "mayOpen" | "resting"> & Readonly<{ mayOpen: MayOpen }>;
   logger: Logger;
   logAddresses: LogAddresses;
   metrics: Metrics;
@@ -98,6 +99,7 @@ export class Fleet {
   readonly #window: Window;
   readonly #places: SendPlaces;
   readonly #circuits: Circuits;
+  readonly #resting: RestingQueues;
   readonly #members: readonly Member[];
   readonly #running = new Set<Promise<void>>();
   readonly #cancels = new Set<() => void>();
@@ -125,8 +127,15 @@ export class Fleet {
       changed: (dependency, state, answer) => this.#circuitChanged(dependency, state, answer),
     });
     metrics.watch({ bytesInFlight: () => this.#budget.held, circuits: () => this.#circuits.states() });
-    this.#members = membersOf(options.queues).map(({ domains, queue }) => {
+    const members = membersOf(options.queues);
+    this.#resting = new RestingQueues({
+      queues: members.map(({ domains }) => labelOf(domains)),
+      clock: options.journeyPorts.clock,
+      circuitOpen: () => [...this.#circuits.states().values()].includes(true),
+    });
+    this.#members = members.map(({ domains, queue: unwatched }) => {
       const label = labelOf(domains);
+      const queue = this.#resting.watch(label, unwatched);
       this.#counts.set(label, new StatusCount());
       metrics.begin(label);
       const member = { domains, label, queue, restarts: 0, size: null, isFull: false };
@@ -212,6 +221,7 @@ export class Fleet {
           courier: this.#circuits.watchCourier(courier),
           worker: `worker-${domain}`,
           mayOpen: (bucket, key) => journeyPorts.mayOpen(bucket, key, domain),
+          resting: this.#resting.of(label),
         },
         window: this.#window,
         visibilitySeconds,

@@ -118,13 +118,18 @@ function trapStore(store: MailStore, reach: Reach): MailStore {
 
 function trapLedger(ledger: Ledger, reach: Reach): Ledger {
   return {
-    claim: async (mailId, leaseSeconds) => {
-      const claim = await ledger.claim(mailId, leaseSeconds);
+    claim: async (mailId, leaseSeconds, recipients) => {
+      const claim = await ledger.claim(mailId, leaseSeconds, recipients);
       if (claim.kind === "held") reach("claim");
       return claim;
     },
-    record: async (lease, finals, then) => {
-      const recorded = await ledger.record(lease, finals, then);
+    reopen: async (mailId, leaseSeconds, recipients, former) => {
+      const claim = await ledger.reopen(mailId, leaseSeconds, recipients, former);
+      if (claim.kind === "held") reach("claim");
+      return claim;
+    },
+    record: async (lease, finals, then, eraseAfter) => {
+      const recorded = await ledger.record(lease, finals, then, eraseAfter);
       if (then === "close") reach("closed");
       else if (finals.size > 0) reach("recorded");
       return recorded;
@@ -134,6 +139,7 @@ function trapLedger(ledger: Ledger, reach: Reach): Ledger {
       if (claim === "claimed") reach("reply-claimed");
       return claim;
     },
+    keepClosed: (mailId, closed) => ledger.keepClosed(mailId, closed),
     extend: (lease, leaseSeconds) => ledger.extend(lease, leaseSeconds),
     countReply: (count) => ledger.countReply(count),
     recall: (recipients, sender) => ledger.recall(recipients, sender),

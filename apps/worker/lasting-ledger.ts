@@ -21,10 +21,10 @@ const [firstPauseMs, longestPauseMs] = [250, 5_000];
 /** The ledger of one entry. */
 export function lastingLedger(ledger: Ledger, { timers, givesUp, longestMs, random = Math.random }: LastingOptions): Ledger {
   let until: number | null = null;
-  const record: Ledger["record"] = async (lease, finals, then) => {
+  const record: Ledger["record"] = async (lease, finals, then, eraseAfter) => {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       try {
-        const answer = await ledger.record(lease, finals, then);
+        const answer = await ledger.record(lease, finals, then, eraseAfter);
         until = null;
         return answer;
       } catch (error) {
@@ -37,7 +37,9 @@ export function lastingLedger(ledger: Ledger, { timers, givesUp, longestMs, rand
   };
   return {
     record,
-    claim: (mailId, seconds) => ledger.claim(mailId, seconds),
+    claim: (mailId, seconds, recipients) => ledger.claim(mailId, seconds, recipients),
+    reopen: (mailId, seconds, recipients, former) => ledger.reopen(mailId, seconds, recipients, former),
+    keepClosed: (mailId, closed) => ledger.keepClosed(mailId, closed),
     extend: (lease, seconds) => ledger.extend(lease, seconds),
     recall: (recipients, sender) => ledger.recall(recipients, sender),
     countReply: (count) => ledger.countReply(count),

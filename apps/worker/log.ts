@@ -67,6 +67,8 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
     case "mark-honoured":
     case "busy-elsewhere":
     case "bounce":
+    case "erase-waits":
+    case "erased":
       logger.info(line, kind);
       break;
     case "unrecorded":
@@ -81,8 +83,11 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
     case "taken-over":
       logger.warn(line, "taken over from a worker that crashed: may be delivered more than once");
       break;
-    case "object-missing":
     case "fenced":
+      logger.warn(line, event.keys.length === 0 ? kind : "sent, and another worker has the mail now: may be delivered more than once");
+      break;
+    case "object-missing":
+    case "blocked-kept":
       logger.warn(line, kind);
       break;
     default:

@@ -46,6 +46,7 @@ export function makeMetrics(version: string): Metrics {
       for (const outcome of ["delivered", "partial", "blocked", "all_invalid", "rejected"]) series.mails.inc({ domain, outcome }, 0);
       for (const action of ["delivered", "failed", "delayed"]) series.deliveries.inc({ domain, action }, 0);
       for (const counter of [series.duplicates, series.blocked, series.done, pollErrors]) counter.inc({ domain }, 0);
+      for (const reason of ["queues-never-quiet", "too-many-wait"]) series.blockedKept.inc({ domain, reason }, 0);
       lastPoll.set({ domain }, 0);
       for (const table of ["rules", "blocked"]) series.ruleInvalid.inc({ table }, 0);
     },
@@ -94,6 +95,7 @@ function makeSeries(registry: Registry) {
     replies: counter("autoreplies_total", "Auto-replies by result", ["domain", "result"]),
     forwards: counter("forwards_total", "Forwards by route and result", ["domain", "route", "result"]),
     blocked: counter("blocked_total", "Mails blocked by a recipient's blocklist", ["domain"]),
+    blockedKept: counter("blocked_kept_total", "Blocked mails that were not deleted, by reason", ["domain", "reason"]),
     deliveries: counter("deliveries_total", "Deliveries by result", ["domain", "action"]),
     duplicates: counter("possible_duplicates_total", "Effects that may have happened more than once", ["domain"]),
     retries: counter("retries_total", "Mails returned to the queue, by reason", ["domain", "reason"]),
@@ -145,9 +147,16 @@ function count(series: Series, domain: string, event: JournalEvent): void {
     case "mail":
       countMail(series, domain, event);
       break;
+    case "fenced":
+      if (event.keys.length > 0) series.duplicates.inc({ domain });
+      break;
+    case "blocked-kept":
+      series.blockedKept.inc({ domain, reason: event.reason });
+      break;
     case "entry-ignored":
     case "event-noted":
-    case "fenced":
+    case "erase-waits":
+    case "erased":
       break;
     default:
       event satisfies never;

@@ -56,6 +56,7 @@ const longestRetryDelayMs = 30_000; // after polls that fail
 const stopCheckMs = 250; // waits check this often whether the poller must stop
 const emptyPollMs = 1000; // least time between polls of an empty queue that does not long-poll
 const placeWaitMs = 20_000; // how long an entry waits for a permit that came without one
+const longestUnreadSeconds = 120; // how long an entry that failed keeps blocked mails from being deleted
 const bucketsToJudge = 20; // mails whose buckets say where the mail of this queue is stored
 
 /** What one receive may bring. `permits`: held already, one for each entry. */
@@ -230,7 +231,7 @@ export class Poller {
 
   /** At a stop other workers may have the entry at once. */
   #handBack({ id }: QueueEntry): EntryOutcome {
-    return { kind: "retry", afterSeconds: this.#ended ? 0 : handBackDelay(id) };
+    return this.#retryUnread(this.#ended ? 0 : handBackDelay(id));
   }
 
   #start(entry: QueueEntry, hasPermit: boolean): void {
@@ -285,7 +286,13 @@ export class Poller {
     const { circuits, metrics, domain } = this.#options;
     if (this.#ended || circuits.stopsAll) return this.#handBack(entry);
     metrics.retries.inc({ domain, reason: "no-room" });
-    return { kind: "retry", afterSeconds: noRoomDelay(entry.id, entry.receiveCount) };
+    return this.#retryUnread(noRoomDelay(entry.id, entry.receiveCount));
+  }
+
+  /** For an entry that may be unknown to the ledger. It may name others of a blocked mail. */
+  #retryUnread(afterSeconds: number): EntryOutcome {
+    this.#options.ports.resting.hides(Math.min(afterSeconds, longestUnreadSeconds));
+    return { kind: "retry", afterSeconds };
   }
 
   /** `giveBack` returns the permit early: the mail only waits for SES. */
@@ -331,7 +338,7 @@ export class Poller {
       const { journal, metrics, domain } = this.#options;
       journal.note(thrownEvent(error, null));
       metrics.retries.inc({ domain, reason: error instanceof NoRoom ? "no-room" : "port-error" });
-      return { kind: "retry", afterSeconds: delayAfter(error, entry) };
+      return this.#retryUnread(delayAfter(error, entry));
     }
   }
 

@@ -1,108 +1,139 @@
-// Dynamo lease: leases and finals of a mail, in one row of the ledger table. Leases use the clock of AWS; a lease without an
-// expiry time counts as expired. A write must match the owner and the number of crashes of its lease. The number grows with
-// each takeover, so a late holder is refused even if its name is used again.
-// Amazon DynamoDB Developer Guide, "Condition expressions", "Time to Live (TTL)", "Quotas" (400 KB a row).
+// Dynamo lease: who may work on a mail, in its row of the ledger table. Leases use the clock of AWS; a lease without an expiry
+// time counts as expired. A write must match the owner, the number of crashes and the nonce of its claim, so a late write is refused,
+// also one of an earlier claim by the same worker. The finals are in dynamo-record.ts.
+// Amazon DynamoDB Developer Guide, "Condition expressions", "Time to Live (TTL)".
 
-import { type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
-import type { Claim, Clock, EffectKey, EpochMs, Final, Lease, MailId } from "@sesame/core";
-import { decodeMailRow, encodeFinals, type MailRow } from "./dynamo-mail-row.ts";
-import {
-  type ClaimWatch,
-  conditionalWrite,
-  isConditionFailure,
-  type Row,
-  type RowKey,
-  type WriteResult,
-  watchAttempts,
-} from "./dynamo-table.ts";
-import { troubleOf } from "./trouble.ts";
+import { randomBytes } from "node:crypto";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import type { AddressKey, Claim, EffectKey, EpochMs, Final, Lease, MailId } from "@sesame/core";
+import { type ClosedMail, reopenAfterMs } from "@sesame/core/journey";
+import { encodeFinals } from "./dynamo-finals.ts";
+import { decodeMailRow, type MailRow, waitingHash } from "./dynamo-mail-row.ts";
+import { type Expressions, fenceOf, isMine, isOpen, isTooLarge, MailRows, type MailRowsOptions, type Values } from "./dynamo-mail-rows.ts";
+import { DynamoRecords, HeldRows } from "./dynamo-record.ts";
+import { type ClaimWatch, isConditionFailure, type Row } from "./dynamo-table.ts";
 
-export type DynamoLeasesOptions = Readonly<{
-  documents: DynamoDBDocumentClient;
-  clock: Clock;
-  table: string;
-  owner: string;
-  rememberDays: number;
+export type DynamoLeasesOptions = MailRowsOptions & Readonly<{ owner: string; rowLimit: number }>;
+
+/** A claim that runs: what is asked for, and what becomes of it. */
+type Claiming = Readonly<{
+  mailId: MailId;
+  leaseSeconds: number;
+  recipients: readonly AddressKey[];
+  nonce: string;
+  /** A closed mail is claimed too, and these finals of an earlier version are added. */
+  reopening: Readonly<{ finals: ReadonlyMap<EffectKey, Final> }> | null;
+  watch: ClaimWatch;
+  signal: AbortSignal;
 }>;
 
-/** What happens to the lease when finals are recorded. */
-export type AfterRecord = "hold" | "release" | "close";
+/** What a claim asks for. */
+export type ClaimRequest = Readonly<{ mailId: MailId; leaseSeconds: number; recipients: readonly AddressKey[] }>;
 
-type Finals = ReadonlyMap<EffectKey, Final>;
-type Values = Readonly<Record<string, unknown>>;
-type ReturnedValues = "ALL_NEW" | "UPDATED_NEW";
-type Expressions = Readonly<{ condition: string; update: string; values: Values }>;
-
-const dayMs = 86_400_000;
 const maxAttempts = 5; // of a claim whose row changes meanwhile
 
-/** Placeholders of the row's attributes, because an attribute name may be a reserved word. */
-const names: ReadonlyMap<string, string> = new Map([
-  ["#owner", "owner"],
-  ["#last", "lastOwner"],
-  ["#until", "until"],
-  ["#crashes", "crashes"],
-  ["#closed", "closed"],
-  ["#finals", "finals"],
-  ["#expires", "expires"],
-]);
-const isOpen = "attribute_not_exists(#closed)";
-const isFree = `${isOpen} AND (attribute_not_exists(#owner) OR #owner = :me)`;
+const isFree = "(attribute_not_exists(#owner) OR #owner = :me)";
 const hasRunOut = `${isOpen} AND attribute_exists(#owner) AND (attribute_not_exists(#until) OR #until <= :now)`;
-const isMine = `${isOpen} AND #owner = :me AND #crashes = :crashes`;
 
 export class DynamoLeases {
-  readonly #options: DynamoLeasesOptions;
+  readonly #owner: string;
+  readonly #rows: MailRows;
+  readonly #records: DynamoRecords;
   /** Takeovers whose answer was lost: the mail, and the number of crashes in its row if the takeover was done. */
   readonly #unconfirmedTakeovers = new Map<MailId, number>();
 
-  constructor(options: DynamoLeasesOptions) {
-    this.#options = options;
+  constructor({ owner, rowLimit, ...options }: DynamoLeasesOptions) {
+    this.#owner = owner;
+    this.#rows = new MailRows(options);
+    this.#records = new DynamoRecords(this.#rows, rowLimit);
   }
 
   /** Claims a mail: one write if no other owner holds it, a second write to take over an expired lease. */
-  async claim(mailId: MailId, leaseSeconds: number, watch: ClaimWatch, signal: AbortSignal): Promise<Claim> {
-    const { owner } = this.#options;
+  claim(request: ClaimRequest, watch: ClaimWatch, signal: AbortSignal): Promise<Claim> {
+    return this.#claim({ ...request, nonce: makeNonce(), reopening: null, watch, signal });
+  }
+
+  /** Claims a closed mail: a read of the row that an earlier version may have written for these recipients, and one write. */
+  async reopen(request: ClaimRequest, former: MailId, watch: ClaimWatch, signal: AbortSignal): Promise<Claim> {
+    const before = decodeMailRow(await this.#rows.read(former, signal));
+    if (before?.owner != null && before.until > this.#rows.now()) return { kind: "busy", until: before.until as EpochMs };
+    const reopening = { finals: before?.finals ?? new Map<EffectKey, Final>() };
+    const claim = await this.#claim({ ...request, nonce: makeNonce(), reopening, watch, signal });
+    const isCrash = claim.kind === "held" && before?.owner != null; // its holder may have got further than the row knows
+    return isCrash ? { ...claim, lease: { ...claim.lease, takenOver: true } } : claim;
+  }
+
+  async #claim(claiming: Claiming): Promise<Claim> {
+    const { mailId, watch, signal } = claiming;
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const now = this.#now();
-      const claim: ClaimValues = { ":me": owner, ":now": now, ":until": now + leaseSeconds * 1000, ":expires": this.#expiry() };
-      // An unconfirmed takeover is not undone: the next holder would not learn that a worker crashed.
-      watch.undo = this.#unconfirmedTakeovers.has(mailId) ? null : (signal) => this.#release(mailId, claim, signal);
-      const held = await this.#write(mailId, claimExpressions(claim), "ALL_NEW", signal, watch);
-      if (held.kind === "written") return this.#held(mailId, held.row, this.#unconfirmedTakeovers.get(mailId));
+      const values = this.#values(claiming);
+      watch.undo = (signal) => this.#release(mailId, values, signal);
+      const held = await this.#writeClaim(claiming, values);
+      if (held.kind === "written" || isHeldBy(decodeMailRow(held.row), values)) return this.#held(claiming, held.row);
       watch.undo = null;
       const seen = decodeMailRow(held.row);
-      if (seen === null || (!seen.closed && (seen.owner === null || seen.owner === owner))) continue; // the row changed meanwhile
+      const changed = seen === null || (!seen.closed && (seen.owner === null || seen.owner === this.#owner));
+      if (changed) continue;
       this.#unconfirmedTakeovers.delete(mailId); // another owner has the mail, or it is closed
-      if (seen.closed) return { kind: "closed", finals: seen.finals };
-      if (seen.until <= now) {
-        const row = await this.#takeOver(mailId, seen, claim, signal);
-        if (row !== null) return this.#held(mailId, row, seen.crashes + 1);
-      } else return { kind: "busy", until: seen.until as EpochMs };
+      if (seen.closed && claiming.reopening === null) return this.#closed(mailId, seen, signal);
+      if (seen.until > values[":now"]) return { kind: "busy", until: seen.until as EpochMs };
+      if (seen.closed) continue;
+      const row = await this.#takeOver(claiming, seen, values);
+      if (row !== null) return this.#held(claiming, row);
     }
     throw new Error(`the row of ${mailId} changed during each of ${maxAttempts} attempts`);
   }
 
-  /** Releases this claim only: its expiry time distinguishes it from other claims. */
-  async #release(mailId: MailId, { ":me": me, ":until": until }: ClaimValues, signal: AbortSignal): Promise<void> {
-    const values = { ":me": me, ":until": until };
-    const condition = `${isOpen} AND #owner = :me AND #until = :until`;
-    await this.#write(mailId, { condition, update: "SET #last = :me REMOVE #owner", values }, "UPDATED_NEW", signal);
+  #values({ leaseSeconds, nonce }: Claiming): ClaimValues {
+    const now = this.#rows.now();
+    return { ":me": this.#owner, ":nonce": nonce, ":now": now, ":until": now + leaseSeconds * 1000, ":expires": this.#rows.expiry() };
+  }
+
+  /** A row of an earlier version may have no room for the recipients. Then it goes without them, and nobody waits in it. */
+  async #writeClaim({ mailId, recipients, reopening, watch, signal }: Claiming, values: ClaimValues) {
+    const expressions = (waiting: readonly AddressKey[]) =>
+      reopening === null ? claimExpressions(values, waiting) : reopenExpressions(values, waiting, reopening.finals);
+    try {
+      return await this.#rows.write(mailId, expressions(recipients), "ALL_NEW", signal, watch);
+    } catch (error) {
+      if (isTooLarge(error)) return this.#rows.write(mailId, expressions([]), "ALL_NEW", signal, watch);
+      throw error;
+    }
+  }
+
+  /** Releases this claim only, and not after a takeover that was not confirmed: the next holder would not learn that a worker crashed. */
+  async #release(mailId: MailId, { ":me": me, ":nonce": nonce }: ClaimValues, signal: AbortSignal): Promise<void> {
+    const taken = this.#unconfirmedTakeovers.get(mailId);
+    const condition = `${isOpen} AND #owner = :me AND #nonce = :nonce${taken === undefined ? "" : " AND #crashes <> :taken"}`;
+    const values = { ":me": me, ":nonce": nonce, ...(taken !== undefined && { ":taken": taken }) };
+    await this.#rows.write(mailId, { condition, update: "REMOVE #owner", values }, "UPDATED_NEW", signal);
   }
 
   /** Returns the row if this owner has it now. If the answer to a takeover is lost, the next claim reports the takeover. */
-  async #takeOver(mailId: MailId, seen: MailRow, claim: ClaimValues, signal: AbortSignal): Promise<Row | null> {
+  async #takeOver({ mailId, recipients, signal }: Claiming, seen: MailRow, values: ClaimValues): Promise<Row | null> {
     this.#unconfirmedTakeovers.set(mailId, seen.crashes + 1);
-    const taken = await this.#write(mailId, takeoverExpressions(claim), "ALL_NEW", signal);
+    const taken = await this.#rows.write(mailId, takeoverExpressions(values, recipients), "ALL_NEW", signal);
+    if (taken.kind === "written" || isHeldBy(decodeMailRow(taken.row), values)) return taken.row;
     this.#unconfirmedTakeovers.delete(mailId);
-    return taken.kind === "written" || isTakenByUs(decodeMailRow(taken.row), seen, claim) ? taken.row : null;
+    return null;
   }
 
-  async extend(lease: Lease, leaseSeconds: number, signal: AbortSignal): Promise<"kept" | "lost"> {
-    const values = { ...fenceOf(lease), ":until": this.#now() + leaseSeconds * 1000 };
-    const input = this.#input(lease.mailId, { condition: isMine, update: "SET #until = :until", values });
+  /** Moves on the time before which a closed mail is not opened again. */
+  keepClosed(mailId: MailId, { nonce }: Pick<ClosedMail, "nonce">, signal: AbortSignal): Promise<"kept" | "lost"> {
+    const same = nonce === null ? "attribute_not_exists(#nonce)" : "#nonce = :nonce";
+    const values = { ":until": this.#rows.now() + reopenAfterMs, ...(nonce !== null && { ":nonce": nonce }) };
+    return this.#setUntil(mailId, { condition: `attribute_exists(#closed) AND ${same}`, values }, signal);
+  }
+
+  extend(lease: Lease, leaseSeconds: number, signal: AbortSignal): Promise<"kept" | "lost"> {
+    const values = { ...fenceOf(lease), ":until": this.#rows.now() + leaseSeconds * 1000 };
+    return this.#setUntil(lease.mailId, { condition: isMine, values }, signal);
+  }
+
+  async #setUntil(mailId: MailId, write: Omit<Expressions, "update">, signal: AbortSignal): Promise<"kept" | "lost"> {
+    const input = this.#rows.input(mailId, { ...write, update: "SET #until = :until" });
     try {
-      await this.#options.documents.send(new UpdateCommand(input), { abortSignal: signal });
+      await this.#rows.documents.send(new UpdateCommand(input), { abortSignal: signal });
       return "kept";
     } catch (error) {
       if (isConditionFailure(error)) return "lost";
@@ -110,109 +141,84 @@ export class DynamoLeases {
     }
   }
 
-  async record(lease: Lease, finals: Finals, then: AfterRecord, signal: AbortSignal): Promise<"recorded" | "fenced"> {
-    const write = (keep: "details" | "words") =>
-      this.#write(lease.mailId, recordExpressions(lease, encodeFinals(finals, keep), then, this.#expiry()), "UPDATED_NEW", signal);
-    const written = await write("details").catch((error: unknown) => {
-      if (isTooLarge(error)) return write("words");
-      throw error;
-    });
-    return written.kind === "written" || isRecordedByUs(decodeMailRow(written.row), lease, finals, then) ? "recorded" : "fenced";
-  }
+  record: DynamoRecords["record"] = (...recording) => this.#records.record(...recording);
 
-  /** A claim returns the whole row, which may be long; other writes return only the changed attributes. */
-  #write(
-    mailId: MailId,
-    expressions: Expressions,
-    returned: ReturnedValues,
-    signal: AbortSignal,
-    watch?: ClaimWatch,
-  ): Promise<WriteResult> {
-    const { documents } = this.#options;
-    const input = { ...this.#input(mailId, expressions), ReturnValues: returned, ReturnValuesOnConditionCheckFailure: "ALL_OLD" } as const;
-    const command = new UpdateCommand(input);
-    if (watch) watchAttempts(command, watch);
-    return conditionalWrite({ documents, key: this.#at(mailId), signal }, () => documents.send(command, { abortSignal: signal }));
-  }
-
-  #input(mailId: MailId, { condition, update, values }: Expressions): UpdateCommandInput {
-    const used = new Set(`${condition} ${update}`.match(/#\w+/g)); // DynamoDB refuses a placeholder that is not used
-    return {
-      ...this.#at(mailId),
-      ConditionExpression: condition,
-      UpdateExpression: update,
-      ExpressionAttributeNames: Object.fromEntries([...names].filter(([name]) => used.has(name))),
-      ExpressionAttributeValues: values,
+  async #held(claiming: Claiming, row: Row | null): Promise<Claim> {
+    const { mailId, recipients, nonce, watch, signal } = claiming;
+    watch.inDoubt = true; // the row is ours: if a further call fails, it must be given back
+    const { until = 0, crashes = 0, more = [], waiting = [], finals = [], octets = 0 } = decodeMailRow(row) ?? {};
+    const mine = new Set(recipients.map(waitingHash));
+    const lease = {
+      mailId,
+      owner: this.#owner,
+      nonce,
+      until: until as EpochMs,
+      crashes,
+      takenOver: crashes === this.#unconfirmedTakeovers.get(mailId), // taken over by this claim or by an unconfirmed one
+      recipients,
+      othersWait: [...waiting].some((hash) => !mine.has(hash)),
     };
-  }
-
-  /** `takeover`: the number of crashes in the row if it was taken over, by this claim or by an unconfirmed one. */
-  #held(mailId: MailId, row: Row, takeover: number | undefined): Claim {
+    const rows = new HeldRows(more, octets);
+    const further = await this.#records.takeFurtherRows(lease, rows, signal);
     this.#unconfirmedTakeovers.delete(mailId);
-    const { until = 0, crashes = 0, finals = new Map() } = decodeMailRow(row) ?? {};
-    const takenOver = crashes === takeover;
-    return { kind: "held", lease: { mailId, owner: this.#options.owner, until: until as EpochMs, crashes, takenOver, finals } };
+    return { kind: "held", lease: { ...lease, finals: firstOf([finals, ...further]), rows } };
   }
 
-  #at(id: string): RowKey {
-    return { TableName: this.#options.table, Key: { id } };
-  }
-
-  #now(): number {
-    return this.#options.clock.now();
-  }
-
-  /** Expiry of the row in seconds since 1970, for Time to Live. */
-  #expiry(): number {
-    return Math.ceil((this.#now() + this.#options.rememberDays * dayMs) / 1000);
+  async #closed(mailId: MailId, seen: MailRow, signal: AbortSignal): Promise<Claim> {
+    const further = await this.#records.readFurtherRows(mailId, seen.more, signal);
+    const { nonce, eraseAfter } = seen;
+    return { kind: "closed", nonce, finals: firstOf([seen.finals, ...further]), eraseAfter: eraseAfter as EpochMs | null };
   }
 }
 
-type ClaimValues = Readonly<{ ":me": string; ":now": number; ":until": number; ":expires": number }>;
+type ClaimValues = Readonly<{ ":me": string; ":nonce": string; ":now": number; ":until": number; ":expires": number }>;
+
+function makeNonce(): string {
+  return randomBytes(9).toString("base64url");
+}
+
+/** The finals of several rows. The first one for an effect counts. */
+function firstOf(rows: readonly Iterable<readonly [EffectKey, Final]>[]): ReadonlyMap<EffectKey, Final> {
+  return new Map(rows.toReversed().flatMap((finals) => [...finals]));
+}
+
+const hold = "#owner = :me, #nonce = :nonce, #until = :until, #expires = :expires";
 
 /** Claims a row that is absent, released or already ours. A worker that re-claims its own expired lease did not crash. */
-function claimExpressions(claim: ClaimValues): Expressions {
-  const { ":now": _, ...values } = claim;
-  const update = "SET #owner = :me, #until = :until, #expires = :expires, #crashes = if_not_exists(#crashes, :zero)";
-  return { condition: isFree, update, values: { ...values, ":zero": 0 } };
+function claimExpressions({ ":now": _, ...values }: ClaimValues, recipients: readonly AddressKey[]): Expressions {
+  const waiting = waitingOf(recipients);
+  return {
+    condition: `${isOpen} AND ${isFree}`,
+    update: `SET ${hold}, #crashes = if_not_exists(#crashes, :zero) REMOVE #last${waiting === null ? "" : " ADD #waiting :waiting"}`,
+    values: { ...values, ":zero": 0, ...waiting },
+  };
+}
+
+/** Claims a row that is closed, or that may be claimed. */
+function reopenExpressions(values: ClaimValues, recipients: readonly AddressKey[], finals: ReadonlyMap<EffectKey, Final>): Expressions {
+  const claiming = claimExpressions(values, recipients);
+  const added = encodeFinals(finals).flat();
+  const adding = added.length === 0 ? "" : ", #done = list_append(if_not_exists(#done, :none), :added)";
+  return {
+    condition: `(attribute_exists(#closed) AND (attribute_not_exists(#until) OR #until <= :now)) OR (${isOpen} AND ${isFree})`,
+    update: claiming.update.replace(" REMOVE #last", `, #reopened = :true${adding} REMOVE #last, #closed, #erase`),
+    values: { ...claiming.values, ":now": values[":now"], ":true": true, ...(added.length > 0 && { ":none": [], ":added": added }) },
+  };
 }
 
 /** Takes over an expired lease and counts the crash in the same write. */
-function takeoverExpressions(claim: ClaimValues): Expressions {
-  const update = "SET #owner = :me, #until = :until, #expires = :expires ADD #crashes :one";
-  return { condition: hasRunOut, update, values: { ...claim, ":one": 1 } };
+function takeoverExpressions(values: ClaimValues, recipients: readonly AddressKey[]): Expressions {
+  const waiting = waitingOf(recipients);
+  const update = `SET ${hold} REMOVE #last ADD #crashes :one${waiting === null ? "" : ", #waiting :waiting"}`;
+  return { condition: hasRunOut, update, values: { ...values, ":one": 1, ...waiting } };
 }
 
-function recordExpressions(lease: Lease, added: readonly unknown[], then: AfterRecord, expires: number): Expressions {
-  const sets = ["#expires = :expires"];
-  const values: Record<string, unknown> = { ...fenceOf(lease), ":expires": expires };
-  if (added.length > 0) {
-    sets.push("#finals = list_append(if_not_exists(#finals, :none), :added)");
-    Object.assign(values, { ":none": [], ":added": added });
-  }
-  if (then !== "hold") sets.push("#last = :me");
-  if (then === "close") {
-    sets.push("#closed = :true");
-    Object.assign(values, { ":true": true });
-  }
-  return { condition: isMine, update: `SET ${sets.join(", ")}${then === "hold" ? "" : " REMOVE #owner"}`, values };
+/** `null` for nobody: DynamoDB has no empty set. */
+function waitingOf(recipients: readonly AddressKey[]): Values | null {
+  return recipients.length === 0 ? null : { ":waiting": new Set(recipients.map(waitingHash)) };
 }
 
-function fenceOf(lease: Lease): Values {
-  return { ":me": lease.owner, ":crashes": lease.crashes };
-}
-
-// If the answer to a write is lost, the SDK repeats the write, and the write then fails its own condition.
-
-function isTakenByUs(row: MailRow | null, before: MailRow, claim: ClaimValues): boolean {
-  return row !== null && !row.closed && row.owner === claim[":me"] && row.until === claim[":until"] && row.crashes === before.crashes + 1;
-}
-
-function isRecordedByUs(row: MailRow | null, lease: Lease, finals: Finals, then: AfterRecord): boolean {
-  if (row === null || then === "hold" || row.owner !== null || row.lastOwner !== lease.owner || row.crashes !== lease.crashes) return false;
-  return row.closed === (then === "close") && [...finals.keys()].every((key) => row.finals.has(key));
-}
-
-function isTooLarge(error: unknown): boolean {
-  return troubleOf(error).code === "ValidationException" && error instanceof Error && /item size/i.test(error.message);
+/** If the answer to a write is lost, the SDK repeats the write, and the write then fails its own condition. */
+function isHeldBy(row: MailRow | null, { ":me": me, ":nonce": nonce }: ClaimValues): boolean {
+  return row !== null && !row.closed && row.owner === me && row.nonce === nonce;
 }

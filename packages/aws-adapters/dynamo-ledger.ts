@@ -1,13 +1,15 @@
-// Dynamo ledger: Ledger in one DynamoDB table. It has a row for each mail with lease and finals (dynamo-lease.ts), rows for
-// auto-replies (dynamo-reply-memory.ts) and their number (dynamo-reply-counters.ts), and one row with the loop key. Most methods
-// are one conditional write or one read, and a second call follows only a write that was refused; an auto-reply needs two writes.
+// Dynamo ledger: Ledger in one DynamoDB table. It has a row for each mail with lease (dynamo-lease.ts) and finals
+// (dynamo-record.ts), rows for auto-replies (dynamo-reply-memory.ts) and their number (dynamo-reply-counters.ts), and one row
+// with the loop key. Most methods are one conditional write or one read. More calls follow a write that was refused, for a
+// mail with so many finals that it has further rows, and for an auto-reply.
 
 import { randomBytes } from "node:crypto";
 import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import type { AddressKey, Claim, EffectKey, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
-import type { ReplyCount, ReplyRow } from "@sesame/core/journey";
+import type { AddressKey, Claim, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
+import type { AfterRecord, ClosedMail, Recorded, ReplyCount, ReplyRow } from "@sesame/core/journey";
 import { call } from "./call.ts";
-import { type AfterRecord, DynamoLeases } from "./dynamo-lease.ts";
+import { DynamoLeases } from "./dynamo-lease.ts";
+import { rowLimitOctets } from "./dynamo-record.ts";
 import { countReply } from "./dynamo-reply-counters.ts";
 import { DynamoReplyMemory } from "./dynamo-reply-memory.ts";
 import {
@@ -29,6 +31,8 @@ export type DynamoLedgerOptions = DynamoOptions &
     table?: string;
     /** Days that a row is kept after its last change. Default 35. */
     rememberDays?: number;
+    /** Octets from which a row of a mail takes no more finals. Default 100,000; tests use less. */
+    rowLimit?: number;
     /** Secret of the loop mark, if it is configured; otherwise it is in the table. */
     loopKey?: Uint8Array;
   }>;
@@ -45,7 +49,14 @@ export class DynamoLedger implements Ledger {
   #loopKey: Promise<Uint8Array> | null;
 
   constructor({ loopKey, ...options }: DynamoLedgerOptions) {
-    this.#options = { table: tableDefaults.ledger, rememberDays: 35, deadlineMs: dynamoDeadlineMs, sleep: realSleep, ...options };
+    const defaults = {
+      table: tableDefaults.ledger,
+      rememberDays: 35,
+      rowLimit: rowLimitOctets,
+      deadlineMs: dynamoDeadlineMs,
+      sleep: realSleep,
+    };
+    this.#options = { ...defaults, ...options };
     this.#documents = documentsOf(options.client);
     this.#leases = new DynamoLeases({ ...this.#options, documents: this.#documents });
     this.#replies = new DynamoReplyMemory({ ...this.#options, documents: this.#documents });
@@ -65,16 +76,26 @@ export class DynamoLedger implements Ledger {
     });
   }
 
-  claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
-    return this.#claim("claim", (watch, signal) => this.#leases.claim(mailId, leaseSeconds, watch, signal));
+  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Promise<Claim> {
+    const request = { mailId, leaseSeconds, recipients };
+    return this.#claim("claim", (watch, signal) => this.#leases.claim(request, watch, signal));
+  }
+
+  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId): Promise<Claim> {
+    const request = { mailId, leaseSeconds, recipients };
+    return this.#claim("reopen", (watch, signal) => this.#leases.reopen(request, former, watch, signal));
+  }
+
+  keepClosed(mailId: MailId, closed: Pick<ClosedMail, "nonce">): Promise<"kept" | "lost"> {
+    return this.#call("keepClosed", (signal) => this.#leases.keepClosed(mailId, closed, signal));
   }
 
   extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost"> {
     return this.#call("extend", (signal) => this.#leases.extend(lease, leaseSeconds, signal));
   }
 
-  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: AfterRecord): Promise<"recorded" | "fenced"> {
-    return this.#call("record", (signal) => this.#leases.record(lease, finals, then, signal));
+  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: AfterRecord, eraseAfter?: EpochMs): Promise<Recorded> {
+    return this.#call("record", (signal) => this.#leases.record(lease, finals, then, eraseAfter, signal));
   }
 
   recall(recipients: readonly AddressKey[], sender: AddressKey): Promise<ReadonlyMap<AddressKey, ReplyMemory>> {

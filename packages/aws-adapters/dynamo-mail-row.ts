@@ -1,65 +1,112 @@
-// Dynamo mail row: decodes the row of a mail in the ledger table, and encodes finals for it.
-// Finals are a list in the order of recording. If there are two for one effect, the first counts. So any number of finals
-// is added by one short expression, and recording a final twice has no effect.
+// Dynamo mail row: decodes the rows of a mail in the ledger table, says how large they are, and who waits in them. A mail has
+// one row; if its finals outgrow that, they go on in further rows, which the first one names (`more`).
+// Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
 
-import type { EffectKey, Final } from "@sesame/core";
+import { createHash } from "node:crypto";
+import { type AddressKey, addressKey, type EffectKey, type Final, type MailId } from "@sesame/core";
+import { parseEffectKey } from "@sesame/core/plan";
 import { z } from "zod";
+import { decodeFinals, formerFinal } from "./dynamo-finals.ts";
 import type { Row } from "./dynamo-table.ts";
 import { GarbledError } from "./trouble.ts";
 
 /** A decoded row. `owner` is `null` if no worker holds the mail. */
 export type MailRow = Readonly<{
   owner: string | null;
-  /** The owner that released or closed it last. */
-  lastOwner: string | null;
+  /** Of the last claim. */
+  nonce: string | null;
   until: number;
   crashes: number;
   closed: boolean;
+  /** From when the object may be deleted; `null`: it is kept. */
+  eraseAfter: number | null;
+  /** Short hashes of the recipients that a notice named and who are not done. */
+  waiting: ReadonlySet<string>;
+  /** The further rows. */
+  more: readonly string[];
+  /** The finals in this row. */
   finals: ReadonlyMap<EffectKey, Final>;
+  octets: number;
 }>;
 
-/** A final as an element of the list. */
-export type StoredFinal = Readonly<{ key: string; action: string }> & Readonly<Record<string, string>>;
-
-/** Characters of a detail that are kept. A row holds 400 KB for all recipients of a mail. */
-const detailLimit = 200;
+/** A decoded further row. */
+export type FurtherRow = Pick<MailRow, "finals" | "octets">;
 
 const text = z.string();
-const storedFinal = z.discriminatedUnion("action", [
-  z.object({ key: text, action: z.enum(["delivered", "relayed"]), detail: text.default("") }),
-  z.object({ key: text, action: z.literal("failed"), status: text, reason: text, scope: text, detail: text.default("") }),
-  z.object({ key: text, action: z.literal("skipped"), reason: text }),
-]);
+const texts = z.array(text).default([]);
 const mailRow = z.object({
   owner: text.nullish(),
-  lastOwner: text.nullish(),
+  nonce: text.nullish(),
   until: z.number().default(0),
   crashes: z.number().default(0),
   closed: z.boolean().default(false),
-  finals: z.array(storedFinal).default([]),
+  eraseAfter: z.number().nullish(),
+  waiting: z.set(text).optional(),
+  more: texts,
+  finals: z.array(formerFinal).default([]),
+  reopened: z.boolean().default(false),
+  done: texts,
 });
+const furtherRow = z.object({ done: texts });
 
 /** Decodes a row; `null` stays `null`. Throws if the row is invalid: to read it as empty would repeat deliveries. */
 export function decodeMailRow(row: Row | null): MailRow | null {
   if (row === null) return null;
-  const parsed = mailRow.safeParse(row);
-  if (!parsed.success) throw new GarbledError(`a row of the ledger is invalid: ${parsed.error.issues[0]?.path.join(".")}`);
-  const { owner = null, lastOwner = null, until, crashes, closed, finals } = parsed.data;
-  const first = new Map<EffectKey, Final>();
-  for (const { key, ...final } of finals) if (!first.has(key as EffectKey)) first.set(key as EffectKey, final as Final);
-  return { owner, lastOwner, until, crashes, closed, finals: first };
+  const { owner = null, nonce = null, eraseAfter = null, waiting, more, finals: former, reopened, done, ...others } = parsed(mailRow, row);
+  // Those whom an earlier version closed the mail for are done.
+  const formerFinals = decodeFinals(reopened ? [] : former, []);
+  return {
+    ...others,
+    owner,
+    nonce,
+    eraseAfter,
+    waiting: new Set([...(waiting ?? []), ...recipientsIn(formerFinals)]),
+    more: [...new Set(more)], // a write that the SDK repeated adds a name twice
+    finals: decodeFinals(former, done),
+    octets: octetsOf(row),
+  };
 }
 
-/** The list to append. `keep: "words"` omits the details, for a row that is full. */
-export function encodeFinals(finals: ReadonlyMap<EffectKey, Final>, keep: "details" | "words" = "details"): readonly StoredFinal[] {
-  return [...finals].map(([key, final]) => {
-    if (final.action === "skipped") return { key, ...final };
-    const { detail, ...words } = final;
-    return { key, ...words, ...(keep === "details" && detail !== "" && { detail: cut(detail) }) };
+/** Decodes a further row; an absent one is empty. */
+export function decodeFurtherRow(row: Row | null): FurtherRow {
+  return row === null
+    ? { finals: new Map(), octets: 0 }
+    : { finals: decodeFinals([], parsed(furtherRow, row).done), octets: octetsOf(row) };
+}
+
+function parsed<T>(shape: z.ZodType<T>, row: Row): T {
+  const result = shape.safeParse(row);
+  if (!result.success) throw new GarbledError(`a row of the ledger is invalid: ${result.error.issues[0]?.path.join(".")}`);
+  return result.data;
+}
+
+/** The id of a further row. */
+export function furtherRowId(mailId: MailId, name: string): string {
+  return `${mailId}#finals#${name}`;
+}
+
+/** The hash of a recipient in `waiting`. Two of one mail with equal hashes (one in 10^9 mails of 1000) would only wait for each other. */
+export function waitingHash(recipient: AddressKey): string {
+  return createHash("sha256").update(recipient).digest("hex").slice(0, 12);
+}
+
+/**
+ * Earlier versions did not say who waits. Their row is not closed while its finals tell of recipients of another notice, which
+ * may have more to do for them.
+ */
+function recipientsIn(finals: ReadonlyMap<EffectKey, Final>): readonly string[] {
+  return [...finals.keys()].map((key) => {
+    const effect = parseEffectKey(key);
+    return effect === null ? key : waitingHash(addressKey(effect.recipient));
   });
 }
 
-/** Replaces unpaired surrogates, in the text or made by the cut: DynamoDB would refuse the whole write. */
-function cut(detail: string): string {
-  return detail.slice(0, detailLimit).replace(/\p{Surrogate}/gu, "\ufffd");
+/** The size that DynamoDB charges for, and a little more. */
+export function octetsOf(value: unknown): number {
+  if (typeof value === "string") return Buffer.byteLength(value) + 1;
+  if (value instanceof Uint8Array) return value.length + 1;
+  if (Array.isArray(value) || value instanceof Set) return [...value].reduce((sum: number, each) => sum + octetsOf(each) + 1, 3);
+  if (typeof value === "object" && value !== null)
+    return Object.entries(value).reduce((sum, [name, each]) => sum + octetsOf(name) + octetsOf(each), 3);
+  return 21; // of a number; the others are smaller
 }

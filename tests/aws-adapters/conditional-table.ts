@@ -6,8 +6,8 @@ import type { AttributeValue, DynamoDBClientConfig } from "@aws-sdk/client-dynam
 
 export type Item = Readonly<Record<string, AttributeValue>>;
 
-/** What becomes of one request. The SDK repeats all but one that is answered, twice at most. */
-export type Fate = "answered" | "request lost" | "answer lost" | "throttled";
+/** What becomes of one request. "late": it looks lost, and is served when three more have been. The SDK repeats all but one that is answered, twice at most. */
+export type Fate = "answered" | "request lost" | "answer lost" | "throttled" | "late";
 
 export type ConditionalTableOptions = Readonly<{
   /** Asked for each request, and waited for: it says when the request is served, and what becomes of it. */
@@ -34,6 +34,8 @@ type HttpRequest = Readonly<{ body?: unknown }>;
 export class ConditionalTable {
   readonly #options: ConditionalTableOptions;
   readonly #items = new Map<string, Item>();
+  #late: readonly Readonly<{ request: Write; after: number }>[] = [];
+  #served = 0;
   /** What could not be evaluated: the SDK would take that for a broken connection. */
   broken: unknown = null;
 
@@ -61,11 +63,20 @@ export class ConditionalTable {
   async #serve(request: Write | GetItem): Promise<Answer> {
     if ("ConsistentRead" in request) return { status: 200, body: { Item: this.#items.get(idOf(request)) } };
     const fate = await this.#options.serve(request);
+    this.#serveLate();
+    if (fate === "late") this.#late = [...this.#late, { request, after: this.#served + 3 }];
+    if (fate === "late") throw reset();
     if (fate === "throttled") return throttled;
     if (fate === "request lost") throw reset();
     const answer = this.#write(request);
     if (fate === "answer lost") throw reset();
     return answer;
+  }
+
+  #serveLate(): void {
+    this.#served++;
+    for (const { request } of this.#late.filter(({ after }) => after <= this.#served)) this.#write(request);
+    this.#late = this.#late.filter(({ after }) => after > this.#served);
   }
 
   #write(request: Write): Answer {
@@ -110,10 +121,17 @@ function reset(): Error {
 function updated(request: Write, before: Item): Item | undefined {
   if (request.UpdateExpression === undefined) return undefined;
   const after: Record<string, AttributeValue> = { ...before };
-  for (const [, verb, clause = ""] of request.UpdateExpression.matchAll(/(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)/g)) {
+  for (const [, verb, clause = ""] of request.UpdateExpression.matchAll(
+    /(SET|ADD|REMOVE|DELETE) (.*?)(?= (?:SET|ADD|REMOVE|DELETE) |$)/g,
+  )) {
     const expression = new Expression(clause, request, before);
     if (verb === "SET") Object.assign(after, expression.assignments());
     if (verb === "ADD") Object.assign(after, expression.additions());
+    if (verb === "DELETE") {
+      const [name, left] = expression.deletion();
+      if (left.length > 0) after[name] = { SS: left };
+      else delete after[name];
+    }
     if (verb === "REMOVE") for (const name of expression.names()) delete after[name];
   }
   return after;
@@ -148,10 +166,21 @@ class Expression {
   }
 
   additions(): Record<string, AttributeValue> {
+    const sums: Record<string, AttributeValue> = {};
+    do {
+      const name = this.#name();
+      const { N, SS } = this.#operand() ?? fail("an operand that is not there");
+      if (SS !== undefined) sums[name] = { SS: [...new Set([...(this.#item[name]?.SS ?? []), ...SS])] };
+      else sums[name] = { N: String(Number(this.#item[name]?.N ?? 0) + Number(N)) };
+    } while (this.#skip(","));
+    return sums;
+  }
+
+  /** The name of a set, and what is left in it. */
+  deletion(): readonly [name: string, left: string[]] {
     const name = this.#name();
-    const operand = this.#operand();
-    if (operand?.SS) return { [name]: { SS: [...new Set([...(this.#item[name]?.SS ?? []), ...operand.SS])] } };
-    return { [name]: { N: String(Number(this.#item[name]?.N ?? 0) + Number(operand?.N)) } };
+    const deleted = this.#operand()?.SS ?? fail("no set");
+    return [name, (this.#item[name]?.SS ?? []).filter((each) => !deleted.includes(each))];
   }
 
   names(): string[] {

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { DynamoLedger, type DynamoLedgerOptions } from "@sesame/aws-adapters";
 import { type Claim, type Lease, type MailId, PortError } from "@sesame/core";
-import type { ReplyRow } from "../../packages/core/journey/ports.ts";
+import type { Recorded, ReplyRow } from "../../packages/core/journey/ports.ts";
 import { delivered, deliverKey, key, mailId, replyEffect } from "../contracts/samples.ts";
 import { dynamoClient, ManualAwsClock } from "./dynalite.ts";
 import { json, jsonError, type ScriptedHttp, scriptedHttp } from "./scripted-http.ts";
@@ -44,14 +44,18 @@ describe("DynamoLedger", () => {
   test("a refusal brings the row, and costs no read", async () => {
     const until = clock.now() + 30_000;
     aws.on(updateItem, refusedBy({ id: { S: mail }, owner: { S: "two" }, until: { N: String(until) }, crashes: { N: "0" } }));
-    expect(await scripted().claim(mail, 60)).toEqual({ kind: "busy", until } as Claim);
-    aws.on(updateItem, refusedBy({ id: { S: mail }, closed: { BOOL: true }, finals: { L: [] } }));
-    expect(await scripted().claim(mail, 60)).toMatchObject({ kind: "closed" });
+    expect(await scripted().claim(mail, 60, [])).toEqual({ kind: "busy", until } as Claim);
+    aws.on(updateItem, refusedBy({ id: { S: mail }, closed: { BOOL: true }, finals: { L: [] }, waiting: { SS: ["0123456789ab"] } }));
+    expect(await scripted().claim(mail, 60, [])).toMatchObject({ kind: "closed" });
     expect(aws.strangers).toEqual([]);
   });
 
   test("a takeover whose answer was lost is still one", async () => {
     const before = asked();
+    const nonce = () => {
+      const sent = aws.requests(updateItem).at(-1)?.json as { ExpressionAttributeValues: Record<string, unknown> } | undefined;
+      return sent?.ExpressionAttributeValues[":nonce"];
+    };
     const row = (owner: string, until: number, crashes: number) => ({
       id: { S: mail },
       owner: { S: owner },
@@ -62,25 +66,27 @@ describe("DynamoLedger", () => {
       updateItem,
       refusedBy(row("two", clock.now() - 1, 1)),
       "reset", // it was done, and the SDK does it again
-      refusedBy(row("one", clock.now() + 60_000, 2)),
+      () => refusedBy({ ...row("one", clock.now() + 60_000, 2), nonce: nonce() }),
     );
-    expect(await scripted().claim(mail, 60)).toMatchObject({ kind: "held", lease: { owner: "one", crashes: 2, takenOver: true } });
+    expect(await scripted().claim(mail, 60, [])).toMatchObject({ kind: "held", lease: { owner: "one", crashes: 2, takenOver: true } });
     expect(asked() - before).toBe(3);
   });
 
-  const lease = (): Lease => ({ mailId: mail, owner: "one", until: clock.now(), crashes: 0, takenOver: false, finals: new Map() });
+  const lease = (): Lease => ({
+    ...{ mailId: mail, owner: "one", nonce: "n1", until: clock.now(), crashes: 0, takenOver: false, finals: new Map() },
+    ...{ recipients: [key("a@example.com")], othersWait: false },
+  });
   const finals = new Map([[deliverKey("a@example.com"), delivered]]);
-  const storedFinal = { L: [{ M: { key: { S: "deliver a@example.com" }, action: { S: "delivered" } } }] };
-  const ended = { id: { S: mail }, lastOwner: { S: "one" }, crashes: { N: "0" }, finals: storedFinal };
-  const lostAnswers: readonly (readonly [end: "recorded" | "fenced", then: "release" | "close", what: string, row: unknown])[] = [
-    ["recorded", "close", "closed by us", { ...ended, closed: { BOOL: true } }],
+  const ended = { id: { S: mail }, nonce: { S: "n1" }, crashes: { N: "0" }, done: { L: [{ S: '["d a@example.com","D",""]' }] } };
+  const lostAnswers: readonly (readonly [end: Recorded, then: "release" | "close", what: string, row: unknown])[] = [
+    ["closed", "close", "closed by us", { ...ended, closed: { BOOL: true } }],
     ["recorded", "release", "given back by us", ended],
-    ["fenced", "close", "closed by another", { ...ended, lastOwner: { S: "two" }, closed: { BOOL: true } }],
+    ["fenced", "close", "closed by another", { ...ended, nonce: { S: "n2" }, closed: { BOOL: true } }],
     ["fenced", "close", "only given back", ended],
     ["fenced", "release", "closed", { ...ended, closed: { BOOL: true } }],
     ["fenced", "release", "held by another", { ...ended, owner: { S: "two" } }],
-    ["fenced", "release", "taken over since", { ...ended, crashes: { N: "1" } }],
-    ["fenced", "release", "given back without these finals", { ...ended, finals: { L: [] } }],
+    ["fenced", "release", "taken over since", { ...ended, crashes: { N: "1" }, nonce: { S: "n2" } }],
+    ["fenced", "release", "given back by a later claim of ours", { ...ended, nonce: { S: "n3" } }],
   ];
   for (const [end, then, what, row] of lostAnswers) {
     test(`a refused ${then} is ${end} when the row was ${what}`, async () => {
@@ -112,16 +118,16 @@ describe("DynamoLedger", () => {
   test("a claim whose answer was lost is given back, also when its last attempt surely did nothing", async () => {
     const before = asked();
     aws.on(updateItem, "reset", throttled, throttled, json({ Attributes: { id: { S: mail } } }));
-    await expect(scripted().claim(mail, 60)).rejects.toThrow(PortError);
+    await expect(scripted().claim(mail, 60, [])).rejects.toThrow(PortError);
     expect(asked() - before).toBe(4);
     const sent = aws.requests(updateItem).at(-1)?.json as Record<string, unknown>;
-    expect(sent["UpdateExpression"]).toBe("SET #last = :me REMOVE #owner");
+    expect(sent).toMatchObject({ UpdateExpression: "REMOVE #owner", ConditionExpression: expect.stringContaining("#nonce = :nonce") });
   });
 
   test("a claim that surely was not done is not given back", async () => {
     const before = asked();
     aws.on(updateItem, throttled);
-    await expect(scripted().claim(mail, 60)).rejects.toThrow(PortError);
+    await expect(scripted().claim(mail, 60, [])).rejects.toThrow(PortError);
     expect(asked() - before).toBe(3);
   });
 
@@ -195,7 +201,7 @@ describe("DynamoLedger", () => {
     aws.on(updateItem, throttled, throttled, "reset", jsonError(403, `${coral}AccessDeniedException`));
     const before = asked();
     const error = await scripted()
-      .claim(mail, 60)
+      .claim(mail, 60, [])
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ operation: "claim", message: expect.stringContaining("ECONNRESET") });
     expect(asked() - before).toBe(4); // it tried to give it back
@@ -205,20 +211,25 @@ describe("DynamoLedger", () => {
     const ledger = scripted();
     const owned = (crashes: number) => json({ Attributes: row("one", clock.now() + 60_000, crashes) });
     aws.on(updateItem, refusedBy(row("two", clock.now() - 1, 1)), "reset", "reset", "reset");
-    await expect(ledger.claim(mail, 60)).rejects.toThrow(PortError);
+    await expect(ledger.claim(mail, 60, [])).rejects.toThrow(PortError);
     aws.on(updateItem, owned(2));
-    expect(await ledger.claim(mail, 60)).toMatchObject({ kind: "held", lease: { crashes: 2, takenOver: true } });
-    expect(await ledger.claim(mail, 60)).toMatchObject({ kind: "held", lease: { crashes: 2, takenOver: false } });
+    expect(await ledger.claim(mail, 60, [])).toMatchObject({ kind: "held", lease: { crashes: 2, takenOver: true } });
+    expect(await ledger.claim(mail, 60, [])).toMatchObject({ kind: "held", lease: { crashes: 2, takenOver: false } });
     const before = asked();
     aws.on(updateItem, "reset", "reset", "reset", owned(2));
-    await expect(ledger.claim(mail, 60)).rejects.toThrow(PortError);
+    await expect(ledger.claim(mail, 60, [])).rejects.toThrow(PortError);
     expect(asked() - before).toBe(4);
   });
 
   test("extend() asks for a lease from now on, and throws what is no refusal of the row", async () => {
     aws.on(updateItem, json({}), refusedBy(undefined), jsonError(403, `${coral}AccessDeniedException`));
     expect(await scripted().extend(lease(), 60)).toBe("kept");
-    const ExpressionAttributeValues = { ":me": { S: "one" }, ":crashes": { N: "0" }, ":until": { N: String(clock.now() + 60_000) } };
+    const ExpressionAttributeValues = {
+      ":me": { S: "one" },
+      ":crashes": { N: "0" },
+      ":nonce": { S: "n1" },
+      ":until": { N: String(clock.now() + 60_000) },
+    };
     expect(aws.requests(updateItem).at(-1)?.json).toMatchObject({ ExpressionAttributeValues });
     expect(await scripted().extend(lease(), 60)).toBe("lost");
     const error = await scripted()
@@ -292,7 +303,7 @@ describe("DynamoLedger", () => {
     test(`claim() throws within its deadline on ${what}`, async () => {
       aws.on(updateItem, answer);
       const error = await scripted({ deadlineMs: 300 })
-        .claim(mail, 60)
+        .claim(mail, 60, [])
         .catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(PortError);
       expect(error).toMatchObject({ port: "Ledger", operation: "claim" });
@@ -302,7 +313,7 @@ describe("DynamoLedger", () => {
   test("claim() gives up on a row that changes under it again and again", async () => {
     const before = asked();
     aws.on(updateItem, refusedBy({ id: { S: mail }, crashes: { N: "0" } }));
-    await expect(scripted().claim(mail, 60)).rejects.toThrow("changed during each of 5 attempts");
+    await expect(scripted().claim(mail, 60, [])).rejects.toThrow("changed during each of 5 attempts");
     expect(asked() - before).toBe(5);
   });
 });

@@ -1,10 +1,31 @@
 // Memory ledger: Ledger on maps that several owners may share, as workers share a table. It forgets nothing by itself.
 
 import type { AddressKey, Claim, Clock, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
-import type { ReplyCount, ReplyRow } from "../../packages/core/journey/ports.ts";
+import {
+  type AfterRecord,
+  type ClosedMail,
+  type Recorded,
+  type ReplyCount,
+  type ReplyRow,
+  reopenAfterMs,
+} from "../../packages/core/journey/ports.ts";
 import { replyCounters } from "../../packages/core/journey/reply-counters.ts";
 
-type MailRow = { owner: string | null; until: number; crashes: number; finals: Map<EffectKey, Final>; closed: boolean };
+type MailRow = {
+  owner: string | null;
+  nonce: string;
+  until: number;
+  crashes: number;
+  finals: Map<EffectKey, Final>;
+  closed: boolean;
+  eraseAfter: EpochMs | null;
+  waiting: Set<AddressKey>;
+};
+
+/** A row that nobody has claimed. */
+export function emptyMailRow(): MailRow {
+  return { owner: null, nonce: "", until: 0, crashes: 0, finals: new Map(), closed: false, eraseAfter: null, waiting: new Set() };
+}
 
 /** What all owners see. */
 export type MemoryLedgerTables = Readonly<{
@@ -36,16 +57,28 @@ export class MemoryLedger implements Ledger {
     this.tables = tables;
   }
 
-  async claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
-    const row = this.tables.mails.get(mailId) ?? { owner: null, until: 0, crashes: 0, finals: new Map(), closed: false };
-    if (row.closed) return { kind: "closed", finals: new Map(row.finals) };
-    const isForeign = row.owner !== null && row.owner !== this.#owner;
-    if (isForeign && row.until > this.#clock.now()) return { kind: "busy", until: row.until as EpochMs };
-    if (isForeign) row.crashes++;
-    row.owner = this.#owner;
-    row.until = this.#clock.now() + leaseSeconds * 1000;
-    this.tables.mails.set(mailId, row);
-    return { kind: "held", lease: this.#leaseOf(mailId, row, isForeign) };
+  async claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Promise<Claim> {
+    const row = this.tables.mails.get(mailId);
+    if (row?.closed) return { kind: "closed", nonce: row.nonce, finals: new Map(row.finals), eraseAfter: row.eraseAfter };
+    return this.#hold(mailId, leaseSeconds, recipients);
+  }
+
+  async reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId): Promise<Claim> {
+    const before = this.tables.mails.get(former);
+    const isHeld = before !== undefined && before.owner !== null;
+    if (isHeld && before.until > this.#clock.now()) return { kind: "busy", until: before.until as EpochMs };
+    const claim = this.#hold(mailId, leaseSeconds, recipients);
+    if (claim.kind !== "held" || before === undefined) return claim;
+    const finals = this.tables.mails.get(mailId)?.finals ?? new Map<EffectKey, Final>();
+    for (const [key, final] of before.finals) if (!finals.has(key)) finals.set(key, final);
+    return { kind: "held", lease: { ...claim.lease, finals: new Map(finals), takenOver: claim.lease.takenOver || isHeld } };
+  }
+
+  async keepClosed(mailId: MailId, { nonce }: Pick<ClosedMail, "nonce">): Promise<"kept" | "lost"> {
+    const row = this.tables.mails.get(mailId);
+    if (!row?.closed || row.nonce !== nonce) return "lost";
+    row.until = this.#clock.now() + reopenAfterMs;
+    return "kept";
   }
 
   async extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost"> {
@@ -55,13 +88,17 @@ export class MemoryLedger implements Ledger {
     return "kept";
   }
 
-  async record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: "hold" | "release" | "close"): Promise<"recorded" | "fenced"> {
+  async record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: AfterRecord, eraseAfter?: EpochMs): Promise<Recorded> {
     const row = this.#mine(lease);
     if (!row) return "fenced";
     for (const [key, final] of finals) if (!row.finals.has(key)) row.finals.set(key, final);
     if (then !== "hold") row.owner = null;
-    row.closed = then === "close";
-    return "recorded";
+    if (then !== "close") return "recorded";
+    for (const recipient of lease.recipients) row.waiting.delete(recipient);
+    row.closed = row.waiting.size === 0;
+    row.eraseAfter = row.closed ? (eraseAfter ?? null) : null;
+    if (row.closed) row.until = this.#clock.now() + reopenAfterMs;
+    return row.closed ? "closed" : "recorded";
   }
 
   async recall(recipients: readonly AddressKey[], sender: AddressKey): Promise<ReadonlyMap<AddressKey, ReplyMemory>> {
@@ -103,14 +140,27 @@ export class MemoryLedger implements Ledger {
     return key;
   }
 
-  #mine(lease: Lease): MailRow | undefined {
-    const row = this.tables.mails.get(lease.mailId);
-    return row && !row.closed && row.owner === lease.owner ? row : undefined;
+  #hold(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Claim {
+    const row = this.tables.mails.get(mailId) ?? emptyMailRow();
+    const isForeign = row.owner !== null && row.owner !== this.#owner;
+    if ((isForeign || row.closed) && row.until > this.#clock.now()) return { kind: "busy", until: row.until as EpochMs };
+    if (isForeign) row.crashes++;
+    row.owner = this.#owner;
+    row.nonce = crypto.randomUUID();
+    row.until = this.#clock.now() + leaseSeconds * 1000;
+    row.closed = false;
+    row.eraseAfter = null;
+    for (const recipient of recipients) row.waiting.add(recipient);
+    this.tables.mails.set(mailId, row);
+    const othersWait = [...row.waiting].some((recipient) => !recipients.includes(recipient));
+    const { nonce, until, crashes, finals } = row;
+    const held = { mailId, owner: this.#owner, nonce, until: until as EpochMs, crashes, takenOver: isForeign };
+    return { kind: "held", lease: { ...held, finals: new Map(finals), recipients, othersWait } };
   }
 
-  #leaseOf(mailId: MailId, row: MailRow, takenOver: boolean): Lease {
-    const { until, crashes, finals } = row;
-    return { mailId, owner: this.#owner, until: until as EpochMs, crashes, takenOver, finals: new Map(finals) };
+  #mine({ mailId, nonce }: Lease): MailRow | undefined {
+    const row = this.tables.mails.get(mailId);
+    return row && !row.closed && row.owner !== null && row.nonce === nonce ? row : undefined;
   }
 }
 

@@ -39,11 +39,15 @@ test("handleEntry() tries each recipient alone when one answer refused a whole t
   expect([way.courier.sends, way.courier.mailsFor(alice).length]).toEqual([3, 1]);
 });
 
-test("handleEntry() erases a mail that every recipient blocks, after its mark", async () => {
+test("X21 handleEntry() erases a mail that every recipient blocks, after its mark and a quarter of an hour", async () => {
   const way = new TestWay(mail, { recipients: ["alice@example.com", "carol@example.com"] });
   way.directory.block("*@example.com", ["*@remote.test"]);
-  expect((await way.receive()).kind).toBe("ack");
+  expect(await way.receive()).toEqual({ kind: "retry", afterSeconds: 900 });
+  expect(way.store.attributesOf(location)).toMatchObject({ status: "blocked", blocked_sender: "bob@remote.test" });
+  way.clock.advance(900);
+  expect(await way.receive()).toEqual({ kind: "ack" });
   expect([way.courier.sends, way.store.octetsOf(location)]).toEqual([0, undefined]);
+  expect(way.journal.events.at(-1)).toEqual({ kind: "erased", mailId });
 });
 
 test("handleEntry() replies only after a delivery, and once for a sender", async () => {

@@ -1,9 +1,20 @@
 // Two notices of one mail under one name, each for its own recipients: what one of them does must not cost the other.
 
 import { expect, test } from "bun:test";
-import { type Address, delayed, type EntryOutcome, handleEntry, type QueueEntry } from "@sesame/core";
+import {
+  type Address,
+  delayed,
+  type EffectKey,
+  type EntryOutcome,
+  type Final,
+  handleEntry,
+  type QueueEntry,
+  type Verdict,
+} from "@sesame/core";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
-import { location, TestWay } from "./way.ts";
+import { formerNoticeId } from "../../packages/core/journey/second-notice.ts";
+import { emptyMailRow } from "../fakes/memory-ledger.ts";
+import { location, mailId, TestWay } from "./way.ts";
 
 const [alice, carol] = ["alice@example.com" as Address, "carol@example.com" as Address];
 const mailTo = (to: string) => `From: bob@remote.test\r\nTo: ${to}\r\nSubject: Hi\r\n\r\nHello\r\n`;
@@ -22,6 +33,7 @@ class TwoNotices extends TestWay {
     const head = new TextEncoder().encode(this.#mail);
     const body = writeNotice({ sesId: "k1", location, source: "bob@remote.test", recipients, head, receivedAt: this.clock.now() });
     const entry: QueueEntry = { id: recipients.join(), receiptHandle: "r", receiveCount: 1, sentAt: this.clock.now(), body };
+    this.clock.advance(10); // a closed mail is not opened again at once
     return handleEntry(entry, this.way());
   }
 
@@ -47,6 +59,8 @@ test("a mail that all its recipients block is erased, whoever else of other doma
   for (const mail of [mailTo("alice@example.com"), mailTo("Alice@Example.com, dave@remote.test"), mailTo("undisclosed:;")]) {
     const one = new TwoNotices(mail);
     one.directory.block(alice, ["*@remote.test"]);
+    expect(await one.announce(alice)).toEqual({ kind: "retry", afterSeconds: 900 });
+    one.clock.advance(900);
     expect(await one.announce(alice)).toEqual(ack);
     expect(await one.isKept()).toBe(false);
   }
@@ -94,3 +108,73 @@ for (const spelling of ["Alice@example.com", '"alice"@example.com', "ALICE@EXAMP
     expect([...two.reached()].sort()).toEqual([alice, target, target, carol].sort()); // the first try to forward was turned away
   });
 }
+
+test("X20 a forward of a recipient whom three notices name is made once: to alice, to alice, carol and dave, to carol", async () => {
+  const dave = "dave@example.com";
+  const target = "away@remote.test" as Address;
+  const later = delayed("throttled", "mail", "slow down");
+  for (const order of [
+    [[alice], [alice, carol, dave], [carol]],
+    [[carol], [alice, carol, dave], [alice]],
+    [[alice, carol, dave], [carol], [alice]],
+  ]) {
+    const three = new TwoNotices(both);
+    three.directory.rule(carol, { forwards: [target] });
+    three.courier.script("ses", target, later, { action: "relayed", detail: "0101" });
+    for (let turn = 0; turn < 3; turn++) for (const recipients of order) await three.announce(...recipients);
+    const relayed = three.courier.sent.filter(({ verdicts }) => [...verdicts.values()].some(({ action }) => action === "relayed"));
+    expect(relayed.length).toBe(1);
+    expect(
+      three
+        .reached()
+        .filter((each) => each !== target)
+        .sort(),
+    ).toEqual([alice, carol, dave]);
+    expect(three.ledger.tables.mails.get(mailId)).toMatchObject({ closed: true, waiting: new Set() });
+  }
+});
+
+test("X22 the audit mark tells of the recipients of all notices, whichever is closed last", async () => {
+  const noMailbox: Verdict = { action: "failed", status: "5.1.1", reason: "no-such-mailbox", scope: "recipient", detail: "550 5.1.1" };
+  for (const order of [
+    [["gone@example.com"], [carol], [alice]],
+    [[alice], ["gone@example.com"], [carol]],
+    [[carol], [alice], ["gone@example.com"]],
+  ]) {
+    const three = new TwoNotices(mailTo("list@remote.test"));
+    three.directory.block(carol, ["*@remote.test"]);
+    three.courier.script("mailbox", "gone@example.com" as Address, noMailbox);
+    for (const recipients of order) await three.announce(...recipients);
+    const mark = { status: "partial", invalid_inboxes: "gone@example.com", blocked_sender: "bob@remote.test" };
+    expect(three.store.attributesOf(location)).toMatchObject(mark);
+  }
+});
+
+test("X22 no audit mark is written while the recipients of another notice wait", async () => {
+  const two = new TwoNotices(both);
+  two.courier.script("mailbox", alice, delayed("try-later", "recipient", "450"), { action: "delivered", detail: "250" });
+  await two.announce(alice);
+  expect(await two.announce(carol)).toEqual(ack);
+  expect(two.store.attributesOf(location)).toEqual({});
+  expect(await two.announce(alice)).toEqual(ack);
+  expect(two.store.attributesOf(location)).toMatchObject({ status: "delivered" });
+});
+
+test("X20 a mail that an earlier version closed is opened for others, and what it kept of them under another id is not repeated", async () => {
+  const two = new TwoNotices(both);
+  const [final, relayed] = [
+    { action: "delivered", detail: "250" },
+    { action: "relayed", detail: "0101" },
+  ] as const;
+  const target = "away@remote.test";
+  two.directory.rule(carol, { forwards: [target, "second@remote.test"] });
+  const closed = { ...emptyMailRow(), finals: new Map([[`deliver ${alice}` as EffectKey, final]]), closed: true };
+  const done = new Map<EffectKey, Final>([
+    [`deliver ${carol}` as EffectKey, final],
+    [`forward ${carol} ${target}` as EffectKey, relayed],
+  ]);
+  two.ledger.tables.mails.set(mailId, closed);
+  two.ledger.tables.mails.set(formerNoticeId(mailId, [carol]), { ...emptyMailRow(), finals: done });
+  expect(await two.announce(carol)).toEqual(ack);
+  expect(two.reached()).toEqual(["second@remote.test"]);
+});

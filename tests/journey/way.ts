@@ -55,6 +55,10 @@ export class TestWay {
   readonly journal: MemoryJournal = new MemoryJournal();
   readonly budget: CountingBudget = new CountingBudget();
   faults: FaultInjector = new FaultInjector();
+  /** When all queues were received empty. */
+  quietAt: number = Number.POSITIVE_INFINITY;
+  /** Whether an entry may rest. */
+  admits: boolean = true;
   #body: string;
   #receives = 0;
   #life = 1;
@@ -127,6 +131,7 @@ export class TestWay {
       domains: ["example.com" as Domain, "another.test" as Domain],
       policy: defaultPolicy,
       blockedMail: "delete",
+      resting: { quietSince: (instant) => this.quietAt >= instant, hides: () => {}, admit: () => this.admits },
       leaseSeconds: 120,
       worker: "worker-example.com",
       mayOpen: (bucket) => bucket === "example-com-emails",

@@ -76,7 +76,7 @@ async function firstStruck(point: KillPoint): Promise<string> {
   const entries = await queue.receive(1, { stopped: false });
   const send = (key: string) =>
     courier.send("ses", { ...transactionOf(mailOf("x"), [alice]), recipients: [{ address: alice, key: key as EffectKey }] });
-  const claim = await ledger.claim(mailId, 60);
+  const claim = await ledger.claim(mailId, 60, []);
   if (claim.kind !== "held") throw new Error("not held");
   const stage = (name: "decode" | "gather" | "parse") => observer.note({ kind: "stage", stage: name, seconds: 0 });
   const effect = "reply alice@example.com" as EffectKey;

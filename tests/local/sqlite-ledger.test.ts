@@ -28,11 +28,11 @@ describe("SqliteLedger", () => {
   test("releaseAll() lets the next claim count a crash when a lease was open", () =>
     withFolder(async (open) => {
       const before = open();
-      const claim = await before.claim(mail, 120);
+      const claim = await before.claim(mail, 120, []);
       if (claim.kind === "held") await before.record(claim.lease, new Map([[deliverKey("a@example.com"), delivered]]), "hold");
       const after = open();
       after.releaseAll();
-      const again = await after.claim(mail, 120);
+      const again = await after.claim(mail, 120, []);
       expect(again).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: true } });
       expect(again.kind === "held" && again.lease.finals.size).toBe(1);
     }));
@@ -44,13 +44,13 @@ describe("SqliteLedger", () => {
         ["released", "release"],
         ["closed", "close"],
       ] as const) {
-        const claim = await before.claim(mailId(id), 120);
+        const claim = await before.claim(mailId(id), 120, []);
         if (claim.kind === "held") await before.record(claim.lease, new Map(), then);
       }
       const after = open();
       after.releaseAll();
-      expect(await after.claim(mailId("released"), 120)).toMatchObject({ kind: "held", lease: { crashes: 0, takenOver: false } });
-      expect(await after.claim(mailId("closed"), 120)).toMatchObject({ kind: "closed" });
+      expect(await after.claim(mailId("released"), 120, [])).toMatchObject({ kind: "held", lease: { crashes: 0, takenOver: false } });
+      expect(await after.claim(mailId("closed"), 120, [])).toMatchObject({ kind: "closed" });
     }));
 
   test("loopKey() is the same after a restart", () =>
@@ -62,14 +62,14 @@ describe("SqliteLedger", () => {
   test("forget() drops mails whose days are over, with their finals, and no others", () =>
     withFolder(async (open, clock) => {
       const ledger = open();
-      const claim = await ledger.claim(mail, 120);
+      const claim = await ledger.claim(mail, 120, []);
       if (claim.kind === "held") await ledger.record(claim.lease, new Map([[deliverKey("a@example.com"), delivered]]), "close");
       clock.advance(34 * 86_400);
       ledger.forget();
-      expect(await ledger.claim(mail, 120)).toMatchObject({ kind: "closed" });
+      expect(await ledger.claim(mail, 120, [])).toMatchObject({ kind: "closed" });
       clock.advance(2 * 86_400);
       ledger.forget();
-      const again = await ledger.claim(mail, 120);
+      const again = await ledger.claim(mail, 120, []);
       expect(again.kind === "held" && again.lease.finals.size).toBe(0);
     }));
 });

@@ -3,10 +3,14 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import type { Claim } from "@sesame/core";
 import { openDatabase } from "../../apps/worker/local/database.ts";
 import { SqliteDirectory } from "../../apps/worker/local/sqlite-directory.ts";
+import { SqliteLedger } from "../../apps/worker/local/sqlite-ledger.ts";
 import { SqliteOutbound } from "../../apps/worker/local/sqlite-outbound.ts";
 import { SqliteRuleBook } from "../../apps/worker/local/sqlite-rule-book.ts";
+import { key, mailId } from "../contracts/samples.ts";
+import { FakeClock } from "../fakes/fake-clock.ts";
 import { inDataFolder } from "./data-folder.ts";
 
 describe("openDatabase()", () => {
@@ -33,7 +37,7 @@ describe("openDatabase()", () => {
       const newer = new Database(join(folder, "sesame.sqlite"), { create: true });
       newer.run("PRAGMA user_version = 99");
       newer.close();
-      expect(() => openDatabase(folder)).toThrow("its version must be at most 2, is 99");
+      expect(() => openDatabase(folder)).toThrow("its version must be at most 3, is 99");
     }));
 });
 
@@ -83,11 +87,31 @@ test("openDatabase() adds to a database of version 1 what later versions have, a
     const former = new Database(join(folder, "sesame.sqlite"));
     former.run("DROP TABLE ledger_reply_claims");
     former.run("DROP TABLE ledger_reply_counts");
+    former.run("DROP TABLE ledger_waiting");
+    former.run("ALTER TABLE ledger_mails DROP COLUMN nonce");
+    former.run("ALTER TABLE ledger_mails DROP COLUMN erase_after");
+    former.run(
+      "INSERT INTO ledger_mails VALUES ('bucket/open', NULL, 0, 0, 0, 9000000000000), ('bucket/closed', NULL, 0, 0, 1, 9000000000000)",
+    );
+    for (const id of ["bucket/open", "bucket/closed"])
+      former.run("INSERT INTO ledger_finals VALUES (?, ?, ?)", [id, "deliver alice@example.com", '{"action":"delivered","detail":""}']);
     former.run("INSERT INTO ledger_replies VALUES ('alice@example.com', 'bob@remote.test', 'hash', 'bucket/1', 9000000000000)");
     former.run("PRAGMA user_version = 1");
     former.close();
     const database = openDatabase(folder);
     const count = (table: string) => database.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n;
     expect(["ledger_replies", "ledger_reply_claims", "ledger_reply_counts"].map(count)).toEqual([1, 0, 0]);
+    const ledger = new SqliteLedger({ database, owner: "new", clock: new FakeClock() });
+    const [alice, carol] = [key("alice@example.com"), key("carol@example.com")];
+    const leaseOf = (claim: Claim) => {
+      if (claim.kind !== "held") throw new Error(claim.kind);
+      return claim.lease;
+    };
+    // An open row that tells of others is not closed; of a closed one those others are done.
+    const open = leaseOf(await ledger.claim(mailId("bucket/open"), 60, [carol]));
+    expect([open.finals.size, open.othersWait, await ledger.record(open, new Map(), "close")]).toEqual([1, true, "recorded"]);
+    expect(await ledger.claim(mailId("bucket/closed"), 60, [alice])).toMatchObject({ kind: "closed", nonce: null });
+    const closed = leaseOf(await ledger.reopen(mailId("bucket/closed"), 60, [carol], mailId("bucket/none")));
+    expect([closed.othersWait, await ledger.record(closed, new Map(), "close")]).toEqual([false, "closed"]);
     database.close();
   }));

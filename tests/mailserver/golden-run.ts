@@ -1,7 +1,7 @@
 // Golden run: sends golden mails one after the other through a worker to a mail server, each among tables of its own, and
 // tells for each of them what the worker said at its end. AWS's time is that of the golden mails, as far as the worker knows.
 
-import { encodeFinals } from "../../packages/aws-adapters/dynamo-mail-row.ts";
+import { encodeFinals } from "../../packages/aws-adapters/dynamo-finals.ts";
 import { bucketOf, Cloud } from "../system/cloud.ts";
 import { type LogLine, WorkerProcess } from "../system/worker.ts";
 import { until } from "../until.ts";
@@ -143,7 +143,7 @@ export class GoldenRun {
       await cloud.putRow("email-blocked-senders", { email_address, ...row });
     }
     for (const row of Object.values(source.outbound ?? {})) await cloud.putRow("ses-outbound-messages", row);
-    if (facts.finals.size > 0) await cloud.putRow("email-worker-ledger", { id: facts.mailId, finals: encodeFinals(facts.finals) });
+    if (facts.finals.size > 0) await cloud.putRow("email-worker-ledger", { id: facts.mailId, done: encodeFinals(facts.finals).flat() });
     for (const [recipient, { textHash: text, mailId: mail, until }] of facts.answered)
       await cloud.putRow("email-worker-ledger", { id: `reply#${recipient}#${source.envelope.from}`, mail, text, until });
   }

@@ -53,12 +53,12 @@ test("F87 two DynamoLedgers agree on a lease when their machines' clocks are ten
     [behind, ahead],
   ] as const) {
     const mail = nextMail();
-    const lease = leaseOf(await one.ledger.claim(mail, 120));
+    const lease = leaseOf(await one.ledger.claim(mail, 120, []));
     expect(Math.abs(lease.until - (Date.now() + 120_000))).toBeLessThan(60_000);
-    expect(await other.ledger.claim(mail, 120)).toEqual({ kind: "busy", until: lease.until });
+    expect(await other.ledger.claim(mail, 120, [])).toEqual({ kind: "busy", until: lease.until });
     expect(await one.ledger.extend(lease, 120)).toBe("kept");
-    expect(await one.ledger.record(lease, new Map(), "close")).toBe("recorded");
-    expect((await other.ledger.claim(mail, 120)).kind).toBe("closed");
+    expect(await one.ledger.record(lease, new Map(), "close")).toBe("closed");
+    expect((await other.ledger.claim(mail, 120, [])).kind).toBe("closed");
   }
   for (const { close } of [ahead, behind]) close();
 });
@@ -77,11 +77,11 @@ test("F87 ledgers of two clocks take nothing over early, and at once when the le
     [behind, ahead],
   ] as const) {
     const mail = nextMail();
-    await one.claim(mail, 120);
+    await one.claim(mail, 120, []);
     real.advance(115);
-    expect((await other.claim(mail, 120)).kind).toBe("busy");
+    expect((await other.claim(mail, 120, [])).kind).toBe("busy");
     real.advance(10);
-    expect(await other.claim(mail, 120)).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: true } });
+    expect(await other.claim(mail, 120, [])).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: true } });
   }
 });
 
@@ -107,8 +107,8 @@ for (const [name, make] of ledgers) {
     test(`F45 ${name} takes a lease with ${seconds} seconds left for one that ran out, and fences off its holder`, async () => {
       const [one, two] = make();
       const mail = nextMail();
-      const lease = leaseOf(await one.claim(mail, seconds));
-      expect(await two.claim(mail, 60)).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: true } });
+      const lease = leaseOf(await one.claim(mail, seconds, []));
+      expect(await two.claim(mail, 60, [])).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: true } });
       expect(await one.extend(lease, 60)).toBe("lost");
       expect(await one.record(lease, new Map(), "close")).toBe("fenced");
     });
@@ -127,11 +127,11 @@ for (const kind of ["silence", "reset"] as const) {
     const mail = nextMail();
     proxy.fault = (name) => (name === "UpdateItem" ? { kind, done: true } : null);
     for (const ledger of [one, two, one, two]) {
-      await expect(ledger.claim(mail, 60)).rejects.toThrow("Cannot claim");
+      await expect(ledger.claim(mail, 60, [])).rejects.toThrow("Cannot claim");
       clock.advance(61);
     }
     proxy.fault = () => null;
-    expect(await one.claim(mail, 60)).toMatchObject({ kind: "held", lease: { crashes: 0, takenOver: false } });
+    expect(await one.claim(mail, 60, [])).toMatchObject({ kind: "held", lease: { crashes: 0, takenOver: false } });
   });
 }
 
@@ -139,12 +139,12 @@ test("DynamoLedger.claim() says that it took over when the answer to the takeove
   const clock = new ManualAwsClock();
   const [one, two] = [behindProxy("one", clock), behindProxy("two", clock)];
   const mail = nextMail();
-  await one.claim(mail, 60); // and dies
+  await one.claim(mail, 60, []); // and dies
   clock.advance(61);
   let writes = 0;
   proxy.fault = (name) => (name === "UpdateItem" && ++writes > 1 ? { kind: "silence", done: true } : null);
-  await expect(two.claim(mail, 60)).rejects.toThrow("Cannot claim");
+  await expect(two.claim(mail, 60, [])).rejects.toThrow("Cannot claim");
   proxy.fault = () => null;
-  expect(await two.claim(mail, 60)).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: true } });
-  expect(await two.claim(mail, 60)).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: false } });
+  expect(await two.claim(mail, 60, [])).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: true } });
+  expect(await two.claim(mail, 60, [])).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: false } });
 });

@@ -96,9 +96,11 @@ function throttlingTable(share: { of: number }, seed: number) {
     return write();
   };
   const throttledLedger = (ledger: Ledger): Ledger => ({
-    claim: (mailId, seconds) => gate(() => ledger.claim(mailId, seconds)),
+    claim: (mailId, seconds, recipients) => gate(() => ledger.claim(mailId, seconds, recipients)),
+    reopen: (mailId, seconds, recipients, former) => gate(() => ledger.reopen(mailId, seconds, recipients, former)),
+    keepClosed: (mailId, closed) => gate(() => ledger.keepClosed(mailId, closed)),
     extend: (lease, seconds) => gate(() => ledger.extend(lease, seconds)),
-    record: (lease, finals, then) => gate(() => ledger.record(lease, finals, then)),
+    record: (lease, finals, then, eraseAfter) => gate(() => ledger.record(lease, finals, then, eraseAfter)),
     countReply: (count) => gate(() => ledger.countReply(count)),
     claimReply: (row) => gate(() => ledger.claimReply(row)),
     releaseReply: (row) => gate(() => ledger.releaseReply(row)),

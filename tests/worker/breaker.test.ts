@@ -144,7 +144,7 @@ function circuitsOf() {
   const claim = (mail: string) =>
     circuits
       .watchLedger(ledger)
-      .claim(mail as never, 120)
+      .claim(mail as never, 120, [])
       .then(
         () => "ok",
         (error: Error) => error.name,

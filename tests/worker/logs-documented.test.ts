@@ -68,7 +68,13 @@ const samples: Readonly<Record<JournalEvent["kind"], readonly JournalEvent[]>> =
   "set-aside": [{ kind: "set-aside", mailId, crashes: 3 }],
   "object-missing": [{ kind: "object-missing", mailId }],
   unrecorded: [{ kind: "unrecorded", mailId, keys: [key] }],
-  fenced: [{ kind: "fenced", mailId }],
+  fenced: [
+    { kind: "fenced", mailId, keys: [] },
+    { kind: "fenced", mailId, keys: [key] },
+  ],
+  "erase-waits": [{ kind: "erase-waits", mailId, afterSeconds: 900 }],
+  erased: [{ kind: "erased", mailId }],
+  "blocked-kept": [{ kind: "blocked-kept", mailId, reason: "queues-never-quiet" }],
   bounce: [{ kind: "bounce", mailId, result: "unknown" }],
   deed: [
     { ...deed, standIn: "too-large", verdict: { action: "delivered", detail: "250 Ok" } },
@@ -135,7 +141,7 @@ function union(name: string): readonly string[] {
 }
 
 const unions = ["FailReason", "DelayReason", "SkipReason", "WithheldReason", "AutomaticReason", "RefuseReason", "DiscardReason"];
-for (const name of [...unions, "HeaderDefect", "IgnoreReason"]) {
+for (const name of [...unions, "HeaderDefect", "IgnoreReason", "KeptReason"]) {
   test(`docs/logs.md explains every word of ${name}`, () => {
     const all = union(name);
     expect(all.length).toBeGreaterThan(1);

@@ -103,7 +103,8 @@ function bench(queue: MailQueue, most: number, metrics: Metrics = makeMetrics("0
   const circuits = new Circuits({ probe: async () => null, ledger: world.ledger, store, timers, changed: () => {} });
   const window = new Window({ most: 4, timers });
   const places = new SendPlaces({ most: 4, mostBytes: most / 2, mostWaiting: 4, timers });
-  const ports = { ...world.journeyPorts, courier: world.courier, worker: "worker-example.com", mayOpen: () => true };
+  const resting = { quietSince: () => true, hides: () => {}, admit: () => true };
+  const ports = { ...world.journeyPorts, courier: world.courier, worker: "worker-example.com", mayOpen: () => true, resting };
   const journal = { note: (event: JournalEvent) => void events.push(event) };
   const poller = new Poller(
     {

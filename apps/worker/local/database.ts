@@ -43,8 +43,16 @@ const replySchema = `
     counter TEXT NOT NULL, entry TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (counter, entry));
 `;
 
+// Which claim has a mail, and who waits for it.
+const waitingSchema = `
+  ALTER TABLE ledger_mails ADD COLUMN nonce TEXT;
+  ALTER TABLE ledger_mails ADD COLUMN erase_after INTEGER;
+  CREATE TABLE ledger_waiting (
+    mail_id TEXT NOT NULL REFERENCES ledger_mails ON DELETE CASCADE, recipient TEXT NOT NULL, PRIMARY KEY (mail_id, recipient));
+`;
+
 /** What each version adds to the one before. */
-const schemas: readonly string[] = [firstSchema, replySchema];
+const schemas: readonly string[] = [firstSchema, replySchema, waitingSchema];
 const version = schemas.length;
 
 /** Opens the database of a data folder, and creates it if it is missing. Throws if it cannot be used. */

@@ -1,10 +1,20 @@
-// SQLite ledger: Ledger in six tables. Every method is one transaction that takes the write lock first; this has the effect of
+// SQLite ledger: Ledger in seven tables. Every method is one transaction that takes the write lock first; this has the effect of
 // a conditional write in DynamoDB. Only one process may use it; releaseAll() relies on that.
 
 import type { Database } from "bun:sqlite";
 import { randomBytes } from "node:crypto";
-import type { AddressKey, Claim, Clock, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
-import { type ReplyCount, type ReplyRow, replyCounters } from "@sesame/core/journey";
+import type { Ledger, MailId, ReplyMemory } from "@sesame/core";
+import { type AddressKey, addressKey, type Claim, type Clock, type EffectKey, type EpochMs, type Final, type Lease } from "@sesame/core";
+import {
+  type AfterRecord,
+  type ClosedMail,
+  type Recorded,
+  type ReplyCount,
+  type ReplyRow,
+  reopenAfterMs,
+  replyCounters,
+} from "@sesame/core/journey";
+import { parseEffectKey } from "@sesame/core/plan";
 import { portCall } from "./trouble.ts";
 
 export type SqliteLedgerOptions = Readonly<{
@@ -18,7 +28,15 @@ export type SqliteLedgerOptions = Readonly<{
   loopKey?: Uint8Array;
 }>;
 
-type MailRow = { owner: string | null; until: number; crashes: number; closed: number };
+type MailRow = {
+  owner: string | null;
+  nonce: string | null;
+  until: EpochMs;
+  crashes: number;
+  closed: number;
+  erase_after: EpochMs | null;
+};
+type Finals = ReadonlyMap<EffectKey, Final>;
 type StoredReply = { recipient: AddressKey; text_hash: string; mail_id: MailId; until: EpochMs };
 
 const dayMs = 86_400_000;
@@ -46,35 +64,53 @@ export class SqliteLedger implements Ledger {
     this.#run("DELETE FROM ledger_reply_counts WHERE expires <= ?", this.#now());
   }
 
-  claim(mailId: MailId, leaseSeconds: number): Promise<Claim> {
-    return this.#transact("claim", () => {
-      const sql = "SELECT owner, until, crashes, closed FROM ledger_mails WHERE mail_id = ?";
-      const row = this.#options.database.query<MailRow, [string]>(sql).get(mailId);
-      if (row?.closed) return { kind: "closed", finals: this.#finalsOf(mailId) };
-      // An owner that claims its own expired lease has not crashed.
-      const isForeign = row !== null && row.owner !== null && row.owner !== this.#options.owner;
-      if (isForeign && row.until > this.#now()) return { kind: "busy", until: row.until as EpochMs };
-      return { kind: "held", lease: this.#hold(mailId, leaseSeconds, row?.crashes ?? 0, isForeign) };
+  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Promise<Claim> {
+    return this.#transact("claim", () => this.#claim(mailId, leaseSeconds, recipients, "leave"));
+  }
+
+  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId): Promise<Claim> {
+    return this.#transact("reopen", () => {
+      const before = this.#rowOf(former);
+      const isHeld = before !== null && before.owner !== null;
+      if (isHeld && before.until > this.#now()) return { kind: "busy", until: before.until };
+      const claim = this.#claim(mailId, leaseSeconds, recipients, "reopen");
+      if (claim.kind !== "held" || before === null) return claim;
+      this.#addFinals(mailId, this.#finalsOf(former));
+      return { kind: "held", lease: { ...claim.lease, finals: this.#finalsOf(mailId), takenOver: claim.lease.takenOver || isHeld } };
+    });
+  }
+
+  keepClosed(mailId: MailId, { nonce }: Pick<ClosedMail, "nonce">): Promise<"kept" | "lost"> {
+    return this.#transact("keepClosed", () => {
+      const sql = "UPDATE ledger_mails SET until = ? WHERE mail_id = ? AND nonce IS ? AND closed = 1";
+      return this.#run(sql, this.#now() + reopenAfterMs, mailId, nonce) > 0 ? "kept" : "lost";
     });
   }
 
   extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost"> {
     return this.#transact("extend", () => {
-      const sql = "UPDATE ledger_mails SET until = ? WHERE mail_id = ? AND owner = ? AND closed = 0";
-      return this.#run(sql, this.#now() + leaseSeconds * 1000, lease.mailId, lease.owner) > 0 ? "kept" : "lost";
+      const sql = "UPDATE ledger_mails SET until = ? WHERE mail_id = ? AND nonce = ? AND owner IS NOT NULL AND closed = 0";
+      return this.#run(sql, this.#now() + leaseSeconds * 1000, lease.mailId, lease.nonce) > 0 ? "kept" : "lost";
     });
   }
 
-  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: "hold" | "release" | "close"): Promise<"recorded" | "fenced"> {
+  record(lease: Lease, finals: Finals, then: AfterRecord, eraseAfter?: EpochMs): Promise<Recorded> {
     return this.#transact("record", () => {
-      const sql =
-        "UPDATE ledger_mails SET owner = iif(?, owner, NULL), closed = ?, expires = ? WHERE mail_id = ? AND owner = ? AND closed = 0";
-      const mine = this.#run(sql, then === "hold" ? 1 : 0, then === "close" ? 1 : 0, this.#expiry(), lease.mailId, lease.owner) > 0;
-      if (!mine) return "fenced";
-      for (const [key, final] of finals) {
-        this.#run("INSERT INTO ledger_finals VALUES (?, ?, ?) ON CONFLICT DO NOTHING", lease.mailId, key, JSON.stringify(final));
-      }
-      return "recorded";
+      const { mailId, nonce, recipients, othersWait } = lease;
+      const closes = then === "close" && !othersWait;
+      const sql = `UPDATE ledger_mails SET owner = iif(?, owner, NULL), closed = ?, until = iif(?, ?, until), erase_after = ?, expires = ?
+        WHERE mail_id = ? AND nonce = ? AND owner IS NOT NULL AND closed = 0`;
+      const closed = closes ? 1 : 0;
+      const erase = closes && eraseAfter !== undefined ? eraseAfter : null;
+      if (
+        this.#run(sql, then === "hold" ? 1 : 0, ...[closed, closed, this.#now() + reopenAfterMs], erase, this.#expiry(), mailId, nonce) ===
+        0
+      )
+        return "fenced";
+      this.#addFinals(mailId, finals);
+      if (then === "close")
+        for (const recipient of recipients) this.#run("DELETE FROM ledger_waiting WHERE mail_id = ? AND recipient = ?", mailId, recipient);
+      return closes ? "closed" : "recorded";
     });
   }
 
@@ -134,17 +170,48 @@ export class SqliteLedger implements Ledger {
     });
   }
 
-  #hold(mailId: MailId, leaseSeconds: number, crashesBefore: number, takenOver: boolean): Lease {
+  #rowOf(mailId: MailId): MailRow | null {
+    const sql = "SELECT owner, nonce, until, crashes, closed, erase_after FROM ledger_mails WHERE mail_id = ?";
+    return this.#options.database.query<MailRow, [string]>(sql).get(mailId);
+  }
+
+  #claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], closed: "leave" | "reopen"): Claim {
+    const row = this.#rowOf(mailId);
+    if (row?.closed && closed === "leave")
+      return { kind: "closed", nonce: row.nonce, finals: this.#finalsOf(mailId), eraseAfter: row.erase_after };
+    // An owner that claims its own expired lease has not crashed.
+    const isForeign = row !== null && row.owner !== null && row.owner !== this.#options.owner;
+    if ((isForeign || row?.closed) && row.until > this.#now()) return { kind: "busy", until: row.until };
+    const lease = this.#hold(mailId, leaseSeconds, row?.crashes ?? 0, isForeign);
+    if (row !== null && row.nonce === null && !row.closed) this.#waitFor(mailId, recipientsIn(lease.finals));
+    this.#waitFor(mailId, recipients);
+    const others = "SELECT 1 FROM ledger_waiting WHERE mail_id = ? AND recipient NOT IN (SELECT value FROM json_each(?))";
+    const othersWait = this.#options.database.query(others).get(mailId, JSON.stringify(recipients)) !== null;
+    return { kind: "held", lease: { ...lease, recipients, othersWait } };
+  }
+
+  #waitFor(mailId: MailId, recipients: readonly string[]): void {
+    for (const recipient of recipients) this.#run("INSERT INTO ledger_waiting VALUES (?, ?) ON CONFLICT DO NOTHING", mailId, recipient);
+  }
+
+  #hold(mailId: MailId, leaseSeconds: number, crashesBefore: number, takenOver: boolean): Omit<Lease, "recipients" | "othersWait"> {
     const { owner } = this.#options;
     const until = (this.#now() + leaseSeconds * 1000) as EpochMs;
     const crashes = crashesBefore + (takenOver ? 1 : 0);
-    const sql = `INSERT INTO ledger_mails (mail_id, owner, until, crashes, expires) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-      SET owner = excluded.owner, until = excluded.until, crashes = excluded.crashes, expires = excluded.expires`;
-    this.#run(sql, mailId, owner, until, crashes, this.#expiry());
-    return { mailId, owner, until, crashes, takenOver, finals: this.#finalsOf(mailId) };
+    const nonce = crypto.randomUUID();
+    const sql = `INSERT INTO ledger_mails (mail_id, owner, nonce, until, crashes, expires) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+      SET owner = excluded.owner, nonce = excluded.nonce, until = excluded.until, crashes = excluded.crashes,
+      expires = excluded.expires, closed = 0, erase_after = NULL`;
+    this.#run(sql, mailId, owner, nonce, until, crashes, this.#expiry());
+    return { mailId, owner, nonce, until, crashes, takenOver, finals: this.#finalsOf(mailId) };
   }
 
-  #finalsOf(mailId: MailId): ReadonlyMap<EffectKey, Final> {
+  #addFinals(mailId: MailId, finals: Finals): void {
+    for (const [key, final] of finals)
+      this.#run("INSERT INTO ledger_finals VALUES (?, ?, ?) ON CONFLICT DO NOTHING", mailId, key, JSON.stringify(final));
+  }
+
+  #finalsOf(mailId: MailId): Finals {
     const sql = "SELECT effect_key, final FROM ledger_finals WHERE mail_id = ?";
     const rows = this.#options.database.query<{ effect_key: EffectKey; final: string }, [string]>(sql).all(mailId);
     return new Map(rows.map(({ effect_key, final }) => [effect_key, JSON.parse(final) as Final]));
@@ -158,11 +225,22 @@ export class SqliteLedger implements Ledger {
     return this.#now() + this.#options.rememberDays * dayMs;
   }
 
-  #run(sql: string, ...values: readonly (string | number | Uint8Array)[]): number {
+  #run(sql: string, ...values: readonly (string | number | Uint8Array | null)[]): number {
     return this.#options.database.query(sql).run(...values).changes;
   }
 
   #transact<T>(operation: string, work: () => T): Promise<T> {
     return portCall("Ledger", operation, () => this.#options.database.transaction(work).immediate());
   }
+}
+
+/**
+ * Earlier versions did not say who waits. Their row is not closed while its finals tell of recipients of another notice, which
+ * may have more to do for them.
+ */
+function recipientsIn(finals: Finals): readonly string[] {
+  return [...finals.keys()].map((key) => {
+    const effect = parseEffectKey(key);
+    return effect === null ? key : addressKey(effect.recipient);
+  });
 }

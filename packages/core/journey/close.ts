@@ -8,11 +8,12 @@ import type { Final } from "../plan/verdict.ts";
 import type { MailId, Notice } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
 import type { EpochMs } from "../time.ts";
-import { writeAuditTrail } from "./audit-trail.ts";
+import { writeAuditMark } from "./audit-trail.ts";
 import type { Report } from "./execute.ts";
 import { thrownEvent } from "./port-error.ts";
-import type { JourneyPorts, Lease, StoredMail } from "./ports.ts";
-import { finalsWithoutDelivery, tellsOfOthers } from "./second-notice.ts";
+import type { JourneyPorts, Lease, Recorded, StoredMail } from "./ports.ts";
+import { eraseDelayMs } from "./retry-delay.ts";
+import { finalsWithoutDelivery } from "./second-notice.ts";
 import type { Settlement } from "./settle.ts";
 
 type ClosePorts = Pick<JourneyPorts, "ledger" | "outbound" | "store" | "clock" | "journal" | "worker">;
@@ -30,27 +31,37 @@ export type Attempt = Readonly<{
   settlement: Settlement;
 }>;
 
-/** Ends an attempt. "fenced": another worker owns the mail now, and nothing was written. */
-export async function close(attempt: Attempt, ports: ClosePorts): Promise<"closed" | "fenced"> {
+/** Ends an attempt. "recorded": the mail stays open. "fenced": another claim has the mail now, and nothing was written. */
+export async function close(attempt: Attempt, ports: ClosePorts): Promise<Recorded> {
   const { notice, stored, report, settlement } = attempt;
   const { mailId } = notice;
-  if (report.fenced || (await recordEnd(attempt, ports)) === "fenced") {
-    ports.journal.note({ kind: "fenced", mailId });
-    return "fenced";
+  const recorded = report.fenced ? "fenced" : await recordEnd(attempt, ports);
+  if (recorded === "fenced") {
+    ports.journal.note({ kind: "fenced", mailId, keys: copiesIn(report.unrecorded) });
+    return recorded;
   }
   noteMail(attempt, ports);
   for (const row of report.outbound) await noteOutbound(row, mailId, ports);
-  if (settlement.kind === "close") await writeAuditTrail(notice, stored, settlement, ports);
-  return "closed";
+  // While the recipients of another notice wait, the mail has no end to tell of.
+  if (recorded === "closed" && settlement.kind === "close") await writeAuditMark(notice, stored, settlement, ports);
+  return recorded;
+}
+
+/** What was sent and will be sent again by whoever has the mail now. A reply is not: its claim stands. */
+function copiesIn(unrecorded: ReadonlyMap<EffectKey, Final>): readonly EffectKey[] {
+  return [...unrecorded]
+    .filter(([key, { action }]) => (action === "delivered" || action === "relayed") && !key.startsWith("reply "))
+    .map(([key]) => key);
 }
 
 /** Records how it ended. If that fails, the last transaction may be repeated, and the log says so now. */
-async function recordEnd(attempt: Attempt, { ledger, journal }: ClosePorts): Promise<"recorded" | "fenced"> {
-  const { recipients, lease, report, settlement } = attempt;
-  const isLast = settlement.kind === "close" && !tellsOfOthers(lease.finals, recipients);
+async function recordEnd(attempt: Attempt, { ledger, journal, clock }: ClosePorts): Promise<Recorded> {
+  const { notice, lease, report, settlement } = attempt;
+  const rests = settlement.kind === "close" && settlement.erase && notice.location.kind === "object";
   try {
     const finals = new Map([...report.unrecorded, ...undeliveredFinals(attempt)]);
-    return await ledger.record(lease, finals, isLast ? "close" : "release");
+    const eraseAfter = rests ? ((clock.now() + eraseDelayMs) as EpochMs) : undefined;
+    return await ledger.record(lease, finals, settlement.kind === "close" ? "close" : "release", eraseAfter);
   } catch (error) {
     if (report.unrecorded.size > 0) journal.note({ kind: "unrecorded", mailId: lease.mailId, keys: [...report.unrecorded.keys()] });
     throw error;

@@ -84,8 +84,13 @@ async function handleOneAtATime(notice: Notice, entry: QueueEntry, ports: Journe
   }
 }
 
-function waitForOther(mailId: MailId, entry: QueueEntry, { journal, clock }: Pick<JourneyPorts, "journal" | "clock">): EntryOutcome {
+function waitForOther(
+  mailId: MailId,
+  entry: QueueEntry,
+  { journal, clock, resting }: Pick<JourneyPorts, "journal" | "clock" | "resting">,
+): EntryOutcome {
   const afterSeconds = sameMailDelay(entry.id, entry.receiveCount);
+  resting.hides(afterSeconds);
   journal.note({ kind: "busy-elsewhere", mailId, until: (clock.now() + afterSeconds * 1000) as EpochMs });
   return { kind: "retry", afterSeconds };
 }

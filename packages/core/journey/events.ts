@@ -13,6 +13,11 @@ import type { Settlement } from "./settle.ts";
 /** The stages whose time is told, as the journey names them. */
 export type Stage = "decode" | "gather" | "parse" | "look-up" | "plan" | "execute" | "close";
 
+/** Why a mail that all recipients block is not deleted. */
+export type KeptReason =
+  | "queues-never-quiet" // for 12 hours another notice might still come
+  | "too-many-wait"; // 10,000 entries of the queue wait for such mails
+
 /** One thing that happened. docs/logs.md tells of each what its line means. */
 export type JournalEvent =
   | { readonly kind: "entry-ignored"; readonly entryId: string; readonly reason: IgnoreReason }
@@ -24,8 +29,12 @@ export type JournalEvent =
   | { readonly kind: "taken-over"; readonly mailId: MailId; readonly crashes: number } // a possible duplicate
   | { readonly kind: "set-aside"; readonly mailId: MailId; readonly crashes: number }
   | { readonly kind: "object-missing"; readonly mailId: MailId }
+  | { readonly kind: "erase-waits"; readonly mailId: MailId; readonly afterSeconds: number } // blocked by all, not deleted yet
+  | { readonly kind: "erased"; readonly mailId: MailId }
+  | { readonly kind: "blocked-kept"; readonly mailId: MailId; readonly reason: KeptReason }
   | { readonly kind: "unrecorded"; readonly mailId: MailId; readonly keys: readonly EffectKey[] } // a possible duplicate
-  | { readonly kind: "fenced"; readonly mailId: MailId }
+  /** Another claim has the mail. With keys: what was sent and could not be recorded, a possible duplicate. */
+  | { readonly kind: "fenced"; readonly mailId: MailId; readonly keys: readonly EffectKey[] }
   | { readonly kind: "bounce"; readonly mailId: MailId; readonly result: "rewritten" | "unknown" | "awaited" }
   | {
       readonly kind: "deed";

@@ -193,6 +193,7 @@ class Run {
         ? null
         : delayed("waits-for-delivery", "recipient", "its delivery is not final");
     }
+    if (delivery.action === "skipped" && when.needs === "final") return delivery; // blocked or dropped by an earlier visit
     if (when.needs === "delivered") return delivery.action === "delivered" ? null : { action: "skipped", reason: "not-delivered" };
     const refused = delivery.action === "failed" && (delivery.reason === "content-refused" || delivery.reason === "policy-refused");
     return refused ? { action: "skipped", reason: "delivery-refused" } : null;
@@ -253,7 +254,8 @@ class Run {
   #note(effect: Effect["kind"], route: Route, verdicts: ReadonlyMap<EffectKey, Verdict>, standIn: Forward["standIn"] = null): void {
     for (const [key, verdict] of verdicts) {
       this.#verdicts.set(key, verdict);
-      if (isFinal(verdict)) this.#unrecorded.set(key, verdict);
+      if (isFinal(verdict))
+        this.#unrecorded.set(key, verdict.action === "relayed" && standIn !== null ? { ...verdict, standIn: true } : verdict);
       this.#ports.journal.note({ kind: "deed", mailId: this.#mailId, effect, key, route, verdict, ...(standIn !== null && { standIn }) });
     }
   }

@@ -1,7 +1,8 @@
 // Gather: the questions that a notice raises, asked side by side: the claim, the users' rows, the mail itself and the
-// loop key. Recipients are parsed and rows decoded here, once, and travel on in the facts. What the answers mean is for
-// journey.ts and plan.ts.
+// loop key. A mail that is closed for others is claimed again. Recipients are parsed and rows decoded here, once, and travel
+// on in the facts. What the answers mean is for journey.ts and plan.ts.
 
+import { type Address, type AddressKey, addressKey } from "../mail/address.ts";
 import { parseRecipients, type Recipient, refuseSourceRoutes, servedAddresses } from "../plan/recipient.ts";
 import { withCanonicalKeys } from "../plan/types.ts";
 import { type Blocklist, compileBlocklistWithPauses } from "../rules/blocklist.ts";
@@ -10,6 +11,7 @@ import { decodeRuleRowsWithPauses, type RuleRow } from "../rules/rule-row.ts";
 import type { Notice } from "../ses/notice.ts";
 import { PortError } from "./port-error.ts";
 import { type Claim, headLimit, type JourneyPorts, type Lease, type StoredMail } from "./ports.ts";
+import { formerNoticeId, unreached } from "./second-notice.ts";
 
 type GatherPorts = Pick<
   JourneyPorts,
@@ -35,27 +37,50 @@ const noRows: DirectoryRows = { rules: new Map(), blocked: new Map() };
 
 /** Asks. When a question fails, a claim that was granted is given back, or its lease would run out and count as a crash. */
 export async function gather(notice: Notice, ports: GatherPorts): Promise<Gathered> {
-  const { ledger } = ports;
   refuseForeignObject(notice, ports);
   const recipients = parseRecipients(notice.envelope.recipients, ports.domains);
-  const claiming = ledger.claim(notice.mailId, ports.leaseSeconds);
   const asking = ask(notice, recipients, ports);
+  const claiming = claim(notice, recipients, asking, ports);
   const [claimed, asked] = await Promise.allSettled([claiming, asking]);
   if (claimed.status === "rejected") throw claimed.reason;
-  const claim = claimed.value;
-  if (claim.kind === "busy") return claim;
-  if (claim.kind === "closed") {
+  const answer = claimed.value;
+  if (answer.kind === "busy") return answer;
+  if (answer.kind === "closed") {
     const answers = asked.status === "rejected" ? null : asked.value;
-    return { ...claim, finals: withCanonicalKeys(claim.finals), recipients: answers?.recipients ?? recipients, answers };
+    return { ...answer, finals: withCanonicalKeys(answer.finals), recipients: answers?.recipients ?? recipients, answers };
   }
-  const { mailId, takenOver, crashes } = claim.lease;
+  const { lease } = answer;
+  const { mailId, takenOver, crashes } = lease;
   // Said before anything can fail: the next attempt will find a lease that was given back in order.
   if (takenOver) ports.journal.note({ kind: "taken-over", mailId, crashes });
   if (asked.status === "rejected") {
-    await ledger.record(claim.lease, new Map(), "release").catch(() => {}); // the first failure is the one to tell
+    await ports.ledger.record(lease, new Map(), "release").catch(() => {}); // the first failure is the one to tell
     throw asked.reason;
   }
-  return { kind: "held", lease: { ...claim.lease, finals: withCanonicalKeys(claim.lease.finals) }, ...asked.value };
+  const claimedFor = asked.value.recipients.filter(
+    (each) => each.kind === "refused" || lease.recipients.includes(addressKey(each.address)),
+  );
+  return { kind: "held", ...asked.value, lease: { ...lease, finals: withCanonicalKeys(lease.finals) }, recipients: claimedFor };
+}
+
+/** Claims a mail for the recipients of a notice; one that is closed, for those of them whom it was not closed for. */
+async function claim(
+  { mailId }: Notice,
+  recipients: readonly Recipient[],
+  asking: Promise<Answers>,
+  { ledger, leaseSeconds }: GatherPorts,
+): Promise<Claim> {
+  const answer = await ledger.claim(mailId, leaseSeconds, keysOf(servedAddresses(recipients)));
+  if (answer.kind !== "closed") return answer;
+  // The rows say which recipients are refused. Where they cannot be read, each may be served.
+  const named = await asking.then(({ recipients }) => recipients).catch(() => recipients);
+  const missing = unreached(named, withCanonicalKeys(answer.finals));
+  return missing.length === 0 ? answer : ledger.reopen(mailId, leaseSeconds, keysOf(missing), formerNoticeId(mailId, missing));
+}
+
+/** The keys of distinct mailboxes. */
+function keysOf(addresses: readonly Address[]): readonly AddressKey[] {
+  return [...new Set(addresses.map(addressKey))];
 }
 
 async function ask(notice: Notice, recipients: readonly Recipient[], ports: GatherPorts): Promise<Answers> {

@@ -4,7 +4,9 @@
 import { plan } from "../plan/plan.ts";
 import type { Plan } from "../plan/types.ts";
 import type { Notice } from "../ses/notice.ts";
+import type { EpochMs } from "../time.ts";
 import { close } from "./close.ts";
+import { comesEarly, eraseWhenQuiet, letRest } from "./erase-blocked.ts";
 import type { JournalEvent } from "./events.ts";
 import { execute, nothingDone } from "./execute.ts";
 import { foreignMark } from "./foreign-mark.ts";
@@ -13,8 +15,8 @@ import { lookUp, openForPlanning } from "./look-up.ts";
 import type { EntryOutcome } from "./outcome.ts";
 import type { JourneyPorts, Lease, QueueEntry } from "./ports.ts";
 import { repairAuditTrail } from "./repair-audit-trail.ts";
-import { backOff, outboundRowDelay } from "./retry-delay.ts";
-import { blockedMailFor, secondNotice } from "./second-notice.ts";
+import { backOff, eraseDelayMs, outboundRowDelay } from "./retry-delay.ts";
+import { areBlocked, blockedMailFor } from "./second-notice.ts";
 import { settle } from "./settle.ts";
 import { type StageTimer, stageTimer } from "./stage-timer.ts";
 
@@ -23,29 +25,11 @@ export async function runJourney(notice: Notice, entry: QueueEntry, ports: Journ
   const stage = stageTimer(ports.clock, ports.journal);
   const gathered = await gather(notice, ports);
   stage("gather");
-  const second = secondNotice(notice, gathered);
-  if (second === null) return proceed(notice, gathered, entry, ports, stage);
-  // The mail is closed, and this notice names recipients that the first one did not. The object is also the others' mail.
-  const others = await gather(second, ports);
-  stage("gather");
-  return proceed(second, others, entry, { ...ports, blockedMail: "keep" }, stage);
-}
-
-async function proceed(
-  notice: Notice,
-  gathered: Gathered,
-  entry: QueueEntry,
-  ports: JourneyPorts,
-  stage: StageTimer,
-): Promise<EntryOutcome> {
   switch (gathered.kind) {
     case "busy":
-      ports.journal.note({ kind: "busy-elsewhere", mailId: notice.mailId, until: gathered.until });
-      return { kind: "retry", afterSeconds: Math.max(1, Math.ceil((gathered.until - ports.clock.now()) / 1000)) };
+      return waitForLease(notice, gathered.until, ports);
     case "closed":
-      ports.journal.note({ kind: "already-closed", mailId: notice.mailId });
-      if (entry.receiveCount > 1) await repairAuditTrail(notice, gathered, ports);
-      return { kind: "ack" };
+      return visitClosed(notice, gathered, entry, ports);
     case "held":
       ports.onLease(gathered.lease);
       try {
@@ -58,6 +42,28 @@ async function proceed(
     default:
       return gathered satisfies never;
   }
+}
+
+function waitForLease({ mailId }: Notice, until: EpochMs, { journal, clock, resting }: JourneyPorts): EntryOutcome {
+  const afterSeconds = Math.max(1, Math.ceil((until - clock.now()) / 1000));
+  journal.note({ kind: "busy-elsewhere", mailId, until });
+  resting.hides(afterSeconds);
+  return { kind: "retry", afterSeconds };
+}
+
+/** The entry of a mail that is done came again: because nobody heard of its end, or to erase a mail that all recipients block. */
+async function visitClosed(
+  notice: Notice,
+  gathered: Extract<Gathered, { readonly kind: "closed" }>,
+  entry: QueueEntry,
+  ports: JourneyPorts,
+): Promise<EntryOutcome> {
+  const { eraseAfter, finals, recipients, answers } = gathered;
+  const erases = eraseAfter !== null && ports.blockedMail === "delete";
+  const rested = ports.blockedMail === "delete" && areBlocked(recipients, finals) && answers?.stored !== "missing";
+  if (!rested) ports.journal.note({ kind: "already-closed", mailId: notice.mailId });
+  if (entry.receiveCount > 1 && (!erases || comesEarly(eraseAfter, ports))) await repairAuditTrail(notice, gathered, ports);
+  return erases ? eraseWhenQuiet(notice, { ...gathered, eraseAfter }, entry, ports) : { kind: "ack" };
 }
 
 type Held = Extract<Gathered, { readonly kind: "held" }>;
@@ -93,11 +99,15 @@ async function carry(notice: Notice, held: Held, entry: QueueEntry, ports: Journ
   stage("execute");
 
   const blockedMail = blockedMailFor(facts, lease.finals, ports.blockedMail);
-  const settlement = settle(decided, mailId, report.verdicts, receiveCount, blockedMail);
+  const verdicts = decided.kind === "carry" ? report.verdicts : lease.finals;
+  const settlement = settle(decided, mailId, verdicts, receiveCount, blockedMail);
   const attempt = { notice, recipients: held.recipients, stored, lease, receiveCount, startedAt, plan: decided, report, settlement };
-  if ((await close(attempt, ports)) === "fenced") return { kind: "leave" };
+  const recorded = await close(attempt, ports);
+  if (recorded === "fenced") return { kind: "leave" };
   stage("close");
-  return settlement.kind === "close" ? { kind: "ack" } : { kind: "retry", afterSeconds: settlement.afterSeconds };
+  if (settlement.kind === "retry") return { kind: "retry", afterSeconds: settlement.afterSeconds };
+  const mayErase = recorded === "closed" && settlement.erase && notice.location.kind === "object";
+  return mayErase ? letRest(notice, entry, eraseDelayMs, ports) : { kind: "ack" };
 
   async function giveBack(event: JournalEvent, afterSeconds = backOff(mailId, receiveCount)): Promise<EntryOutcome> {
     ports.journal.note(event);

@@ -16,8 +16,10 @@ export { lookUp, openForPlanning } from "./look-up.ts";
 export type { EntryOutcome } from "./outcome.ts";
 export { PortError, thrownEvent } from "./port-error.ts";
 export {
+  type AfterRecord,
   type Claim,
   type Clock,
+  type ClosedMail,
   type Courier,
   type Directory,
   headLimit,
@@ -33,10 +35,13 @@ export {
   type QueueEntry,
   type QueueSize,
   type ReceiveWait,
+  type Recorded,
   type ReplyCount,
   type ReplyRow,
+  type Resting,
   type RuleBook,
   type RuleTable,
+  reopenAfterMs,
   type Stop,
   type StoredMail,
 } from "./ports.ts";

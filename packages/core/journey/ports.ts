@@ -94,24 +94,43 @@ export interface Directory {
   look(inquiry: Inquiry): Promise<DirectoryRows>;
 }
 
-/** The right to work on one mail for a while. */
+/** The right to work on one mail for a while. All notices of a mail share its row in the ledger. */
 export type Lease = Readonly<{
   mailId: MailId;
   owner: string;
+  /** Random, new with each claim. A write of an earlier claim that arrives late has another one, and is refused. */
+  nonce: string;
   until: EpochMs;
   /** How often a lease ran out under its holder. */
   crashes: number;
   /** True when this claim took over an expired lease: its holder may have got further than the ledger knows. */
   takenOver: boolean;
   finals: ReadonlyMap<EffectKey, Final>;
+  /** The recipients that this claim named. */
+  recipients: readonly AddressKey[];
+  /** Another notice named recipients of this mail who are not done. Nobody else can change that while the lease lasts. */
+  othersWait: boolean;
+  /** What the adapter keeps of this claim; opaque to the core. */
+  rows?: unknown;
 }>;
 
 /** The answer to a claim. "busy": another worker's lease lasts until then. */
 export type Claim =
   | { readonly kind: "held"; readonly lease: Lease }
   | { readonly kind: "busy"; readonly until: EpochMs }
-  /** Done, and for whom: a second notice of the same mail may name others. */
-  | { readonly kind: "closed"; readonly finals: ReadonlyMap<EffectKey, Final> };
+  | ({ readonly kind: "closed" } & ClosedMail);
+
+/**
+ * A mail that is done, and for whom: a second notice of it may name others. `nonce`: of the claim that closed it; `null` in rows
+ * of earlier versions. `eraseAfter`: all recipients blocked it, and its object may be deleted from then on.
+ */
+export type ClosedMail = Readonly<{ nonce: string | null; finals: ReadonlyMap<EffectKey, Final>; eraseAfter: EpochMs | null }>;
+
+/** What happens to the lease when finals are recorded. "close": the recipients of this claim are done. */
+export type AfterRecord = "hold" | "release" | "close";
+
+/** "closed": the mail is done for all recipients. "fenced": the lease belongs to another claim now, and nothing was written. */
+export type Recorded = "recorded" | "closed" | "fenced";
 
 /**
  * One row of the reply memory: this mailbox answered this sender. `effect` names the reply among those of the mail: what was
@@ -122,17 +141,33 @@ export type ReplyRow = ReplyMemory & Readonly<{ recipient: AddressKey; sender: A
 /** An auto-reply of a mail, to be counted before it is sent. */
 export type ReplyCount = ReplyLimits & Readonly<{ mailId: MailId; effect: EffectKey }>;
 
+/**
+ * Milliseconds after its closing in which a mail cannot be opened again ("busy"), so that its audit mark is written before the
+ * one of the next closing.
+ */
+export const reopenAfterMs: number = 10_000;
+
 /** What has been done, and who may do more. Every method is a read or a few conditional writes. */
 export interface Ledger {
-  /** Claims a mail if nobody holds it, this owner does (its time over or not), or another's lease ran out, which adds one crash. */
-  claim(mailId: MailId, leaseSeconds: number): Promise<Claim>;
-  /** Prolongs a lease. "lost": another owner has it. */
+  /**
+   * Claims a mail if nobody holds it, this owner does (its time over or not), or another's lease ran out, which adds one crash.
+   * The recipients wait from then on, until a claim that names them closes.
+   */
+  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Promise<Claim>;
+  /**
+   * Claims a closed mail, after `reopenAfterMs`, for recipients that it was not closed for. `former`: the id under which earlier versions kept the
+   * finals of such a notice; they are taken over. If the mail is not closed any more, this is a claim.
+   */
+  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId): Promise<Claim>;
+  /** Keeps a closed mail from being opened for `reopenAfterMs` from now. "lost": it was opened since it was read. */
+  keepClosed(mailId: MailId, closed: Pick<ClosedMail, "nonce">): Promise<"kept" | "lost">;
+  /** Prolongs a lease. "lost": another claim has it. */
   extend(lease: Lease, leaseSeconds: number): Promise<"kept" | "lost">;
   /**
-   * Adds finals and keeps the lease, gives it back, or closes the mail for good. Finals already recorded stand.
-   * "fenced": the lease belongs to another owner now, and nothing was written.
+   * Adds finals and keeps the lease, gives it back, or ends the work for its recipients: the mail is closed for good if no
+   * others wait, else the lease is given back. Finals already recorded stand. `eraseAfter` is kept with a mail that is closed.
    */
-  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: "hold" | "release" | "close"): Promise<"recorded" | "fenced">;
+  record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: AfterRecord, eraseAfter?: EpochMs): Promise<Recorded>;
   /** Live reply memory of `recipients` for one sender; expired rows are absent. Rows of earlier versions have recipients with tags. */
   recall(recipients: readonly AddressKey[], sender: AddressKey): Promise<ReadonlyMap<AddressKey, ReplyMemory>>;
   /**
@@ -182,6 +217,19 @@ export interface Courier {
   send(route: Route, transaction: MailTransaction): Promise<ReadonlyMap<EffectKey, Verdict>>;
 }
 
+/** What the worker knows of its queues, for mails that all recipients block and that wait to be deleted. */
+export interface Resting {
+  /**
+   * Whether each served queue was received empty once since then, while no circuit was open and no entry hidden: then no notice
+   * of that time is left that could name others.
+   */
+  quietSince(instant: EpochMs): boolean;
+  /** An entry of the queue is given back for so many seconds although its notice could not be looked at. */
+  hides(seconds: number): void;
+  /** Lets an entry of the queue wait so many seconds. False: too many of its entries wait already. */
+  admit(entryId: string, seconds: number): boolean;
+}
+
 /** Takes note of what happens, for logs and metrics. Never throws. */
 export interface Journal {
   note(event: JournalEvent): void;
@@ -224,6 +272,7 @@ export type JourneyPorts = Readonly<{
   blockedMail: BlockedMail;
   /** Whose audit marks end a mail that is still queued. Default "never". */
   honourMarks?: HonourMarks;
+  resting: Resting;
   /** Seconds that a lease lasts; the caller extends it. */
   leaseSeconds: number;
   /** Name in the audit mark: `worker-<domain>`. */

@@ -74,6 +74,19 @@ export function outboundRowDelay(receiveCount: number, receivedAt: EpochMs, now:
   return Math.abs(age) < rowDelay ? Math.ceil(rowDelay - Math.max(age, 0)) : 0;
 }
 
+/** Milliseconds from the closing of a mail that all recipients block to its deletion. Until then another notice may name others. */
+export const eraseDelayMs: number = 15 * 60_000;
+const [longestEraseDelayMs, eraseLimitMs] = [240 * 60_000, 12 * 3_600_000];
+
+/**
+ * Milliseconds until such a mail is looked at again, `sinceMs` after it was closed, when another notice may still come; `null`: no
+ * more, it is kept. 15, 30, 60, 120 and then 240 minutes, 12 hours in all, which is also the most that SQS hides an entry.
+ */
+export function nextEraseDelayMs(sinceMs: number): number | null {
+  const left = eraseLimitMs - sinceMs;
+  return left < 60_000 ? null : Math.min(Math.max(sinceMs, 0) + eraseDelayMs, longestEraseDelayMs, left);
+}
+
 /** 0 to 65535. */
 function derivedNumber(...parts: readonly string[]): number {
   return Number.parseInt(derivedId(...parts).slice(0, 4), 16);

@@ -44,7 +44,13 @@ export type SkipReason =
 
 /** How one effect ended. `detail` is text for people; it never decides anything. */
 export type Verdict =
-  | { readonly action: "delivered" | "relayed"; readonly detail: string }
+  | { readonly action: "delivered"; readonly detail: string }
+  | {
+      readonly action: "relayed";
+      readonly detail: string;
+      /** In a final: what was sent is a stand-in for a forward, so the target did not get the mail. */
+      readonly standIn?: true;
+    }
   | {
       readonly action: "failed";
       readonly status: string; // 5.x.x, RFC 3463
@@ -60,7 +66,8 @@ export type Verdict =
       readonly detail: string;
       readonly possibleDuplicate: boolean;
     }
-  | { readonly action: "skipped"; readonly reason: SkipReason };
+  /** `detail`: the address that the recipient blocks, where the reason is "blocked". */
+  | { readonly action: "skipped"; readonly reason: SkipReason; readonly detail?: string };
 
 /** A verdict that is not final. */
 export type Delayed = Extract<Verdict, { readonly action: "delayed" }>;

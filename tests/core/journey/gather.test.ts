@@ -169,7 +169,7 @@ for (const [when, faults] of [
   test(`gather() says until when another worker has the mail, and touches nothing, when ${when}`, async () => {
     const way = failing(...faults);
     const ports = way.way();
-    await ports.ledger.claim(mailId, 120);
+    await ports.ledger.claim(mailId, 120, []);
     way.changeWorker();
     const until = (way.clock.now() + 120_000) as EpochMs;
     expect(await gather(notice, way.way())).toEqual({ kind: "busy", until });
@@ -179,7 +179,7 @@ for (const [when, faults] of [
   test(`gather() says for whom a mail was closed when ${when}`, async () => {
     const way = failing(...faults);
     const { ledger } = way.way();
-    const claim = await ledger.claim(mailId, 120);
+    const claim = await ledger.claim(mailId, 120, []);
     const finals = new Map([["deliver alice+x@example.com" as EffectKey, { action: "delivered", detail: "250" } as const]]);
     if (claim.kind === "held") await ledger.record(claim.lease, finals, "close");
     const gathered = await gather(notice, way.way());
@@ -192,7 +192,7 @@ for (const [when, faults] of [
 
 test("gather() tells of a lease that it took over although another question fails: the next attempt cannot know of it", async () => {
   const way = failing(fails("MailStore.open#1"));
-  await way.way().ledger.claim(mailId, 120);
+  await way.way().ledger.claim(mailId, 120, []);
   way.changeWorker();
   way.clock.advance(121);
   await expect(gather(notice, way.way())).rejects.toThrow("MailStore.open#1");

@@ -1,7 +1,7 @@
 // What the entry hears of a mail whose lease was lost, or whose work failed. The whole way is in tests/journey.
 
 import { expect, test } from "bun:test";
-import { type Address, handleEntry } from "@sesame/core";
+import { type Address, type EffectKey, handleEntry } from "@sesame/core";
 import { FaultInjector, faultAt } from "../../fakes/faults.ts";
 import { location, mailId, TestWay } from "../../journey/way.ts";
 
@@ -13,7 +13,9 @@ test("handleEntry() leaves the entry alone when another worker has the mail by n
   way.faults = new FaultInjector([faultAt("Ledger.record#1", { kind: "answer", value: "fenced" })]);
   expect(await way.receive()).toEqual({ kind: "leave" });
   expect(way.courier.sends).toBe(1);
-  expect(way.journal.events.filter(({ kind }) => kind === "fenced" || kind === "mail")).toEqual([{ kind: "fenced", mailId }]);
+  expect(way.journal.events.filter(({ kind }) => kind === "fenced" || kind === "mail")).toEqual([
+    { kind: "fenced", mailId, keys: [`deliver ${alice}` as EffectKey] },
+  ]);
   expect(way.store.attributesOf(location)).toEqual({});
 });
 

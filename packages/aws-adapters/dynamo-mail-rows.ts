@@ -1,0 +1,97 @@
+// Dynamo mail rows: reads and writes the rows of mails in the ledger table, by expressions over their attributes. It decides
+// nothing; dynamo-lease.ts and dynamo-record.ts do.
+// Amazon DynamoDB Developer Guide, "Condition expressions".
+
+import { type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
+import type { Clock, Lease } from "@sesame/core";
+import { type ClaimWatch, conditionalWrite, type Row, type RowKey, readRow, type WriteResult, watchAttempts } from "./dynamo-table.ts";
+import { troubleOf } from "./trouble.ts";
+
+export type MailRowsOptions = Readonly<{ documents: DynamoDBDocumentClient; clock: Clock; table: string; rememberDays: number }>;
+
+export type Values = Readonly<Record<string, unknown>>;
+type ReturnedValues = "ALL_NEW" | "UPDATED_NEW";
+/** A write: `condition` may be empty. */
+export type Expressions = Readonly<{ condition: string; update: string; values: Values }>;
+
+const dayMs = 86_400_000;
+
+/** Placeholders of the row's attributes, because an attribute name may be a reserved word. */
+const names: ReadonlyMap<string, string> = new Map([
+  ["#owner", "owner"],
+  ["#nonce", "nonce"],
+  ["#last", "lastOwner"], // of earlier versions
+  ["#until", "until"],
+  ["#crashes", "crashes"],
+  ["#closed", "closed"],
+  ["#erase", "eraseAfter"],
+  ["#reopened", "reopened"],
+  ["#waiting", "waiting"],
+  ["#done", "done"],
+  ["#more", "more"],
+  ["#holder", "holder"],
+  ["#expires", "expires"],
+]);
+
+export const isOpen = "attribute_not_exists(#closed)";
+/** The fence: the row is open, and of this very claim. */
+export const isMine: string = `${isOpen} AND #owner = :me AND #crashes = :crashes AND #nonce = :nonce`;
+
+/** The values of the fence. */
+export function fenceOf({ owner, crashes, nonce }: Pick<Lease, "owner" | "crashes" | "nonce">): Values {
+  return { ":me": owner, ":crashes": crashes, ":nonce": nonce };
+}
+
+/** Whether DynamoDB refused a write because the row would be larger than 400 KB. */
+export function isTooLarge(error: unknown): boolean {
+  return troubleOf(error).code === "ValidationException" && error instanceof Error && /item size/i.test(error.message);
+}
+
+export class MailRows {
+  readonly #options: MailRowsOptions;
+
+  constructor(options: MailRowsOptions) {
+    this.#options = options;
+  }
+
+  get documents(): DynamoDBDocumentClient {
+    return this.#options.documents;
+  }
+
+  now(): number {
+    return this.#options.clock.now();
+  }
+
+  /** Expiry of a row in seconds since 1970, for Time to Live. */
+  expiry(): number {
+    return Math.ceil((this.now() + this.#options.rememberDays * dayMs) / 1000);
+  }
+
+  read(id: string, signal: AbortSignal): Promise<Row | null> {
+    return readRow(this.documents, this.#at(id), signal);
+  }
+
+  /** A claim returns the whole row, which may be long; other writes return only the changed attributes. */
+  write(id: string, expressions: Expressions, returned: ReturnedValues, signal: AbortSignal, watch?: ClaimWatch): Promise<WriteResult> {
+    const { documents } = this.#options;
+    const input = { ...this.input(id, expressions), ReturnValues: returned, ReturnValuesOnConditionCheckFailure: "ALL_OLD" } as const;
+    const command = new UpdateCommand(input);
+    if (watch) watchAttempts(command, watch);
+    return conditionalWrite({ documents, key: this.#at(id), signal }, () => documents.send(command, { abortSignal: signal }));
+  }
+
+  input(id: string, { condition, update, values }: Expressions): UpdateCommandInput {
+    const used = new Set(`${condition} ${update}`.match(/#\w+/g)); // DynamoDB refuses a placeholder that is not used
+    return {
+      ...this.#at(id),
+      ...(condition !== "" && { ConditionExpression: condition }),
+      UpdateExpression: update,
+      ExpressionAttributeNames: Object.fromEntries([...names].filter(([name]) => used.has(name))),
+      ExpressionAttributeValues: values,
+    };
+  }
+
+  #at(id: string): RowKey {
+    return { TableName: this.#options.table, Key: { id } };
+  }
+}
