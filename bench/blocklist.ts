@@ -22,7 +22,7 @@ export const blocklist: Bench = {
 };
 
 /** As users write them: addresses, domains, and a few that are neither. */
-function patternsOf(count: number): readonly string[] {
+export function patternsOf(count: number): readonly string[] {
   return Array.from({ length: count }, (_, i) => {
     if (i % 20 === 0) return `news-*@mail${i}.shop.test`;
     return i % 3 === 0 ? `*@domain${i}.test` : `person${i}@remote.test`;
@@ -30,7 +30,7 @@ function patternsOf(count: number): readonly string[] {
 }
 
 /** Three whom the last pattern of each kind blocks, so that no way is lucky, and three whom nothing blocks. */
-function sendersOf(patterns: readonly string[]): readonly string[] {
+export function sendersOf(patterns: readonly string[]): readonly string[] {
   const blocked = ["news-", "*@", "person"].map((start) => patterns.findLast((pattern) => pattern.startsWith(start)) ?? "");
   return [...blocked.map((pattern) => pattern.replace("*", "anybody")), "friend@remote.test", "news@domain.test", "person5@another.test"];
 }

@@ -56,12 +56,27 @@ export async function tlsSink(): Promise<MailSink | null> {
   return { port, take: () => kept.splice(0), close: () => server.close() };
 }
 
-function selfSigned(): Readonly<{ key: Buffer; cert: Buffer }> | null {
+export type Certificate = Readonly<{ key: string; cert: string }>;
+
+/** For localhost. `null` where there is no openssl. */
+export function selfSigned(): Certificate | null {
   const folder = mkdtempSync(join(tmpdir(), "sesame-bench-"));
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const form = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
+  const form = [
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-nodes",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=localhost",
+    "-addext",
+    "subjectAltName=DNS:localhost",
+  ];
   const { status } = spawnSync("openssl", ["req", "-x509", ...form, "-keyout", key, "-out", cert]);
-  const made = status === 0 ? { key: readFileSync(key), cert: readFileSync(cert) } : null;
+  const made = status === 0 ? { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") } : null;
   rmSync(folder, { recursive: true });
   return made;
 }

@@ -1,9 +1,13 @@
 // Benches: each still runs, and both of its ways still give the same result. Their figures mean nothing here.
 
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { benches } from "../bench/benches.ts";
 import { figure } from "../bench/columns.ts";
 import { compare, median } from "../bench/compare.ts";
+import { long } from "../bench/goals/long.ts";
+import { profile } from "../bench/goals/profile.ts";
+import { parts } from "../bench/goals/table.ts";
+import { World } from "../bench/goals/world.ts";
 
 for (const { name, run } of benches) {
   test(`bench ${name} gives what is expected, both ways`, async () => {
@@ -15,6 +19,31 @@ for (const { name, run } of benches) {
     }
   }, 120_000);
 }
+
+describe.skipIf(process.platform !== "linux")("the goals (they read /proc)", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.start("tiny");
+  }, 120_000);
+  afterAll(() => world.close());
+
+  test.each([...parts, long].map((part) => [part.name, part] as const))(
+    "part %s gives each of its goals a figure, or the reason why there is none",
+    async (_, { goals, measure }) => {
+      const found = await measure(world);
+      expect(Object.keys(found).sort()).toEqual(goals.map(({ id }) => id).sort());
+      for (const [id, figure] of Object.entries(found)) {
+        if (typeof figure === "string") console.warn(`SKIPPED ${id}: ${figure}`);
+        else expect([id, Number.isFinite(figure.value)]).toEqual([id, true]);
+      }
+    },
+    120_000,
+  );
+
+  test("the profile names functions", async () => {
+    expect(await profile(world)).toMatch(/Self%.*\n.*\n.*\d%/);
+  }, 120_000);
+});
 
 const way = (figures: readonly number[], result: string) => {
   const left = [...figures];

@@ -1,0 +1,142 @@
+// World: what all parts of the table of goals share: the AWS process, the mail servers, and the programs that are measured, with
+// what is not installed on this machine.
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { freePorts } from "../../tests/mailserver/free-port.ts";
+import { type Compiled, compile } from "../../tests/system/executable.ts";
+import { until } from "../../tests/until.ts";
+import type { Scale } from "../compare.ts";
+import type { Certificate } from "../mail-sinks.ts";
+import type { AwsNews, AwsOrder } from "../processes/aws-process.ts";
+import { Helper } from "../processes/helper.ts";
+import type { SinkNews, Taken } from "../processes/sink-process.ts";
+
+export const smtpMs = 8; // from the final dot to its answer, in the latency model
+
+/** A mail server that takes everything. */
+export type Sink = Readonly<{
+  port: number;
+  name: string;
+  /** The mails that came since the last question; `null`: it cannot tell. */
+  taken(): Promise<Taken | null>;
+  close(): void;
+}>;
+
+export class World {
+  readonly scale: Scale;
+  readonly aws: Helper<AwsOrder, AwsNews>;
+  readonly endpoint: string;
+  /** A folder for what the programs print. */
+  readonly folder: string;
+  /** Answers at once. */
+  readonly sink: Sink;
+  /** Answers the final dot after `smtpMs`. */
+  readonly slowSink: Sink;
+  /** Reads slowly: a mail stays on its way. */
+  readonly lazySink: Sink;
+  /** The worker: the executable, or the source where it is not compiled. */
+  readonly sesame: readonly string[];
+  readonly source: readonly string[];
+  /** The interpreter with boto3, or `null`. */
+  readonly python: Python | null;
+  readonly smtpSource: string | null;
+  /** Variables that a worker needs here besides its own: whom it trusts with TLS. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly #remove: () => void;
+
+  private constructor(parts: Omit<World, "close">, remove: () => void) {
+    this.scale = parts.scale;
+    this.aws = parts.aws;
+    this.endpoint = parts.endpoint;
+    this.folder = parts.folder;
+    this.sink = parts.sink;
+    this.slowSink = parts.slowSink;
+    this.lazySink = parts.lazySink;
+    this.sesame = parts.sesame;
+    this.source = parts.source;
+    this.python = parts.python;
+    this.smtpSource = parts.smtpSource;
+    this.env = parts.env;
+    this.#remove = remove;
+  }
+
+  /** `tiny` measures the source: to compile it takes longer than the rest. */
+  static async start(scale: Scale, certificate: Certificate | null = null): Promise<World> {
+    const tls = certificate === null ? {} : { BENCH_CERTIFICATE: JSON.stringify(certificate) };
+    const aws = new Helper<AwsOrder, AwsNews>("aws-process.ts", [], tls);
+    const folder = mkdtempSync(join(tmpdir(), "sesame-bench-"));
+    const trusted = join(folder, "cert.pem");
+    if (certificate !== null) writeFileSync(trusted, certificate.cert);
+    const env: Readonly<Record<string, string>> = certificate === null ? {} : { NODE_EXTRA_CA_CERTS: trusted, AWS_CA_BUNDLE: trusted };
+    const { endpoint } = await aws.next("started");
+    const [sink, slowSink, lazySink] = await Promise.all([quickSink(), ownSink(smtpMs, 0), ownSink(0, 5)]);
+    const source = [process.execPath, join(import.meta.dir, "../../apps/worker/main.ts"), "run"];
+    const compiled: Compiled | null = scale === "tiny" ? null : await compile();
+    const sesame = compiled === null ? source : [compiled.path, "run"];
+    const found = { python: findPython(), smtpSource: find("smtp-source") };
+    return new World({ scale, aws, endpoint, folder, sink, slowSink, lazySink, sesame, source, env, ...found }, () => {
+      compiled?.remove();
+      rmSync(folder, { recursive: true, force: true });
+    });
+  }
+
+  close(): void {
+    for (const sink of [this.sink, this.slowSink, this.lazySink]) sink.close();
+    this.aws.close();
+    this.#remove();
+  }
+}
+
+export type Python = Readonly<{ path: string; versions: string }>;
+
+/** Debian's own Python first: `python3-boto3` belongs to it. */
+function findPython(): Python | null {
+  const code = "import sys, boto3; print('Python ' + sys.version.split()[0] + ', boto3 ' + boto3.__version__)";
+  for (const path of ["/usr/bin/python3", find("python3") ?? ""]) {
+    const { status, stdout } = spawnSync(path, ["-c", code], { encoding: "utf8" });
+    if (status === 0) return { path, versions: stdout.trim() };
+  }
+  return null;
+}
+
+/** A program of Postfix may lie where only root looks. */
+function find(name: string): string | null {
+  return Bun.which(name, { PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` });
+}
+
+/** `smtp-sink` where it is installed, else ours. */
+async function quickSink(): Promise<Sink> {
+  const path = find("smtp-sink");
+  if (path === null) return ownSink(0, 0);
+  const [port = 0] = await freePorts(1);
+  const user = process.getuid?.() === 0 ? ["-u", "nobody"] : [];
+  const child: Subprocess = Bun.spawn([path, ...user, `127.0.0.1:${port}`, "1000"], { stdio: ["ignore", "ignore", "inherit"] });
+  await until(async () => (await isOpen(port)) || child.exitCode !== null, "smtp-sink does not listen", 20);
+  if (child.exitCode !== null) return ownSink(0, 0);
+  return { port, name: "smtp-sink", taken: async () => null, close: () => child.kill("SIGKILL") };
+}
+
+async function isOpen(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data: () => {}, error: () => {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `dotMs`: before the answer to the final dot. `pauseMs`: after each piece that is read. */
+async function ownSink(dotMs: number, pauseMs: number): Promise<Sink> {
+  const helper = new Helper<unknown, SinkNews>("sink-process.ts", [String(dotMs), String(pauseMs)]);
+  const { port } = await helper.next("started");
+  const taken = async () => {
+    helper.tell("taken");
+    return (await helper.next("taken")).mails;
+  };
+  return { port, name: "a sink of our own", taken, close: () => helper.close() };
+}
