@@ -1,6 +1,6 @@
 // Bench: what the README's figures are made with.
-//   npm run bench                    the goals of the worker's speed: three rounds, 10 minutes
-//   npm run bench -- --long          the same, and 50,000 mails, many domains and TLS: 10 minutes more
+//   npm run bench                    the goals of the worker's speed: three rounds, about 10 minutes
+//   npm run bench -- --long          the same, and 50,000 mails, many domains and TLS: some minutes more
 //   npm run bench -- compare         two methods with the same result, each in turn: 3 minutes
 //   npm run bench -- profile         the functions that a hot worker spends its time in
 //   npm run bench -- NAME…           single parts of these; --rounds N for parts of the goals
@@ -29,6 +29,7 @@ if (unknown.length > 0 || values.help || !(rounds >= 1)) {
   process.exit(values.help ? 0 : 2);
 }
 
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130)); // and all that it has started
 const isNamed = ({ name }: Readonly<{ name: string }>) => positionals.includes(name);
 const chosen = positionals.length === 0 ? parts : parts.filter(isNamed);
 console.log(`${process.platform} ${process.arch}, ${availableParallelism()} cores, Bun ${Bun.version}, load ${loadavg()[0]?.toFixed(1)}`);

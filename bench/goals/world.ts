@@ -12,6 +12,7 @@ import { until } from "../../tests/until.ts";
 import type { Scale } from "../compare.ts";
 import type { Certificate } from "../mail-sinks.ts";
 import type { AwsNews, AwsOrder } from "../processes/aws-process.ts";
+import { endWithUs } from "../processes/end-with-us.ts";
 import { Helper } from "../processes/helper.ts";
 import type { SinkNews, Taken } from "../processes/sink-process.ts";
 
@@ -115,6 +116,7 @@ async function quickSink(): Promise<Sink> {
   const [port = 0] = await freePorts(1);
   const user = process.getuid?.() === 0 ? ["-u", "nobody"] : [];
   const child: Subprocess = Bun.spawn([path, ...user, `127.0.0.1:${port}`, "1000"], { stdio: ["ignore", "ignore", "inherit"] });
+  endWithUs(child);
   await until(async () => (await isOpen(port)) || child.exitCode !== null, "smtp-sink does not listen", 20);
   if (child.exitCode !== null) return ownSink(0, 0);
   return { port, name: "smtp-sink", taken: async () => null, close: () => child.kill("SIGKILL") };

@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import type { Subprocess } from "bun";
+import { endWithUs } from "./end-with-us.ts";
 
 export class Program {
   readonly #child: Subprocess;
@@ -16,6 +17,7 @@ export class Program {
     this.startedAt = performance.timeOrigin + performance.now();
     const file = Bun.file(output);
     this.#child = Bun.spawn([...command], { env: { PATH: "/nowhere", ...env }, stdin: "ignore", stdout: file, stderr: file });
+    endWithUs(this.#child);
   }
 
   get exited(): Promise<number> {
