@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { benches } from "../bench/benches.ts";
 import { figure } from "../bench/columns.ts";
 import { compare, median } from "../bench/compare.ts";
+import { hotRun } from "../bench/goals/hot.ts";
 import { long } from "../bench/goals/long.ts";
 import { profile } from "../bench/goals/profile.ts";
 import { parts } from "../bench/goals/table.ts";
@@ -39,6 +40,14 @@ describe.skipIf(process.platform !== "linux")("the goals (they read /proc)", () 
     },
     120_000,
   );
+
+  test("a mail of a busy queue takes at most 4.7 calls to AWS, and none twice", async () => {
+    const mails = 300;
+    const { calls, callsPerMail } = await hotRun(world, world.source, mails, true, {});
+    expect(callsPerMail).toBeLessThanOrEqual(4.7);
+    expect(calls).toMatchObject({ GetObject: mails, CopyObject: mails });
+    expect(calls["UpdateItem"]).toBeLessThanOrEqual(2 * mails + 1); // claim and record; the loop key once
+  }, 120_000);
 
   test("the profile names functions", async () => {
     expect(await profile(world)).toMatch(/Self%.*\n.*\n.*\d%/);
