@@ -22,9 +22,9 @@ export const courier: Part = {
   goals,
   measure: async (world) => {
     const isTiny = world.scale === "tiny";
-    const small = { sessions, mails: isTiny ? 40 : 4000, size: 10_000 };
-    const large = { sessions, mails: isTiny ? 8 : 200, size: 1_000_000 };
-    const one = { sessions: 1, mails: isTiny ? 10 : 600, size: 10_000 };
+    const small = { sessions, mails: isTiny ? 40 : 2000, size: 10_000 };
+    const large = { sessions, mails: isTiny ? 8 : 100, size: 1_000_000 };
+    const one = { sessions: 1, mails: isTiny ? 10 : 300, size: 10_000 };
     const many = { ...one, recipients: 100 };
     const [oursOne, oursMany] = [await byCourier(world, one), await byCourier(world, many)];
     const [pythonOne, pythonMany] = [await byPython(world, one), await byPython(world, many)];

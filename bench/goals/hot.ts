@@ -41,7 +41,7 @@ const goals: readonly Goal[] = [
 
 type Counts = Readonly<{ model: number; modelDefault: number; raw: number; python: number; pythonRaw: number; smtpSource: number }>;
 
-const full: Counts = { model: 5000, modelDefault: 3000, raw: 3000, python: 200, pythonRaw: 1500, smtpSource: 20_000 };
+const full: Counts = { model: 3000, modelDefault: 2000, raw: 2000, python: 150, pythonRaw: 1000, smtpSource: 20_000 };
 const tiny: Counts = { model: 60, modelDefault: 60, raw: 60, python: 12, pythonRaw: 24, smtpSource: 200 };
 
 export const hot: Part = {

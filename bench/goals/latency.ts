@@ -32,7 +32,7 @@ export const latency: Part = {
     { id: "stall", what: "longest stall, ordinary mail", settings, unit: "ms", better: "less", wanted: 20 },
   ],
   measure: async (world) => {
-    const [mails, warmUp] = world.scale === "tiny" ? [30, 10] : [1300, 300];
+    const [mails, warmUp] = world.scale === "tiny" ? [30, 10] : [1000, 200];
     const file = join(world.folder, "stalls.json");
     rmSync(file, { force: true });
     const [bun = "", main = ""] = world.source;

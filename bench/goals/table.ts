@@ -20,10 +20,11 @@ export type Found = ReadonlyMap<string, readonly (Figure | string)[]>;
 export async function measureAll(world: World, chosen: readonly Part[], rounds: number, told: (text: string) => void): Promise<Found> {
   const found = new Map<string, (Figure | string)[]>();
   for (let round = 1; round <= rounds; round++) {
-    const began = performance.now();
-    for (const part of chosen)
+    for (const part of chosen) {
+      const began = performance.now();
       for (const [id, figure] of Object.entries(await part.measure(world))) found.set(id, [...(found.get(id) ?? []), figure]);
-    told(`round ${round} of ${rounds} took ${((performance.now() - began) / 1000).toFixed(0)} s`);
+      told(`round ${round} of ${rounds}: ${part.name} took ${((performance.now() - began) / 1000).toFixed(0)} s`);
+    }
   }
   return found;
 }
