@@ -12,7 +12,7 @@ import { inColumns } from "./columns.ts";
 import { long } from "./goals/long.ts";
 import { profile } from "./goals/profile.ts";
 import { measureAll, parts, settingsOf, tableOf } from "./goals/table.ts";
-import { World } from "./goals/world.ts";
+import { startWorld } from "./goals/world.ts";
 
 const options = { long: { type: "boolean" }, rounds: { type: "string", default: "3" }, help: { type: "boolean" } } as const;
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
@@ -45,7 +45,7 @@ process.exit(0);
 
 async function measureGoals(): Promise<void> {
   if (process.platform !== "linux") return console.warn("SKIPPED the goals: they read /proc");
-  const world = await World.start("full");
+  const world = await startWorld("full");
   try {
     console.log(settingsOf(world).join("\n"));
     const tell = (text: string) => console.log(`(${text}, load ${loadavg()[0]?.toFixed(1)})`);

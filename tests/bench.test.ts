@@ -8,7 +8,7 @@ import { hotRun } from "../bench/goals/hot.ts";
 import { long } from "../bench/goals/long.ts";
 import { profile } from "../bench/goals/profile.ts";
 import { parts } from "../bench/goals/table.ts";
-import { World } from "../bench/goals/world.ts";
+import { startWorld, type World } from "../bench/goals/world.ts";
 
 for (const { name, run } of benches) {
   test(`bench ${name} gives what is expected, both ways`, async () => {
@@ -24,7 +24,7 @@ for (const { name, run } of benches) {
 describe.skipIf(process.platform !== "linux")("the goals (they read /proc)", () => {
   let world: World;
   beforeAll(async () => {
-    world = await World.start("tiny");
+    world = await startWorld("tiny");
   }, 120_000);
   afterAll(() => world.close());
 

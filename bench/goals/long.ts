@@ -7,7 +7,7 @@ import type { Program } from "../processes/program.ts";
 import type { Figure, Goal, Part } from "./goal.ts";
 import { hotRun, pythonCommand, stubShare, wide, wideText } from "./hot.ts";
 import { run } from "./run.ts";
-import { World } from "./world.ts";
+import { startWorld, type World } from "./world.ts";
 
 const many = [50, 200] as const;
 const more = { unit: "×", better: "more", wanted: null } as const;
@@ -102,7 +102,7 @@ async function domainsOf(world: World, count: number): Promise<Figure | string> 
 async function overTls({ scale }: World): Promise<Readonly<Record<string, Figure | string>>> {
   const certificate = selfSigned();
   if (certificate === null) return { "tls-cpu": "there is no openssl", "tls-handshakes": "there is no openssl" };
-  const world = await World.start(scale, certificate);
+  const world = await startWorld(scale, certificate);
   try {
     const [count, settings] = [scale === "tiny" ? 40 : 3000, { CONCURRENCY: "128", SMTP_POOL_SIZE: "64" }];
     const raw = await hotRun(world, world.sesame, count, false, wide);

@@ -28,11 +28,11 @@ export const patterns: Part = {
     const ask = () => {
       for (const sender of senders) blocked += findBlock(list, [sender]) === null ? 0 : 1;
     };
-    ask();
+    for (let time = 0; time < times; time++) ask(); // until the code is compiled
     const before = process.cpuUsage();
     for (let time = 0; time < times; time++) ask();
     const { user, system } = process.cpuUsage(before);
-    if (blocked !== (times + 1) * 3) throw new Error(`Cannot use the figure: 3 of 6 senders must be blocked, are ${blocked / (times + 1)}`);
+    if (blocked !== times * 6) throw new Error(`Cannot use the figure: 3 of 6 senders must be blocked, are ${blocked / (2 * times)}`);
     return { patterns: { value: (user + system) / times / senders.length, beside: "" } };
   },
 };

@@ -27,69 +27,54 @@ export type Sink = Readonly<{
   close(): void;
 }>;
 
-export class World {
-  readonly scale: Scale;
-  readonly aws: Helper<AwsOrder, AwsNews>;
-  readonly endpoint: string;
+export type World = Readonly<{
+  scale: Scale;
+  aws: Helper<AwsOrder, AwsNews>;
+  endpoint: string;
   /** A folder for what the programs print. */
-  readonly folder: string;
+  folder: string;
   /** Answers at once. */
-  readonly sink: Sink;
+  sink: Sink;
   /** Answers the final dot after `smtpMs`. */
-  readonly slowSink: Sink;
+  slowSink: Sink;
   /** Reads slowly: a mail stays on its way. */
-  readonly lazySink: Sink;
+  lazySink: Sink;
   /** The worker: the executable, or the source where it is not compiled. */
-  readonly sesame: readonly string[];
-  readonly source: readonly string[];
+  sesame: readonly string[];
+  source: readonly string[];
   /** The interpreter with boto3, or `null`. */
-  readonly python: Python | null;
-  readonly smtpSource: string | null;
+  python: Python | null;
+  smtpSource: string | null;
   /** Variables that a worker needs here besides its own: whom it trusts with TLS. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly #remove: () => void;
+  env: Readonly<Record<string, string>>;
+  close(): void;
+}>;
 
-  private constructor(parts: Omit<World, "close">, remove: () => void) {
-    this.scale = parts.scale;
-    this.aws = parts.aws;
-    this.endpoint = parts.endpoint;
-    this.folder = parts.folder;
-    this.sink = parts.sink;
-    this.slowSink = parts.slowSink;
-    this.lazySink = parts.lazySink;
-    this.sesame = parts.sesame;
-    this.source = parts.source;
-    this.python = parts.python;
-    this.smtpSource = parts.smtpSource;
-    this.env = parts.env;
-    this.#remove = remove;
-  }
+const noTls = { given: {}, env: {} };
 
-  /** `tiny` measures the source: to compile it takes longer than the rest. */
-  static async start(scale: Scale, certificate: Certificate | null = null): Promise<World> {
-    const tls = certificate === null ? {} : { BENCH_CERTIFICATE: JSON.stringify(certificate) };
-    const aws = new Helper<AwsOrder, AwsNews>("aws-process.ts", [], tls);
-    const folder = mkdtempSync(join(tmpdir(), "sesame-bench-"));
-    const trusted = join(folder, "cert.pem");
-    if (certificate !== null) writeFileSync(trusted, certificate.cert);
-    const env: Readonly<Record<string, string>> = certificate === null ? {} : { NODE_EXTRA_CA_CERTS: trusted, AWS_CA_BUNDLE: trusted };
-    const { endpoint } = await aws.next("started");
-    const [sink, slowSink, lazySink] = await Promise.all([quickSink(), ownSink(smtpMs, 0), ownSink(0, 5)]);
-    const source = [process.execPath, join(import.meta.dir, "../../apps/worker/main.ts"), "run"];
-    const compiled: Compiled | null = scale === "tiny" ? null : await compile();
-    const sesame = compiled === null ? source : [compiled.path, "run"];
-    const found = { python: findPython(), smtpSource: find("smtp-source") };
-    return new World({ scale, aws, endpoint, folder, sink, slowSink, lazySink, sesame, source, env, ...found }, () => {
-      compiled?.remove();
-      rmSync(folder, { recursive: true, force: true });
-    });
-  }
+/** `tiny` measures the source: to compile it takes longer than the rest. With a certificate the AWS speaks TLS alone. */
+export async function startWorld(scale: Scale, certificate: Certificate | null = null): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), "sesame-bench-"));
+  const { given, env } = certificate === null ? noTls : tlsWith(certificate, join(folder, "cert.pem"));
+  const aws = new Helper<AwsOrder, AwsNews>("aws-process.ts", [], given);
+  const { endpoint } = await aws.next("started");
+  const [sink, slowSink, lazySink] = await Promise.all([quickSink(), ownSink(smtpMs, 0), ownSink(0, 5)]);
+  const source = [process.execPath, join(import.meta.dir, "../../apps/worker/main.ts"), "run"];
+  const compiled: Compiled | null = scale === "tiny" ? null : await compile();
+  const sesame = compiled === null ? source : [compiled.path, "run"];
+  const close = () => {
+    for (const each of [sink, slowSink, lazySink, aws]) each.close();
+    compiled?.remove();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const found = { python: findPython(), smtpSource: find("smtp-source") };
+  return { scale, aws, endpoint, folder, sink, slowSink, lazySink, sesame, source, env, close, ...found };
+}
 
-  close(): void {
-    for (const sink of [this.sink, this.slowSink, this.lazySink]) sink.close();
-    this.aws.close();
-    this.#remove();
-  }
+/** What the AWS is given, and what the workers are. */
+function tlsWith(certificate: Certificate, file: string): Readonly<Record<"given" | "env", Readonly<Record<string, string>>>> {
+  writeFileSync(file, certificate.cert);
+  return { given: { BENCH_CERTIFICATE: JSON.stringify(certificate) }, env: { NODE_EXTRA_CA_CERTS: file, AWS_CA_BUNDLE: file } };
 }
 
 export type Python = Readonly<{ path: string; versions: string }>;
