@@ -4,6 +4,7 @@
 //   npm run bench -- compare         two methods with the same result, each in turn: 3 minutes
 //   npm run bench -- profile         the functions that a hot worker spends its time in
 //   npm run bench -- NAME…           single parts of these; --rounds N for parts of the goals
+//   npm run bench -- --set AWS_CLIENT=sdk     with this variable for every worker
 
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
@@ -14,7 +15,12 @@ import { profile } from "./goals/profile.ts";
 import { measureAll, parts, settingsOf, tableOf } from "./goals/table.ts";
 import { startWorld } from "./goals/world.ts";
 
-const options = { long: { type: "boolean" }, rounds: { type: "string", default: "3" }, help: { type: "boolean" } } as const;
+const options = {
+  long: { type: "boolean" },
+  set: { type: "string", multiple: true, default: [] as string[] },
+  rounds: { type: "string", default: "3" },
+  help: { type: "boolean" },
+} as const;
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
 const about: ReadonlyMap<string, string> = new Map([
   ["compare", `two methods with the same result: ${benches.map(({ name }) => name).join(", ")}`],
@@ -25,7 +31,9 @@ const rounds = Number(values.rounds);
 const unknown = positionals.filter((name) => !about.has(name));
 if (unknown.length > 0 || values.help || !(rounds >= 1)) {
   const names = [...about].map(([name, text]) => `  ${name.padEnd(14)} ${text}`);
-  console.error(`npm run bench -- [--long] [--rounds N] [NAME…]\nWithout a name: the table of goals.\n${names.join("\n")}`);
+  console.error(
+    `npm run bench -- [--long] [--rounds N] [--set VARIABLE=VALUE] [NAME…]\nWithout a name: the table of goals.\n${names.join("\n")}`,
+  );
   process.exit(values.help ? 0 : 2);
 }
 
@@ -45,7 +53,8 @@ process.exit(0);
 
 async function measureGoals(): Promise<void> {
   if (process.platform !== "linux") return console.warn("SKIPPED the goals: they read /proc");
-  const world = await startWorld("full");
+  const set = Object.fromEntries(values.set.map((text) => [text.replace(/=.*$/s, ""), text.replace(/^[^=]*=?/, "")]));
+  const world = await startWorld("full", { set });
   try {
     console.log(settingsOf(world).join("\n"));
     const tell = (text: string) => console.log(`(${text}, load ${loadavg()[0]?.toFixed(1)})`);

@@ -99,10 +99,10 @@ async function domainsOf(world: World, count: number): Promise<Figure | string> 
 }
 
 /** In a world of its own, whose AWS speaks TLS alone. */
-async function overTls({ scale }: World): Promise<Readonly<Record<string, Figure | string>>> {
+async function overTls({ scale, env }: World): Promise<Readonly<Record<string, Figure | string>>> {
   const certificate = selfSigned();
   if (certificate === null) return { "tls-cpu": "there is no openssl", "tls-handshakes": "there is no openssl" };
-  const world = await startWorld(scale, certificate);
+  const world = await startWorld(scale, { certificate, set: env });
   try {
     const [count, settings] = [scale === "tiny" ? 40 : 3000, { CONCURRENCY: "128", SMTP_POOL_SIZE: "64" }];
     const raw = await hotRun(world, world.sesame, count, false, wide);

@@ -38,9 +38,10 @@ const { receive, get, read, write, copy, delete: remove } = modelLatency;
 const modelText = `receive ${receive}, get ${get}, tables ${read} to read and ${write} to write, copy ${copy}, delete ${remove} ms`;
 
 /** What is on this machine, and what is missing. */
-export function settingsOf({ python, smtpSource, sink, sesame, source }: World): readonly string[] {
+export function settingsOf({ python, smtpSource, sink, sesame, source, env }: World): readonly string[] {
   return [
     `worker: ${sesame === source ? "from source" : "the compiled executable"}`,
+    ...Object.entries(env).map(([name, value]) => `for every worker: ${name}=${value}`),
     python === null ? "SKIPPED the Python worker: python3-boto3 is not installed" : `Python worker: ${python.path}, ${python.versions}`,
     smtpSource === null ? "SKIPPED smtp-source: Postfix is not installed" : `smtp-source: ${smtpSource}`,
     `latency model: ${modelText}; SMTP ${smtpMs} ms from the final dot to its answer`,

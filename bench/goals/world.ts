@@ -45,7 +45,7 @@ export type World = Readonly<{
   /** The interpreter with boto3, or `null`. */
   python: Python | null;
   smtpSource: string | null;
-  /** Variables that a worker needs here besides its own: whom it trusts with TLS. */
+  /** Variables of all workers besides those of a row. */
   env: Readonly<Record<string, string>>;
   close(): void;
 }>;
@@ -53,7 +53,10 @@ export type World = Readonly<{
 const noTls = { given: {}, env: {} };
 
 /** `tiny` measures the source: to compile it takes longer than the rest. With a certificate the AWS speaks TLS alone. */
-export async function startWorld(scale: Scale, certificate: Certificate | null = null): Promise<World> {
+export async function startWorld(
+  scale: Scale,
+  { certificate = null, set = {} }: Readonly<{ certificate?: Certificate | null; set?: Readonly<Record<string, string>> }> = {},
+): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "sesame-bench-"));
   const { given, env } = certificate === null ? noTls : tlsWith(certificate, join(folder, "cert.pem"));
   const aws = new Helper<AwsOrder, AwsNews>("aws-process.ts", [], given);
@@ -68,7 +71,7 @@ export async function startWorld(scale: Scale, certificate: Certificate | null =
     rmSync(folder, { recursive: true, force: true });
   };
   const found = { python: findPython(), smtpSource: find("smtp-source") };
-  return { scale, aws, endpoint, folder, sink, slowSink, lazySink, sesame, source, env, close, ...found };
+  return { scale, aws, endpoint, folder, sink, slowSink, lazySink, sesame, source, env: { ...env, ...set }, close, ...found };
 }
 
 /** What the AWS is given, and what the workers are. */
