@@ -41,7 +41,7 @@ def handle(notice, server):
     place = {"Bucket": action["bucketName"], "Key": action["objectKey"]}
     answer = s3.get_object(**place)
     raw = answer["Body"].read()
-    sender = email.message_from_bytes(raw)["From"] or ""
+    sender = email.message_from_bytes(raw.split(b"\r\n\r\n", 1)[0])["From"] or ""
     source = notice["mail"]["source"]
     recipients = []
     for recipient in notice["receipt"]["recipients"]:
