@@ -30,6 +30,7 @@ import {
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
 import type { Logger } from "pino";
 import { type Config, honourMarksOf, queueNamesOf } from "./config.ts";
+import { knownMailboxes } from "./known-mailboxes.ts";
 import { openMemoryDatabase } from "./local/database.ts";
 import { SqliteLedger } from "./local/sqlite-ledger.ts";
 import { mailObjects } from "./mail-objects.ts";
@@ -89,6 +90,7 @@ export async function openAwsPorts(
       honourMarks: honourMarksOf(config),
       leaseSeconds: config.VISIBILITY_SECONDS,
       inWork: new Set<MailId>(),
+      mailboxes: knownMailboxes(clock, config.MAILBOX_GRACE_SECONDS),
       pause: pauseEachTurn(),
       blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
       mayOpen: mailObjects(config.MAIL_OBJECTS, queueNamesOf(config)),

@@ -56,6 +56,7 @@ const shape = z.object({
   REPLY_EVERY_DAYS: count(1, 365).default(7),
   REPLIES_PER_HOUR: count(0, 1000).default(defaultPolicy.repliesPerHour),
   REPLIES_PER_DAY: count(0, 1000).default(defaultPolicy.repliesPerDay),
+  MAILBOX_GRACE_SECONDS: count(0, 86_400).default(600),
   TABLE_CACHE_SECONDS: count(0, 3600).default(0),
   HEALTH_PORT: port.default(8080),
   METRICS_PORT: port.default(8000),

@@ -18,6 +18,7 @@ import {
   noPause,
   type QueueEntry,
 } from "@sesame/core";
+import { mailboxesThatTookMail } from "@sesame/core/journey";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
@@ -187,6 +188,7 @@ export class NoticesWorld {
       inWork: worker.inWork,
       budget: new CountingBudget(),
       pause: noPause,
+      mailboxes: mailboxesThatTookMail(0),
       blocklists: blocklistCache({ maxOctets: 1_000_000 }),
       onLease: () => {},
     };

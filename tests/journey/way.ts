@@ -13,6 +13,7 @@ import {
   type ObjectLocation,
   type QueueEntry,
 } from "@sesame/core";
+import { mailboxesThatTookMail } from "@sesame/core/journey";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { FaultInjector } from "../fakes/faults.ts";
@@ -138,6 +139,7 @@ export class TestWay {
       inWork: new Set(),
       budget: this.budget,
       pause: noPause,
+      mailboxes: mailboxesThatTookMail(0),
       blocklists: blocklistCache({ maxOctets: 1_000_000 }),
       onLease: () => {},
     };

@@ -13,6 +13,7 @@ import {
   noPause,
   type Verdict,
 } from "@sesame/core";
+import { mailboxesThatTookMail } from "@sesame/core/journey";
 import pino from "pino";
 import { Fleet } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -184,6 +185,7 @@ class AwsCell {
         leaseSeconds: 120,
         inWork: new Set(),
         pause: noPause,
+        mailboxes: mailboxesThatTookMail(0),
         blocklists: blocklistCache({ maxOctets: 1_000_000 }),
         mayOpen,
       },

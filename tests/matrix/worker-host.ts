@@ -2,6 +2,7 @@
 // that it shares with others. It can die: then its timers stand still, and nobody closes anything.
 
 import { blocklistCache, type Courier, type Domain, defaultPolicy, type Ledger, type MailQueue, noPause } from "@sesame/core";
+import { mailboxesThatTookMail } from "@sesame/core/journey";
 import pino from "pino";
 import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -114,6 +115,7 @@ export class WorkerHost {
         leaseSeconds: 120,
         inWork: new Set(),
         pause: noPause,
+        mailboxes: mailboxesThatTookMail(0),
         blocklists: blocklistCache({ maxOctets: 1_000_000 }),
         mayOpen,
       },

@@ -78,6 +78,7 @@ export class Cloud {
       AWS_ENDPOINT_URL_SES: ses.endpoint,
       AWS_ENDPOINT_URL_SESV2: ses.endpoint,
       DOMAINS: this.options.domains.join(","),
+      MAILBOX_GRACE_SECONDS: "0",
     };
   }
 

@@ -1,6 +1,7 @@
 // World: a fleet with fake ports and a fake clock.
 
 import { blocklistCache, type Domain, defaultPolicy, type MailQueue, noPause } from "@sesame/core";
+import { mailboxesThatTookMail } from "@sesame/core/journey";
 import pino from "pino";
 import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
@@ -49,6 +50,7 @@ export class World {
       leaseSeconds: 120,
       inWork: new Set(),
       pause: noPause,
+      mailboxes: mailboxesThatTookMail(0),
       blocklists: blocklistCache({ maxOctets: 1_000_000 }),
       mayOpen: () => true,
     };

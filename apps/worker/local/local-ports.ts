@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { blocklistCache, type Clock, type Courier, type Domain, type EpochMs, type MailId, type Route } from "@sesame/core";
 import type { SmtpCourier } from "@sesame/smtp";
 import { type Config, honourMarksOf } from "../config.ts";
+import { knownMailboxes } from "../known-mailboxes.ts";
 import { mailObjects } from "../mail-objects.ts";
 import { mailServerOf, probeMailServer } from "../mail-server.ts";
 import type { ServicePorts } from "../service.ts";
@@ -54,6 +55,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     honourMarks: honourMarksOf(config),
     leaseSeconds: config.VISIBILITY_SECONDS,
     inWork: new Set<MailId>(),
+    mailboxes: knownMailboxes(clock, config.MAILBOX_GRACE_SECONDS),
     pause: pauseEachTurn(),
     blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
     mayOpen: mailObjects(config.MAIL_OBJECTS, new Map(config.domains.map((domain) => [domain, domain]))),

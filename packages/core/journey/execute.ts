@@ -12,10 +12,11 @@ import { err, ok, type Result } from "../result.ts";
 import type { MailId } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
 import type { EpochMs } from "../time.ts";
+import { awaitsSecondTry, type FirstRefusals, firstRefusal, isTooEarly, needsSecondTry } from "./known-mailbox.ts";
 import { thrownEvent } from "./port-error.ts";
 import type { JourneyPorts, Lease, MailTransaction, ReplyRow } from "./ports.ts";
 
-type ExecutePorts = Pick<JourneyPorts, "ledger" | "courier" | "journal" | "clock" | "stop" | "budget" | "pause">;
+type ExecutePorts = Pick<JourneyPorts, "ledger" | "courier" | "journal" | "clock" | "stop" | "budget" | "pause" | "mailboxes">;
 
 /** What happened. `unrecorded`: the finals of the last transaction; close.ts records them together with the closing. */
 export type Report = Readonly<{
@@ -30,6 +31,8 @@ export type Report = Readonly<{
 /** The report where there was nothing to do. */
 export const nothingDone: Report = { verdicts: new Map(), unrecorded: new Map(), outbound: [], fenced: false };
 
+/** A mail under its lease. */
+type Held = Readonly<{ lease: Lease; firstRefusals: FirstRefusals }>;
 type Carry = Extract<Plan, { readonly kind: "carry" }>;
 
 const maxGroup = 50; // recipients of one transaction
@@ -37,10 +40,10 @@ const replyAttempts = 4; // of a reply that SES throttles, each with a new turn 
 const refusalsAlone = 2; // equal refusals in a row, after which the others are not tried alone
 
 /** Runs all effects that have no final yet. */
-export async function execute(plan: Carry, lease: Lease, opened: OpenedMail, ports: ExecutePorts): Promise<Report> {
-  const run = new Run(plan.mailId, lease, opened, ports);
+export async function execute(plan: Carry, held: Held, opened: OpenedMail, ports: ExecutePorts): Promise<Report> {
+  const run = new Run(plan.mailId, held, opened, ports);
   const served = plan.courses.filter((course): course is Serve => course.kind === "serve");
-  for (const group of groupDeliveries(served, lease)) await run.deliver(group);
+  for (const group of groupDeliveries(run.due(served))) await run.deliver(group);
   for (const course of served) {
     for (const effect of course.effects) if (effect.kind === "reply") await run.reply(course, effect);
   }
@@ -53,18 +56,15 @@ export async function execute(plan: Carry, lease: Lease, opened: OpenedMail, por
 type Delivery = Readonly<{ course: Serve; effect: Deliver }>;
 
 /** Deliveries of the same octets from the same path go in one transaction. */
-function groupDeliveries(served: readonly Serve[], lease: Lease): readonly (readonly Delivery[])[] {
+function groupDeliveries(deliveries: readonly Delivery[]): readonly (readonly Delivery[])[] {
   const groups = new Map<string, Delivery[][]>();
-  for (const course of served) {
-    for (const effect of course.effects) {
-      if (effect.kind !== "deliver" || lease.finals.has(effect.key)) continue;
-      const alike = JSON.stringify([effect.from, effect.edits]);
-      const list = groups.get(alike) ?? [];
-      groups.set(alike, list);
-      const last = list.at(-1);
-      if (last && last.length < maxGroup) last.push({ course, effect });
-      else list.push([{ course, effect }]);
-    }
+  for (const delivery of deliveries) {
+    const alike = JSON.stringify([delivery.effect.from, delivery.effect.edits]);
+    const list = groups.get(alike) ?? [];
+    groups.set(alike, list);
+    const last = list.at(-1);
+    if (last && last.length < maxGroup) last.push(delivery);
+    else list.push([delivery]);
   }
   return [...groups.values()].flat();
 }
@@ -77,12 +77,14 @@ class Run {
   #fenced = false;
   readonly #mailId: MailId;
   readonly #lease: Lease;
+  readonly #firstRefusals: FirstRefusals;
   readonly #opened: OpenedMail;
   readonly #ports: ExecutePorts;
 
-  constructor(mailId: MailId, lease: Lease, opened: OpenedMail, ports: ExecutePorts) {
+  constructor(mailId: MailId, { lease, firstRefusals }: Held, opened: OpenedMail, ports: ExecutePorts) {
     this.#mailId = mailId;
     this.#lease = lease;
+    this.#firstRefusals = firstRefusals;
     this.#opened = opened;
     this.#ports = ports;
     for (const [key, final] of lease.finals) this.#verdicts.set(key, final);
@@ -90,6 +92,19 @@ class Run {
 
   report(): Report {
     return { verdicts: this.#verdicts, unrecorded: this.#unrecorded, outbound: this.#outbound, fenced: this.#fenced };
+  }
+
+  /** The deliveries without a final that may be tried now. */
+  due(served: readonly Serve[]): readonly Delivery[] {
+    const all = served.flatMap((course) =>
+      course.effects.flatMap((effect): Delivery[] =>
+        effect.kind === "deliver" && !this.#verdicts.has(effect.key) ? [{ course, effect }] : [],
+      ),
+    );
+    const now = this.#ports.clock.now();
+    const early = all.filter(({ effect }) => isTooEarly(this.#firstRefusals.get(effect.key), now));
+    this.#note("deliver", "mailbox", new Map(early.map(({ effect }) => [effect.key, awaitsSecondTry])));
+    return all.filter((delivery) => !early.includes(delivery));
   }
 
   async deliver(group: readonly Delivery[]): Promise<void> {
@@ -115,7 +130,16 @@ class Run {
   }
 
   #noteDeliveries(deliveries: readonly Delivery[], verdictOf: (delivery: Delivery) => Verdict): void {
-    this.#note("deliver", "mailbox", new Map(deliveries.map((delivery) => [delivery.effect.key, verdictOf(delivery)])));
+    this.#note("deliver", "mailbox", new Map(deliveries.map((each) => [each.effect.key, this.#believed(each, verdictOf(each))])));
+  }
+
+  /** A known mailbox is believed to be gone only when the server has said so twice. */
+  #believed({ course, effect }: Delivery, verdict: Verdict): Verdict {
+    const { mailboxes, clock } = this.#ports;
+    if (verdict.action === "delivered") mailboxes.tookMail(course.recipient);
+    if (this.#firstRefusals.has(effect.key) || !needsSecondTry(verdict, course.recipient, course.row, mailboxes)) return verdict;
+    this.#unrecorded.set(...firstRefusal(effect.key, clock.now(), verdict));
+    return awaitsSecondTry;
   }
 
   async #sendGroup(group: readonly Delivery[]): Promise<ReadonlyMap<EffectKey, Verdict>> {

@@ -9,6 +9,7 @@ import { type Blocklist, compileBlocklistWithPauses } from "../rules/blocklist.t
 import { type DirectoryRows, inquire } from "../rules/inquiry.ts";
 import { decodeRuleRowsWithPauses, type RuleRow } from "../rules/rule-row.ts";
 import type { Notice } from "../ses/notice.ts";
+import { type FirstRefusals, splitFirstRefusals } from "./known-mailbox.ts";
 import { PortError } from "./port-error.ts";
 import { type Claim, headLimit, type JourneyPorts, type Lease, type StoredMail } from "./ports.ts";
 import { formerNoticeId, unreached } from "./second-notice.ts";
@@ -31,7 +32,7 @@ export type Answers = Readonly<{
 export type Gathered =
   | { readonly kind: "busy"; readonly until: Extract<Claim, { readonly kind: "busy" }>["until"] }
   | (Extract<Claim, { readonly kind: "closed" }> & Readonly<{ recipients: readonly Recipient[]; answers: Answers | null }>)
-  | ({ readonly kind: "held"; readonly lease: Lease } & Answers);
+  | ({ readonly kind: "held"; readonly lease: Lease; readonly firstRefusals: FirstRefusals } & Answers);
 
 const noRows: DirectoryRows = { rules: new Map(), blocked: new Map() };
 
@@ -47,7 +48,7 @@ export async function gather(notice: Notice, ports: GatherPorts): Promise<Gather
   if (answer.kind === "busy") return answer;
   if (answer.kind === "closed") {
     const answers = asked.status === "rejected" ? null : asked.value;
-    return { ...answer, finals: withCanonicalKeys(answer.finals), recipients: answers?.recipients ?? recipients, answers };
+    return { ...answer, finals: finalsIn(answer.finals), recipients: answers?.recipients ?? recipients, answers };
   }
   const { lease } = answer;
   const { mailId, takenOver, crashes } = lease;
@@ -60,7 +61,8 @@ export async function gather(notice: Notice, ports: GatherPorts): Promise<Gather
   const claimedFor = asked.value.recipients.filter(
     (each) => each.kind === "refused" || lease.recipients.includes(addressKey(each.address)),
   );
-  return { kind: "held", ...asked.value, lease: { ...lease, finals: withCanonicalKeys(lease.finals) }, recipients: claimedFor };
+  const { finals, firstRefusals } = splitFirstRefusals(lease.finals);
+  return { kind: "held", ...asked.value, lease: { ...lease, finals: withCanonicalKeys(finals) }, firstRefusals, recipients: claimedFor };
 }
 
 /** Claims a mail for the recipients of a notice; one that is closed, for those of them whom it was not closed for. */
@@ -74,8 +76,12 @@ async function claim(
   if (answer.kind !== "closed") return answer;
   // The rows say which recipients are refused. Where they cannot be read, each may be served.
   const named = await asking.then(({ recipients }) => recipients).catch(() => recipients);
-  const missing = unreached(named, withCanonicalKeys(answer.finals));
+  const missing = unreached(named, finalsIn(answer.finals));
   return missing.length === 0 ? answer : ledger.reopen(mailId, leaseSeconds, keysOf(missing), formerNoticeId(mailId, missing));
+}
+
+function finalsIn(recorded: Lease["finals"]): Lease["finals"] {
+  return withCanonicalKeys(splitFirstRefusals(recorded).finals);
 }
 
 /** The keys of distinct mailboxes. */

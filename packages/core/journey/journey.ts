@@ -95,7 +95,7 @@ async function carry(notice: Notice, held: Held, entry: QueueEntry, ports: Journ
   stage("plan");
 
   const rest = stored.size > mail.head.length ? stored.rest : null;
-  const report = decided.kind === "carry" ? await execute(decided, lease, { mail, rest }, ports) : nothingDone;
+  const report = decided.kind === "carry" ? await execute(decided, held, { mail, rest }, ports) : nothingDone;
   stage("execute");
 
   const blockedMail = blockedMailFor(facts, lease.finals, ports.blockedMail);

@@ -15,6 +15,7 @@ import type { EpochMs } from "../time.ts";
 import type { AuditRecord } from "./audit-mark.ts";
 import type { JournalEvent } from "./events.ts";
 import type { HonourMarks } from "./foreign-mark.ts";
+import type { Mailboxes } from "./known-mailbox.ts";
 import type { BlockedMail } from "./settle.ts";
 
 /** Raised once to ask work to end. Adapters look at it between steps; nothing is torn down under their feet. */
@@ -285,6 +286,8 @@ export type JourneyPorts = Readonly<{
   blocklists: BlocklistCache;
   /** Charged for what is composed and for rows; the store charges for the octets of the mail itself. */
   budget: OctetBudget;
+  /** Which mailboxes are known to exist. */
+  mailboxes: Mailboxes;
   /** Gives the event loop to other work between steps. */
   pause: Pause;
   /** Told when a lease is held, so that it can be extended together with the entry. */

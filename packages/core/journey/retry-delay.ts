@@ -4,6 +4,7 @@
 import { derivedId } from "../derived-id.ts";
 import type { Verdict } from "../plan/verdict.ts";
 import type { EpochMs } from "../time.ts";
+import { secondTrySeconds } from "./known-mailbox.ts";
 
 // In seconds.
 const [firstDelay, longestDelay, roomDelay] = [30, 3600, 10];
@@ -27,6 +28,7 @@ export function backOff(id: string, receiveCount: number): number {
 export function retryDelay({ reason }: Extract<Verdict, { readonly action: "delayed" }>, id: string, receiveCount: number): number {
   if (reason === "stopped") return 0;
   if (reason === "no-room") return noRoomDelay(id, receiveCount);
+  if (reason === "known-mailbox-refused") return secondTrySeconds;
   if (reason === "service-away") return awayDelay(id, receiveCount);
   return backOff(id, receiveCount);
 }

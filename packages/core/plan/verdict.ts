@@ -27,6 +27,7 @@ export type DelayReason =
   | "throttled" // SES asks for fewer sends
   | "port-error" // a port threw
   | "no-room" // this worker's memory was taken up by other mails; the act was not begun
+  | "known-mailbox-refused" // "no such mailbox" for one that is known: asked once more ten minutes later
   | "service-away" // SES did not answer, or is not asked because it did not answer for other mails
   | "waits-for-delivery" // a forward or reply whose delivery is not final yet
   | "stopped"; // this worker lost the entry or shuts down; the act was not begun

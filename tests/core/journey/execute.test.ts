@@ -96,7 +96,7 @@ const refusals = [
 for (const [reason, status, verdict] of refusals) {
   test(`a forward is ${verdict} when its delivery failed as ${reason}, and a reply is not sent`, async () => {
     const way = new TestWay(mail);
-    way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away", forwards: ["away@remote.test"] });
+    way.directory.rule("*@example.com", { ooo_active: true, ooo_message: "I am away", forwards: ["away@remote.test"] });
     way.courier.script("mailbox", alice, { action: "failed", status, reason, scope: "recipient", detail: "no" });
     expect(await endsOf("forward", way)).toEqual([verdict]);
     expect(way.courier.mailsFor(bob)).toEqual([]);
