@@ -2,18 +2,7 @@
 // A mail larger than the whole budget is admitted when nothing else is held. A mail that waits too long returns to the queue.
 // The budget adds up what callers reserve; it measures no memory.
 
-import {
-  type Courier,
-  delayed,
-  type EffectKey,
-  headLimit,
-  type MailStore,
-  type MailTransaction,
-  type ObjectLocation,
-  PortError,
-  type StoredMail,
-  type Verdict,
-} from "@sesame/core";
+import { headLimit, type MailStore, type ObjectLocation, PortError, type StoredMail } from "@sesame/core";
 import type { Timers } from "./timers.ts";
 
 type Waiter = { readonly bytes: number; readonly own: () => number; readonly admit: (admitted: boolean) => void };
@@ -183,48 +172,4 @@ export function budgetedStore(store: MailStore, scope: BudgetScope): MailStore {
     mark: (mail, record) => store.mark(mail, record),
     erase: (mail) => store.erase(mail),
   };
-}
-
-const sdkCopies = 4; // the octets, their Base64 form, and the request that holds both
-
-/**
- * A courier that takes a place for each send through SES, and reserves memory for a large one: the SDK holds all octets of a
- * mail, several times. `onWait` is called when a mail must wait for its place. A send without a place or without room is
- * delayed, so that it waits in the queue.
- */
-export function budgetedCourier(courier: Courier, scope: BudgetScope, places: Places, onWait: () => void = () => {}): Required<Courier> {
-  return {
-    turn: async (route) => (await courier.turn?.(route)) ?? "ready",
-    send: async (route, transaction) => {
-      if (route !== "ses") return courier.send(route, transaction);
-      const { size } = transaction.content;
-      const bytes = size > headLimit ? size * sdkCopies : 0;
-      if (!(await places.take(bytes, onWait))) return noRoom(transaction, "other mails use all places for sends through SES");
-      try {
-        return await charged(bytes, scope, transaction, () => courier.send(route, transaction));
-      } finally {
-        places.give(bytes);
-      }
-    },
-  };
-}
-
-/** What send-places.ts gives. */
-type Places = Readonly<{ take(bytes: number, onWait: () => void): Promise<boolean>; give(bytes: number): void }>;
-
-type Verdicts = ReadonlyMap<EffectKey, Verdict>;
-
-async function charged(bytes: number, scope: BudgetScope, transaction: MailTransaction, send: () => Promise<Verdicts>): Promise<Verdicts> {
-  if (bytes === 0) return send();
-  if (!(await scope.takeNowOrAlone(bytes))) return noRoom(transaction, "other mails use all of MAX_BYTES_IN_FLIGHT");
-  try {
-    return await send();
-  } finally {
-    scope.give(bytes);
-  }
-}
-
-function noRoom({ recipients }: MailTransaction, detail: string): Verdicts {
-  const verdict = delayed("no-room", "mail", detail);
-  return new Map(recipients.map(({ key }) => [key, verdict]));
 }

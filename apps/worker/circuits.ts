@@ -7,6 +7,7 @@ import {
   type Courier,
   delayed,
   type EffectKey,
+  headLimit,
   type Lease,
   type Ledger,
   type MailId,
@@ -193,11 +194,12 @@ export class Circuits {
     return breaker;
   }
 
-  #noteSes({ mailId }: MailTransaction, verdicts: ReadonlyMap<EffectKey, Verdict>): void {
+  /** A large mail may take too long because it is large: its failure says nothing, or three of them would stop everybody's. */
+  #noteSes({ mailId, content }: MailTransaction, verdicts: ReadonlyMap<EffectKey, Verdict>): void {
     for (const verdict of verdicts.values()) {
       if (verdict.action !== "delayed") this.ses.note(mailId, "answered");
-      else if (sesIsAway.has(verdict.reason)) this.ses.note(mailId, "away", verdict.detail);
-      else if (!saysNothing.has(verdict.reason)) this.ses.note(mailId, "answered");
+      else if (sesIsAway.has(verdict.reason) && content.size <= headLimit) this.ses.note(mailId, "away", verdict.detail);
+      else if (!sesIsAway.has(verdict.reason) && !saysNothing.has(verdict.reason)) this.ses.note(mailId, "answered");
     }
   }
 }

@@ -15,7 +15,8 @@ import {
   thrownEvent,
 } from "@sesame/core";
 import { awayDelay, backOff, handBackDelay, noRoomDelay } from "@sesame/core/journey";
-import { type BudgetScope, type ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "./byte-budget.ts";
+import { type BudgetedCourier, budgetedCourier } from "./budgeted-courier.ts";
+import { type BudgetScope, type ByteBudget, budgetedStore, NoRoom } from "./byte-budget.ts";
 import { CircuitOpen, type Circuits } from "./circuits.ts";
 import { type EntryInWork, Heartbeat } from "./heartbeat.ts";
 import { lastingLedger } from "./lasting-ledger.ts";
@@ -136,7 +137,12 @@ export class Poller {
 
   #mayReceive(): boolean {
     const { circuits, budget, isFull } = this.#options;
-    return !circuits.stopsAll && budget.hasRoom && !isFull() && !this.#bucketsAreAway();
+    return this.#room > 0 && !circuits.stopsAll && budget.hasRoom && !isFull() && !this.#bucketsAreAway();
+  }
+
+  /** How many more mails of this queue may be in work. */
+  get #room(): number {
+    return this.#options.window.mostOfOne - this.#inWork.size;
   }
 
   /** All mail of this queue lies in buckets that do not answer. */
@@ -149,7 +155,7 @@ export class Poller {
     const { window } = this.#options;
     // While nothing comes, a poll that holds permits for 20 s would keep them from the queues that have mail.
     if (this.#isQuiet && this.#ticket === null && window.isWide && window.free > 0)
-      return { limit: Math.max(1, Math.min(batchSize, Math.floor(window.free / window.queues))), permits: 0, wait: "long" };
+      return { limit: Math.max(1, Math.min(batchSize, this.#room, Math.floor(window.free / window.queues))), permits: 0, wait: "long" };
     this.#ticket ??= window.ask(this.#wanted(), () => this.#wake?.());
     const { granted } = this.#ticket;
     if (granted === 0) return null;
@@ -160,7 +166,7 @@ export class Poller {
   /** One mail tries whether a bucket answers again. */
   #wanted(): number {
     const { circuits } = this.#options;
-    return this.#buckets.some((bucket) => circuits.triesBucket(bucket)) ? 1 : batchSize;
+    return this.#buckets.some((bucket) => circuits.triesBucket(bucket)) ? 1 : Math.min(batchSize, this.#room);
   }
 
   #leaveLine(): null {
@@ -297,22 +303,25 @@ export class Poller {
 
   /** `giveBack` returns the permit early: the mail only waits for SES. */
   async #workWithPermit(entry: QueueEntry, inWork: EntryInWork, giveBack: () => void): Promise<EntryOutcome> {
-    const scope = this.#options.budget.scope();
+    const { ports, places, budget } = this.#options;
+    const scope = budget.scope();
+    const courier = budgetedCourier(ports.courier, scope, places, giveBack);
     const outcome = await this.#runJourney(entry, async () => {
       if (!(await scope.take(entry.body.length))) throw new NoRoom("entry", entry.body.length);
-      return handleEntry(entry, this.#portsFor(inWork, scope, giveBack));
+      return handleEntry(entry, this.#portsFor(inWork, scope, courier));
     });
+    courier.end();
     scope.end();
     return outcome;
   }
 
-  #portsFor(inWork: EntryInWork, scope: BudgetScope, giveBack: () => void): JourneyPorts {
-    const { ports, timers, journal, places, recordMs, givesUp } = this.#options;
+  #portsFor(inWork: EntryInWork, scope: BudgetScope, courier: BudgetedCourier): JourneyPorts {
+    const { ports, timers, journal, recordMs, givesUp } = this.#options;
     return {
       ...ports,
       ledger: lastingLedger(ports.ledger, { timers, longestMs: recordMs, givesUp: () => inWork.lost || givesUp() }),
       store: budgetedStore(this.#noteBuckets(ports.store), scope),
-      courier: budgetedCourier(ports.courier, scope, places, giveBack),
+      courier,
       journal,
       stop: inWork,
       onLease: inWork.onLease,

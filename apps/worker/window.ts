@@ -49,6 +49,12 @@ export class Window {
     return this.#queues.size;
   }
 
+  /** The most mails in work of one queue among several: the mail of one that hangs must leave some to the others. */
+  get mostOfOne(): number {
+    const { most } = this.#options;
+    return this.#queues.size > 1 ? Math.ceil(most * 0.75) : Number.POSITIVE_INFINITY;
+  }
+
   /** A queue shares the window from now on. */
   join(queue: object): void {
     this.#queues.add(queue);

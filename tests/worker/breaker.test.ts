@@ -208,8 +208,8 @@ test("X08 the ledger away: nothing is received, and it is probed without a mail"
   expect(circuits.allAnswer).toBe(true);
 });
 
-function sending(mailId: string): MailTransaction {
-  const content = { pieces: [], rest: null, size: 0, eightBit: false };
+function sending(mailId: string, size: number = 0): MailTransaction {
+  const content = { pieces: [], rest: null, size, eightBit: false };
   return { mailId: mailId as never, from: null, recipients: [{ address: "a@b.test" as never, key: "forward x" as never }], content };
 }
 
@@ -240,6 +240,22 @@ test("X08 SES away: deliveries flow, and what leaves through SES waits without b
   }
   answer = delayed("refused-us", "mail", "not verified");
   for (const mail of ["7", "8", "9"]) await send("ses", mail);
+  expect(circuits.ses.state).toBe("closed");
+});
+
+test("X08 large mails of a stranger that SES does not take in time stop nobody else's forwards", async () => {
+  const { circuits } = circuitsOf();
+  const late = delayed("in-doubt", "mail", "no answer", { possibleDuplicate: true });
+  const inner: Courier = {
+    send: async (_, { recipients, content }) =>
+      new Map(recipients.map(({ key }) => [key, content.size > 0 ? late : { action: "relayed", detail: "ses-1" }])),
+  };
+  const courier = circuits.watchCourier(inner);
+  for (let i = 0; i < 10; i++) {
+    const verdicts = await courier.send("ses", sending(`large-${i}`, 30_000_000));
+    expect([...verdicts.values()]).toMatchObject([{ reason: "service-away", possibleDuplicate: true }]);
+  }
+  expect([...(await courier.send("ses", sending("small"))).values()]).toMatchObject([{ action: "relayed" }]);
   expect(circuits.ses.state).toBe("closed");
 });
 

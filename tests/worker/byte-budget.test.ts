@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { type Courier, delayed, headLimit, type MailTransaction, type StoredMail } from "@sesame/core";
-import { ByteBudget, budgetedCourier, budgetedStore, NoRoom } from "../../apps/worker/byte-budget.ts";
+import { budgetedCourier } from "../../apps/worker/budgeted-courier.ts";
+import { ByteBudget, budgetedStore, NoRoom } from "../../apps/worker/byte-budget.ts";
 import { SendPlaces } from "../../apps/worker/send-places.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
@@ -249,8 +250,30 @@ test("X18 budgetedCourier() hands on the wait for a turn", async () => {
   const places = placesOf(headLimit, timers);
   const budgeted = budgetedCourier(courier, budget.scope(), places);
   expect([await budgeted.turn("ses"), await budgeted.turn("ses")]).toEqual([later, "ready"]);
+  budgeted.end();
   const waitless = budgetedCourier({ send: async () => new Map() }, budget.scope(), places);
   expect(await waitless.turn("ses")).toBe("ready");
+});
+
+test("X07 a mail waits for the turn of a reply in a place of its own, and the reply is sent from that place", async () => {
+  const { budget, timers } = budgetOf(headLimit);
+  const places = placesOf(headLimit, timers, { most: 1, mostWaiting: 1 });
+  const inner = new MemoryCourier();
+  const told: string[] = [];
+  const one = budgetedCourier(inner, budget.scope(), places, () => told.push("one waits"));
+  const two = budgetedCourier(inner, budget.scope(), places, () => told.push("two waits"));
+  expect([await one.turn("ses"), await one.turn("ses"), places.taken.sends]).toEqual(["ready", "ready", 1]);
+  const second = two.turn("ses");
+  const third = budgetedCourier(inner, budget.scope(), places);
+  expect([await third.turn("ses"), ...told]).toMatchObject([{ action: "delayed", reason: "no-room" }, "two waits"]);
+  await one.send("ses", largeMail(10)); // from the place of its turn, and that is free then
+  expect([await second, places.taken.sends]).toEqual(["ready", 1]);
+  two.end(); // its reply was not sent: the sender had one
+  two.end();
+  expect([places.taken, await one.turn("mailbox")]).toEqual([{ sends: 0, bytes: 0, waiting: 0 }, "ready"]);
+  expect(await one.turn("ses")).toBe("ready");
+  await one.send("ses", largeMail(headLimit + 1)); // a large one needs a larger place
+  expect([places.taken, inner.sent.length]).toEqual([{ sends: 0, bytes: 0, waiting: 0 }, 2]);
 });
 
 test("ByteBudget.hasRoom is true only if a usual mail fits and no mail waits", async () => {

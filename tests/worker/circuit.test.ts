@@ -165,3 +165,34 @@ test("Circuit probes at the configured intervals", async () => {
   }
   expect(probes).toEqual([100, 300, 600, 900]);
 });
+
+test("X36 Circuit probes a server that showed nothing for 20 s, so that an idle worker learns that it is away", async () => {
+  const { circuit, timers, world, answer } = circuitOf();
+  world.trouble = null;
+  expect(circuit.reached).toBe(false);
+  await circuit.lookIfQuiet();
+  expect([world.probes, circuit.reached]).toEqual([1, true]);
+  timers.advance(19_999);
+  await circuit.lookIfQuiet();
+  expect(world.probes).toBe(1);
+  await answer({ action: "delivered", detail: "250" }); // a mail shows it too
+  timers.advance(19_999);
+  await circuit.lookIfQuiet();
+  expect(world.probes).toBe(1);
+  await answer(delayed("port-error", "mail", "the mail could not be read")); // and this shows nothing
+  timers.advance(1);
+  world.trouble = "refused";
+  await Promise.all([circuit.lookIfQuiet(), circuit.lookIfQuiet()]);
+  expect([world.probes, circuit.state]).toEqual([2, "open"]);
+  await circuit.lookIfQuiet(); // an open circuit has its own probes
+  expect(world.probes).toBe(2);
+});
+
+test("Circuit was reached by a mail as well as by a probe, and not by a failure", async () => {
+  const { circuit, world, answer } = circuitOf();
+  world.trouble = "refused";
+  await circuit.lookIfQuiet();
+  expect([circuit.state, circuit.reached]).toEqual(["open", false]);
+  await answer({ action: "delivered", detail: "250" });
+  expect(circuit.reached).toBe(true);
+});

@@ -43,6 +43,17 @@ const rows: readonly [string, readonly DomainView[], Partial<HealthView>, string
   ["the mail server is away", [good], { mailServer: () => "it is away" }, "/livez", [200, "ok"]],
   ["the mail server is away", [good], { mailServer: () => "it is away" }, "/readyz", [503, "failing", "mail server: it is away"]],
   ["the mail server is away", [good], { mailServer: () => "it is away" }, "/health", [200, "degraded"]],
+  [
+    "the ledger does not answer",
+    [good],
+    { circuits: () => new Map([["ledger", true]]) },
+    "/readyz",
+    [503, "failing", "the ledger does not answer"],
+  ],
+  ["the ledger does not answer", [good], { circuits: () => new Map([["ledger", true]]) }, "/health", [200, "degraded"]],
+  ["the ledger does not answer", [good], { circuits: () => new Map([["ledger", true]]) }, "/livez", [200, "ok"]],
+  ["SES does not answer", [good], { circuits: () => new Map([["ses", true]]) }, "/readyz", [200, "ok"]], // mail is delivered
+  ["SES does not answer", [good], { circuits: () => new Map([["ses", true]]) }, "/health", [200, "degraded"]],
   ["it shuts down", [good], { stopping: () => true }, "/readyz", [503, "failing", "shutting down"]],
   ["it shuts down", [good], { stopping: () => true }, "/livez", [200, "ok"]],
 ];

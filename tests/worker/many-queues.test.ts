@@ -132,6 +132,66 @@ test("X37 a flooded queue leaves each other queue its turn", async () => {
   await end();
 });
 
+test("X37 a queue whose mail hangs leaves a quarter of the window to the others", async () => {
+  const inner = new MemoryCourier();
+  const {
+    world,
+    source,
+    inner: queues,
+    pass,
+    end,
+  } = manyQueues(
+    10,
+    0,
+    {
+      send: async (route, transaction) => {
+        if (transaction.recipients.some(({ address }) => address.endsWith(`@${domainOf(0)}`))) await source.clock.sleep(600_000);
+        return inner.send(route, transaction);
+      },
+    },
+    16,
+  );
+  const [hanging, ...others] = queues;
+  if (hanging) for (let i = 0; i < 100; i++) source.put(hanging, domainOf(0));
+  world.fleet.start();
+  await pass(5);
+  expect([world.fleet.views()[0]?.inFlight, world.fleet.permitsOut]).toEqual([12, 12]);
+  for (const [index, queue] of others.entries()) source.put(queue, domainOf(index + 1));
+  await pass(3);
+  expect(others.map((queue) => queue.bodies.length)).toEqual(others.map(() => 0));
+  const ending = world.fleet.end();
+  source.clock.advance(600);
+  await pass(1);
+  await ending;
+});
+
+test("X37 a receive that hangs gives its permits to the others when its poller is replaced", async () => {
+  const world: World = new World();
+  const answers: (() => void)[] = [];
+  const hanging = () =>
+    ({
+      receive: () => new Promise((resolve) => answers.push(() => resolve([]))),
+      size: async () => ({ visible: 0, inFlight: 0, delayed: 0 }),
+    }) as unknown as MailQueue;
+  const queues = new Map<Domain, MailQueue>([
+    ...Array.from({ length: 4 }, (_, i) => [domainOf(i), hanging()] as const),
+    [one, world.queue],
+  ]);
+  const fleet = new World({ queues, courier: world.courier, ledger: world.ledger, journeyPorts: world.journeyPorts, concurrency: 4 });
+  fleet.fleet.start();
+  for (let i = 0; i < 5; i++) world.put();
+  await fleet.pass(59);
+  expect([world.queue.bodies.length, fleet.fleet.permitsOut]).toEqual([5, 4]);
+  await fleet.pass(16);
+  expect(world.queue.bodies.length).toBeLessThan(5);
+  const ending = fleet.fleet.end();
+  for (let i = 0; i < 4; i++) {
+    for (const answer of answers.splice(0)) answer();
+    await fleet.pass(1);
+  }
+  await ending;
+});
+
 test("X37 after an outage one mail of all queues together begins, then two", async () => {
   const inner = new MemoryCourier();
   const sizes: number[] = [];
