@@ -139,7 +139,6 @@ test("X37 a queue whose mail hangs leaves a quarter of the window to the others"
     source,
     inner: queues,
     pass,
-    end,
   } = manyQueues(
     10,
     0,
