@@ -19,6 +19,7 @@ const slow = [
   "tests/hostile/smuggling.test.ts",
   "tests/judges/sieve.test.ts",
   "tests/kill",
+  "tests/local/slow-drain.test.ts",
   "tests/local/system.test.ts",
   "tests/mailserver",
   "tests/matrix",
