@@ -162,8 +162,9 @@ function forwardSubject(mail: Mail): string {
   return /^(?:fwd?|wg|tr)\s*(?:\[\d{1,3}\]\s*)?[:：]/i.test(subject) ? subject : safeText(`FWD: ${subject}`);
 }
 
+// Day 1-31, hour 0-23, minute 0-59, second 0-60 for a leap second (RFC 5322 §3.3).
 const date =
-  /^(?:(?:mon|tue|wed|thu|fri|sat|sun)\s*,\s*)?\d{1,2}\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\s+\d{4}\s+\d{2}:\d{2}(?::\d{2})?\s+(?:[+-]\d{4}|[a-z]{1,5})(?:\s+\([ -'*-~]{0,40}\))?$/i;
+  /^(?:(?:mon|tue|wed|thu|fri|sat|sun)\s*,\s*)?(?:0?[1-9]|[12]\d|3[01])\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\s+\d{4}\s+(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60))?\s+(?:[+-]\d{4}|[a-z]{1,5})(?:\s+\([ -'*-~]{0,40}\))?$/i;
 
 /** Returns the value of the Date field if it is valid (RFC 5322 §3.3), else `null`. */
 export function originalDate(mail: Mail): string | null {

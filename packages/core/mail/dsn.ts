@@ -15,14 +15,23 @@ export type Dsn = Readonly<{
    * recipients named in X-Failed-Recipients or in the text of the report.
    */
   finalRecipients: readonly Address[];
+  /**
+   * The same in the same order, and after each Final-Recipient the Original-Recipient of its block. The two differ where a host
+   * resolved an alias: the sender wrote to the original one (RFC 3464 §2.3.1).
+   */
+  namedRecipients: readonly Address[];
   /** Header block of the failed mail; `null` if the DSN does not include it. */
   original: HeaderBlock | null;
+  /** The text of the report, for people and for machines, without the failed mail. At most 256 KiB. */
+  text: string;
 }>;
 
 /** The value for a mail that is not a DSN. */
-export const noDsn: Dsn = { finalRecipients: [], original: null };
+export const noDsn: Dsn = { finalRecipients: [], namedRecipients: [], original: null, text: "" };
 
 const maxRecipients = 1000;
+const maxText = 256 * 1024; // characters; the text of a report is a page
+const readableTypes = ["text/plain", ""];
 const statusTypes = ["message/delivery-status", "message/global-delivery-status"];
 const originalTypes = ["message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"];
 
@@ -30,21 +39,34 @@ const originalTypes = ["message/rfc822", "message/global", "text/rfc822-headers"
 export function readDsn(mail: Mail): Dsn {
   const parts = partsOf(mail);
   const original = parts.find(({ type }) => originalTypes.includes(type));
+  const statuses = textsOf(parts, statusTypes);
+  const texts = textsOf(parts, readableTypes);
+  const reported = statuses.flatMap(reportedRecipients);
+  const final = distinct(reported.flatMap((recipient) => recipient.final));
+  const finalRecipients = final.length > 0 ? final : recipientsInside(mail, texts);
+  const named = reported.flatMap((recipient) => [...recipient.final, ...recipient.original]);
   return {
-    finalRecipients: recipientsOf(mail, parts),
+    finalRecipients,
+    namedRecipients: distinct(final.length > 0 ? named : [...named, ...finalRecipients]),
     original: original ? splitHeader(withoutEmptyLines(contentOf(original)), false).block : null,
+    text: [...statuses, ...texts].join("\n").slice(0, maxText),
   };
 }
 
-function recipientsOf(mail: Mail, parts: readonly MimePart[]): readonly Address[] {
-  const text = (types: readonly string[]) => parts.filter(({ type }) => types.includes(type)).map((part) => textOf(contentOf(part)));
-  const reported = text(statusTypes).flatMap(finalRecipients);
-  if (reported.length > 0) return distinct(reported);
+/** The parts of these types as text, with LF as the only line end: a bare CR ends a line too. */
+function textsOf(parts: readonly MimePart[], types: readonly string[]): readonly string[] {
+  return parts.filter(({ type }) => types.includes(type)).map((part) => textOf(contentOf(part)).replace(/\r\n?/g, "\n"));
+}
+
+/** The recipients of a report without fields for them: in its header or in its text. */
+function recipientsInside(mail: Mail, texts: readonly string[]): readonly Address[] {
   const named = valuesOf(mail.block, "X-Failed-Recipients")
     .flatMap((value) => value.split(","))
     .flatMap(addressIn);
   return distinct(
-    named.length > 0 ? named : text(["text/plain", ""]).flatMap((body) => [...finalRecipients(body), ...recipientsInText(body)]),
+    named.length > 0
+      ? named
+      : texts.flatMap((body) => [...reportedRecipients(body).flatMap(({ final }) => final), ...recipientsInText(body)]),
   );
 }
 
@@ -52,20 +74,28 @@ function distinct(addresses: readonly Address[]): readonly Address[] {
   return [...new Set(addresses)].slice(0, maxRecipients);
 }
 
+type ReportedRecipients = Readonly<{ final: readonly Address[]; original: readonly Address[] }>;
+
 /**
- * The `Final-Recipient: rfc822; a@b` fields of the per-recipient blocks (RFC 3464 §2.3.2), in any order of fields and with any
- * number of empty lines between blocks. Recipients with a positive Action come last.
+ * The `Final-Recipient: rfc822; a@b` and `Original-Recipient` fields of the per-recipient blocks (RFC 3464 §2.3.1, §2.3.2), in any
+ * order of fields and with any number of empty lines between blocks. Blocks with a positive Action come last.
  */
-function finalRecipients(text: string): readonly Address[] {
-  const lines = text.replace(/\r\n?/g, "\n").replace(/^[ \t]+$/gm, "");
+function reportedRecipients(text: string): readonly ReportedRecipients[] {
+  const lines = text.replace(/^[ \t]+$/gm, "");
   const blocks = lines.replace(/\n[ \t]+/g, " ").split(/\n{2,}/);
   const found = blocks.map((block) => {
     const action = /^action[ \t]*:[ \t]*([a-z]+)/im.exec(block)?.[1]?.toLowerCase() ?? "";
-    const recipients = [...block.matchAll(/^final-recipient[ \t]*:(.*)$/gim)].flatMap(([, value = ""]) => recipientIn(value));
-    return { isReached: ["delivered", "relayed", "expanded"].includes(action), recipients };
+    const isReached = ["delivered", "relayed", "expanded"].includes(action);
+    return { isReached, final: recipientsIn(block, finalRecipient), original: recipientsIn(block, originalRecipient) };
   });
-  const some = (isReached: boolean) => found.flatMap((block) => (block.isReached === isReached ? block.recipients : []));
-  return [...some(false), ...some(true)];
+  return [...found.filter(({ isReached }) => !isReached), ...found.filter(({ isReached }) => isReached)];
+}
+
+const finalRecipient = /^final-recipient[ \t]*:(.*)$/gim;
+const originalRecipient = /^original-recipient[ \t]*:(.*)$/gim;
+
+function recipientsIn(block: string, field: RegExp): readonly Address[] {
+  return [...block.matchAll(field)].flatMap(([, value = ""]) => recipientIn(value));
 }
 
 /** The address after its address type. An X.400 address is skipped, even if it contains an `@`. */
@@ -81,10 +111,15 @@ function fromCode(whole: string, digits: string): string {
   return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
 }
 
-/** The address in a value that may end with a comment (RFC 3464 §2.1.1). */
+/** The address in a value that may end with a comment (RFC 3464 §2.1.1), in brackets or, as some hosts write, with one of them. */
 function addressIn(text: string): readonly Address[] {
   if (!text.includes("@")) return []; // most of a hostile list
-  const parsed = parseAddress(text.replace(/\s\([^()]*\)\s*$/, ""));
+  const parsed = parseAddress(
+    text
+      .replace(/\s\([^()]*\)\s*$/, "")
+      .trim()
+      .replace(/^<?([^<>]*)>?$/, "$1"),
+  );
   return parsed.ok ? [parsed.value] : [];
 }
 
@@ -94,9 +129,9 @@ function addressIn(text: string): readonly Address[] {
  */
 function recipientsInText(text: string): readonly Address[] {
   const sentence = /following message to <([^<>\s]{1,320})>/i.exec(text)?.[1];
-  const [, list = ""] = /following recipients?:[ \t]*\r?\n([\s\S]*)/i.exec(text) ?? [];
+  const [, list = ""] = /following recipients?:[ \t]*\n([\s\S]*)/i.exec(text) ?? [];
   const found: Address[] = sentence === undefined ? [] : [...addressIn(sentence)];
-  for (const line of list.split(/\r?\n/)) {
+  for (const line of list.split("\n")) {
     const address = addressIn(line);
     if (address.length === 0 && line.trim() !== "") break; // end of the list
     found.push(...address);

@@ -42,8 +42,9 @@ function piecesOf(body: Uint8Array, boundary: string): readonly Uint8Array[] {
   const delimiter = utf8(`--${boundary}`);
   const pieces: Uint8Array[] = [];
   let start = -1;
+  const nextLine = lineFinder(body);
   for (let at = 0; at < body.length && pieces.length < maxParts; ) {
-    const end = nextLine(body, at);
+    const end = nextLine(at);
     const line = body[at] === dash ? lineKind(body.subarray(at, end), delimiter) : "text";
     if (line !== "text" && start >= 0) pieces.push(body.subarray(start, at));
     if (line === "close-delimiter") return pieces; // the epilogue follows (RFC 2046 §5.1.1)
@@ -53,9 +54,22 @@ function piecesOf(body: Uint8Array, boundary: string): readonly Uint8Array[] {
   return start >= 0 && pieces.length < maxParts ? [...pieces, body.subarray(start)] : pieces;
 }
 
-function nextLine(octets: Uint8Array, at: number): number {
-  const found = octets.indexOf(lf, at);
-  return found < 0 ? octets.length : found + 1;
+/**
+ * Finds where the next line starts, for positions that only grow. A bare CR ends a line too: most hosts convert it to CRLF (RFC
+ * 5321 §2.3.8). Each octet is looked at once, also where one of the two line ends does not occur.
+ */
+function lineFinder(octets: Uint8Array): (at: number) => number {
+  let [nextCr, nextLf] = [-1, -1];
+  const find = (octet: number, at: number) => {
+    const found = octets.indexOf(octet, at);
+    return found < 0 ? octets.length : found;
+  };
+  return (at) => {
+    if (nextCr < at) nextCr = find(cr, at);
+    if (nextLf < at) nextLf = find(lf, at);
+    const end = Math.min(nextCr, nextLf);
+    return Math.min(octets.length, end + (end === nextCr && nextLf === end + 1 ? 2 : 1));
+  };
 }
 
 /**
@@ -100,7 +114,7 @@ function fromBase64Lines(octets: Uint8Array): Uint8Array {
  */
 function fromQuotedPrintable(octets: Uint8Array): Uint8Array {
   const text = latin1(octets)
-    .replace(/=[ \t]*\r?\n/g, "")
+    .replace(/=[ \t]*(?:\r\n?|\n)/g, "")
     .replace(/=([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }

@@ -13,7 +13,7 @@ import { readLoopMark } from "../mail/loop-mark.ts";
 import { idsOf, isEditable, isReadable, type Mail, mailboxesOf } from "../mail/mail.ts";
 import { parseMailboxes } from "../mail/mailbox.ts";
 import type { BounceRecord } from "./outbound-row.ts";
-import { sesIdIn } from "./ses-id.ts";
+import { sesIdIn, sesIdsInText } from "./ses-id.ts";
 
 /** The row of the failed mail; "unknown" for an SES bounce without a usable row; "not-a-bounce" for all other mail. */
 export type Bounce = BounceRecord | "unknown" | "not-a-bounce";
@@ -57,7 +57,8 @@ const maxIds = 20; // each is one look-up, and References may hold thousands
 /**
  * Returns the SES ids under which the failed mail may have a row in the outbound table, the most likely first: the Message-ID
  * that SES wrote in the enclosed mail; the reverse-path that SES made from it (reports of 2011 are sent to it); the ids in
- * In-Reply-To and References; the Message-ID of the bounce, which some tables store as feedback id.
+ * In-Reply-To and References; the Message-ID of the bounce, which some tables store as feedback id. A report that does not
+ * enclose the failed mail may name the id in its text only.
  */
 export function originalIds(mail: Mail, dsn: Dsn): readonly string[] {
   const ofOriginal = ["Message-ID", "Return-Path", "X-Original-To", "Delivered-To"].flatMap((name) =>
@@ -65,16 +66,18 @@ export function originalIds(mail: Mail, dsn: Dsn): readonly string[] {
   );
   const ofBounce = ["X-Original-To", "Delivered-To"].flatMap((name) => valuesOf(mail.block, name));
   const referred = ["In-Reply-To", "References", "Message-ID"].flatMap((name) => idsOf(mail, name));
-  const ids = [...ofOriginal, ...ofBounce, ...referred].map(sesIdIn);
-  return [...new Set(ids.filter((id) => id !== null))].slice(0, maxIds);
+  const ids = [...ofOriginal, ...ofBounce, ...referred].map(sesIdIn).filter((id) => id !== null);
+  const inText = dsn.original === null ? sesIdsInText(dsn.text) : [];
+  return [...new Set([...ids, ...inText])].slice(0, maxIds);
 }
 
 /**
- * Returns the address to show as the sender: the first Final-Recipient that the row names, else the first recipient of the row.
+ * Returns the address to show as the sender: the first Final-Recipient or Original-Recipient that the row names, else the first
+ * recipient of the row.
  */
 export function failedAddress(record: BounceRecord, dsn: Dsn): Address | null {
   const known = new Set(record.recipients.map(addressKey));
-  const named = dsn.finalRecipients.filter((address) => known.has(addressKey(address))).map(asciiAddress);
+  const named = dsn.namedRecipients.filter((address) => known.has(addressKey(address))).map(asciiAddress);
   return named.find((address) => address !== null) ?? record.recipients[0] ?? null;
 }
 
@@ -107,6 +110,6 @@ export function bounceEdits(mail: Mail, bounce: Bounce, dsn: Dsn): readonly Head
 export function isBounceOfOwnMail(record: Bounce, dsn: Dsn, loopKey: Uint8Array, targets: readonly Address[]): boolean {
   if (typeof record === "object" && record.kind !== null) return true;
   if (dsn.original !== null && readLoopMark(loopKey, dsn.original) === "ours") return true;
-  const failed = new Set(dsn.finalRecipients.map(addressKey));
+  const failed = new Set(dsn.namedRecipients.map(addressKey));
   return targets.some((target) => failed.has(addressKey(target)));
 }

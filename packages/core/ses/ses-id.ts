@@ -12,6 +12,13 @@ export function normalizeSesId(text: string): string {
   return id.toLowerCase();
 }
 
+const sesIdAnywhere = /(?<![0-9a-z-])[0-9a-f]{16}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{6}(?![0-9a-z-])/gi;
+
+/** Returns the ids that stand in a text, such as the report of a host that does not enclose the failed mail. */
+export function sesIdsInText(text: string): readonly string[] {
+  return [...text.matchAll(sesIdAnywhere)].map(([id]) => id.toLowerCase());
+}
+
 /** Returns the id in a Message-ID or reverse-path that SES made; `null` if another program made it. */
 export function sesIdIn(text: string): string | null {
   const id = normalizeSesId(text);

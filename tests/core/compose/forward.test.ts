@@ -118,6 +118,18 @@ const rows: [string, string, string, string[]][] = [
   ["an old date", "Date: 5 Jan 2026 12:59 GMT", "Date", ["5 Jan 2026 12:59 GMT"]],
   ["a date that is none", "Date: 2026-01-05T12:00:00Z", "Date", ["Mon, 05 Jan 2026 12:00:00 +0000"]],
   ["a date and more", "Date: Mon, 05 Jan 2026 12:59:50 +0100; drop", "Date", ["Mon, 05 Jan 2026 12:00:00 +0000"]],
+  ...["Wed, 15 Dec 2010 59:10 -0500", "Wed, 15 Dec 2010 24:00 -0500", "Wed, 15 Dec 2010 10:60 +0000", "15 Dec 2010 10:10:61 +0000"].map(
+    (text): [string, string, string, string[]] => [`X34 the hour of ${text}`, `Date: ${text}`, "Date", ["Mon, 05 Jan 2026 12:00:00 +0000"]],
+  ),
+  ...["0 Jan 2026 10:00 +0000", "32 Jan 2026 10:00 +0000", "99 Jan 2026 10:00 +0000"].map((text): [string, string, string, string[]] => [
+    `X34 the day of ${text}`,
+    `Date: ${text}`,
+    "Date",
+    ["Mon, 05 Jan 2026 12:00:00 +0000"],
+  ]),
+  ...["31 Dec 2016 23:59:60 +0000", "Fri, 01 Jan 2016 00:00:00 +0000", "Thu, 9 Jan 2020 09:09 +0000"].map(
+    (text): [string, string, string, string[]] => [`X34 ${text}`, `Date: ${text}`, "Date", [text]],
+  ),
   // The thread.
   ["a Message-ID", "Message-ID: <m@x>", "X-Original-Message-ID", ["<m@x>"]],
   ["a first mail", "Message-ID: <m@x>", "References", ["<m@x>"]],

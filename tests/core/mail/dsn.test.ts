@@ -50,6 +50,9 @@ const statuses: [string, string, string[]][] = [
   ["no type", `${perMail}Final-Recipient: ${one}\n`, [one]],
   ["another type", `${perMail}Final-Recipient: local; ${one}\n`, [one]],
   ["an X.400 address", `${perMail}Final-Recipient: x400; /G=Bob/S=Gone@x.test\n\nFinal-Recipient: rfc822; ${one}\n`, [one]],
+  ["X34 a bracket too many", `${perMail}Final-Recipient: RFC822; ${one}>\n`, [one]],
+  ["X34 a bracket too few", `${perMail}Final-Recipient: RFC822; <${one}\n`, [one]],
+  ["X34 brackets in the middle", `${perMail}Final-Recipient: RFC822; a@x.test>${one}\n`, []],
   ["no address", `${perMail}Final-Recipient: rfc822; postmaster\n\nFinal-Recipient:\n\nFinal-Recipient: rfc822\n`, []],
   ["a hostile address", `${perMail}Final-Recipient: rfc822; a@b.test>, <ceo@bank.test\n\nFinal-Recipient: rfc822; "a\\"\n`, []],
   ["a quoted local part", `${perMail}Final-Recipient: rfc822; "john doe"@x.test\n`, ['"john doe"@x.test']],
@@ -67,6 +70,31 @@ const statuses: [string, string, string[]][] = [
 for (const [what, status, expected] of statuses) {
   test(`readDsn() finds who failed: ${what}`, () => expect(dsnOf(report(status)).finalRecipients as readonly string[]).toEqual(expected));
 }
+
+for (const [name, lineEnd] of [
+  ["bare CR", "\r"],
+  ["CRLF", "\r\n"],
+  ["CR CR LF", "\r\r\n"],
+] as const) {
+  test(`X34 readDsn() reads a report whose lines end in ${name}`, () => {
+    const text = report(`${perMail}Final-Recipient: rfc822; ${one}\nAction: failed\n`, { original: "Message-ID: <o@x.test>\n\nHi\n" });
+    const [head = "", ...body] = text.split("\n\n"); // the header of the mail as ever
+    const dsn = readDsn(mailOf(`${crlf(head)}\r\n\r\n${body.join("\n\n").replaceAll("\n", lineEnd)}`));
+    expect([dsn.finalRecipients as readonly string[], dsn.original && firstValue(dsn.original, "Message-ID")]).toEqual([
+      [one],
+      lineEnd === "\r\r\n" ? null : "<o@x.test>", // its first line is empty, so the header of the part is over
+    ]);
+  });
+}
+
+test("X34 readDsn() splits parts in linear time where one of the two line ends is missing", () => {
+  for (const line of ["x\n", "x\r", "x\r\n"]) {
+    const mail = mailOf(`Content-Type: multipart/report; boundary=b\r\n\r\n${line.repeat(1_000_000)}--b\n\nhi\n--b--\n`);
+    const busy = busyTime();
+    readDsn(mail);
+    expect(busy()).toBeLessThan(2000);
+  }
+});
 
 test("readDsn() reads the reports of RFC 6533", () => {
   const status = `${perMail}Final-Recipient: utf-8; jörg@bücher.example\n\nFinal-Recipient: utf-8;j\\x{F6}rgen@x.test\n\nFinal-Recipient: utf-8; a\\x{110000}@x.test\n`;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Address } from "@sesame/core";
-import { readDsn } from "../../../packages/core/mail/dsn.ts";
+import { noDsn, readDsn } from "../../../packages/core/mail/dsn.ts";
 import { failedAddress, isFromSesComplaints, isFromSesDaemon, isSesBounce, originalIds } from "../../../packages/core/ses/bounce.ts";
 import { id, mailOf, received, receivedBy, recordOf, sesHost } from "./bounce-sample.ts";
 
@@ -134,6 +134,22 @@ const idRows: [string, string, string[]][] = [
     `Message-ID: <a@b.test>\r\nIn-Reply-To: <short@amazonses.com>\r\n${embedded("Message-ID: <CAB+x=y@mail.gmail.test>")}`,
     [],
   ],
+  [
+    "X34 an id in the text of a report that encloses nothing",
+    `Subject: x\r\n\r\nThe mail <${id}@amazonses.com> failed (${idNo(1)}).\r\n`,
+    [id, idNo(1)],
+  ],
+  [
+    "X34 an id in the text of the first part",
+    `Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nMessage-ID: ${id.toUpperCase()}\r\n--b--\r\n`,
+    [id],
+  ],
+  [
+    "X34 no id in the text where the failed mail is enclosed: the host that refused it chose the text",
+    `Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\n${idNo(1)}\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <${id}@amazonses.com>\r\n\r\n--b--\r\n`,
+    [id],
+  ],
+  ["X34 nothing that is only like an id", `\r\n\r\nx${id} ${id}0 ${id.slice(1)}\r\n`, []],
   ["no id of a look-alike domain", embedded("Message-ID: <0200019abcdef01-newform-000001@amazonses.com.evil.test>"), []],
 ];
 for (const [what, text, expected] of idRows) {
@@ -158,7 +174,30 @@ const shown: [string, string[], string[], string | null][] = [
   ["as A-labels", ["one@x.test", "a@xn--bcher-kva.example"], ["a@bücher.example"], "a@xn--bcher-kva.example"],
   ["nobody where the row names none", [], ["ceo@bank.test"], null],
 ];
+test("X34 failedAddress() shows an Original-Recipient where the row names it and not the Final-Recipient", () => {
+  const shownFor = (row: readonly string[], ...blocks: string[]) => {
+    const status = `Reporting-MTA: dns; mx.test\r\n\r\n${blocks.join("\r\n")}`;
+    const mail = mailOf(
+      `Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n${status}\r\n--b--\r\n`,
+    );
+    return failedAddress(recordOf(...row), readDsn(mail)) as string | null;
+  };
+  const block = (final: string, original: string, action = "failed") =>
+    `Original-Recipient: rfc822; ${original}\r\nFinal-Recipient: rfc822; ${final}\r\nAction: ${action}\r\n`;
+  const row = ["one@x.test", "two@x.test"];
+  expect(shownFor(row, block("box17@internal.test", "two@x.test"))).toBe("two@x.test");
+  expect(shownFor(row, block("box17@internal.test", "ceo@bank.test"))).toBe("one@x.test"); // the row does not confirm it
+  expect(shownFor(row, block("two@x.test", "one@x.test"))).toBe("two@x.test");
+  expect(shownFor(row, "Original-Recipient: rfc822; two@x.test\r\nFinal-Recipient: x400; /S=Two/\r\nAction: failed\r\n")).toBe(
+    "two@x.test",
+  );
+  expect(shownFor(row, block("box1@internal.test", "one@x.test", "delivered"), block("box2@internal.test", "two@x.test"))).toBe(
+    "two@x.test",
+  );
+  expect(shownFor(row, block("box2@internal.test", "two@x.test"), block("one@x.test", "one@x.test"))).toBe("two@x.test");
+});
+
 for (const [what, row, dsn, expected] of shown) {
   test(`failedAddress() shows ${what}`, () =>
-    expect(failedAddress(recordOf(...row), { finalRecipients: dsn as Address[], original: null })).toBe(expected as Address | null));
+    expect(failedAddress(recordOf(...row), { ...noDsn, namedRecipients: dsn as Address[] })).toBe(expected as Address | null));
 }
