@@ -1,7 +1,8 @@
 """Judge: reads mails with Python's own email package and tells what it saw, so that tests can compare it with what was meant.
 
 Standard input is NDJSON {"id", "mail": base64}; each answer is one line with the same id: the header fields in order
-(name, decoded value, mailboxes, defects), the defects of the tree and its leaves. Standard library only.
+(name, decoded value, mailboxes, defects), the defects of the tree and its leaves. "legacy" has the leaves as the parser without a
+policy sees them, which is Python's default: it takes a line end inside a quoted string for a part of it. Standard library only.
 """
 
 import base64
@@ -52,6 +53,7 @@ def judge(octets):
             for field in (field_of(part, name, raw) for name, raw in part.raw_items())
             if field["defects"]
         ],
+        "legacy": [[part.get_content_type(), part.get_filename()] for part in email.message_from_bytes(octets).walk() if not part.is_multipart()],
         "leaves": [leaf_of(part) for part in parts if not part.is_multipart()],
     }
 

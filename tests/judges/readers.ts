@@ -38,6 +38,8 @@ export type PythonReading = Readonly<{
   fields: readonly PythonField[];
   defects: readonly string[];
   inner: readonly PythonField[];
+  /** Type and file name of the leaves, for the parser that Python takes by default. */
+  legacy: readonly (readonly [type: string, name: string | null])[];
   leaves: readonly Readonly<{ type: string; sha: string; text: string | null; name: string | null }>[];
 }>;
 
