@@ -92,7 +92,7 @@ export class DynamoLeases {
   /** A row of an earlier version may have no room for the recipients. Then it goes without them, and nobody waits in it. */
   async #writeClaim({ mailId, recipients, reopening, watch, signal }: Claiming, values: ClaimValues) {
     const expressions = (waiting: readonly AddressKey[]) =>
-      reopening === null ? claimExpressions(values, waiting) : reopenExpressions(values, waiting, reopening.finals);
+      reopening === null ? claimExpressions(values, waiting, mailId) : reopenExpressions(values, waiting, mailId, reopening.finals);
     try {
       return await this.#rows.write(mailId, expressions(recipients), "ALL_NEW", signal, watch);
     } catch (error) {
@@ -112,7 +112,7 @@ export class DynamoLeases {
   /** Returns the row if this owner has it now. If the answer to a takeover is lost, the next claim reports the takeover. */
   async #takeOver({ mailId, recipients, signal }: Claiming, seen: MailRow, values: ClaimValues): Promise<Row | null> {
     this.#unconfirmedTakeovers.set(mailId, seen.crashes + 1);
-    const taken = await this.#rows.write(mailId, takeoverExpressions(values, recipients), "ALL_NEW", signal);
+    const taken = await this.#rows.write(mailId, takeoverExpressions(values, recipients, mailId), "ALL_NEW", signal);
     if (taken.kind === "written" || isHeldBy(decodeMailRow(taken.row), values)) return taken.row;
     this.#unconfirmedTakeovers.delete(mailId);
     return null;
@@ -147,7 +147,7 @@ export class DynamoLeases {
     const { mailId, recipients, nonce, watch, signal } = claiming;
     watch.inDoubt = true; // the row is ours: if a further call fails, it must be given back
     const { until = 0, crashes = 0, more = [], waiting = [], finals = [], octets = 0 } = decodeMailRow(row) ?? {};
-    const mine = new Set(recipients.map(waitingHash));
+    const mine = new Set(recipients.map((each) => waitingHash(mailId, each)));
     const lease = {
       mailId,
       owner: this.#owner,
@@ -185,8 +185,8 @@ function firstOf(rows: readonly Iterable<readonly [EffectKey, Final]>[]): Readon
 const hold = "#owner = :me, #nonce = :nonce, #until = :until, #expires = :expires";
 
 /** Claims a row that is absent, released or already ours. A worker that re-claims its own expired lease did not crash. */
-function claimExpressions({ ":now": _, ...values }: ClaimValues, recipients: readonly AddressKey[]): Expressions {
-  const waiting = waitingOf(recipients);
+function claimExpressions({ ":now": _, ...values }: ClaimValues, recipients: readonly AddressKey[], mailId: MailId): Expressions {
+  const waiting = waitingOf(mailId, recipients);
   return {
     condition: `${isOpen} AND ${isFree}`,
     update: `SET ${hold}, #crashes = if_not_exists(#crashes, :zero) REMOVE #last${waiting === null ? "" : " ADD #waiting :waiting"}`,
@@ -195,8 +195,13 @@ function claimExpressions({ ":now": _, ...values }: ClaimValues, recipients: rea
 }
 
 /** Claims a row that is closed, or that may be claimed. */
-function reopenExpressions(values: ClaimValues, recipients: readonly AddressKey[], finals: ReadonlyMap<EffectKey, Final>): Expressions {
-  const claiming = claimExpressions(values, recipients);
+function reopenExpressions(
+  values: ClaimValues,
+  recipients: readonly AddressKey[],
+  mailId: MailId,
+  finals: ReadonlyMap<EffectKey, Final>,
+): Expressions {
+  const claiming = claimExpressions(values, recipients, mailId);
   const added = encodeFinals(finals).flat();
   const adding = added.length === 0 ? "" : ", #done = list_append(if_not_exists(#done, :none), :added)";
   return {
@@ -207,15 +212,15 @@ function reopenExpressions(values: ClaimValues, recipients: readonly AddressKey[
 }
 
 /** Takes over an expired lease and counts the crash in the same write. */
-function takeoverExpressions(values: ClaimValues, recipients: readonly AddressKey[]): Expressions {
-  const waiting = waitingOf(recipients);
+function takeoverExpressions(values: ClaimValues, recipients: readonly AddressKey[], mailId: MailId): Expressions {
+  const waiting = waitingOf(mailId, recipients);
   const update = `SET ${hold} REMOVE #last ADD #crashes :one${waiting === null ? "" : ", #waiting :waiting"}`;
   return { condition: hasRunOut, update, values: { ...values, ":one": 1, ...waiting } };
 }
 
 /** `null` for nobody: DynamoDB has no empty set. */
-function waitingOf(recipients: readonly AddressKey[]): Values | null {
-  return recipients.length === 0 ? null : { ":waiting": new Set(recipients.map(waitingHash)) };
+function waitingOf(mailId: MailId, recipients: readonly AddressKey[]): Values | null {
+  return recipients.length === 0 ? null : { ":waiting": new Set(recipients.map((each) => waitingHash(mailId, each))) };
 }
 
 /** If the answer to a write is lost, the SDK repeats the write, and the write then fails its own condition. */

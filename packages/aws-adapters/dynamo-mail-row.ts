@@ -35,6 +35,7 @@ export type FurtherRow = Pick<MailRow, "finals" | "octets">;
 const text = z.string();
 const texts = z.array(text).default([]);
 const mailRow = z.object({
+  id: text.default(""), // absent where a write returns the changed attributes only
   owner: text.nullish(),
   nonce: text.nullish(),
   until: z.number().default(0),
@@ -52,7 +53,18 @@ const furtherRow = z.object({ done: texts });
 /** Decodes a row; `null` stays `null`. Throws if the row is invalid: to read it as empty would repeat deliveries. */
 export function decodeMailRow(row: Row | null): MailRow | null {
   if (row === null) return null;
-  const { owner = null, nonce = null, eraseAfter = null, waiting, more, finals: former, reopened, done, ...others } = parsed(mailRow, row);
+  const {
+    id,
+    owner = null,
+    nonce = null,
+    eraseAfter = null,
+    waiting,
+    more,
+    finals: former,
+    reopened,
+    done,
+    ...others
+  } = parsed(mailRow, row);
   // Those whom an earlier version closed the mail for are done.
   const formerFinals = decodeFinals(reopened ? [] : former, []);
   return {
@@ -60,7 +72,7 @@ export function decodeMailRow(row: Row | null): MailRow | null {
     owner,
     nonce,
     eraseAfter,
-    waiting: new Set([...(waiting ?? []), ...recipientsIn(formerFinals)]),
+    waiting: new Set([...(waiting ?? []), ...recipientsIn(id, formerFinals)]),
     more: [...new Set(more)], // a write that the SDK repeated adds a name twice
     finals: decodeFinals(former, done),
     octets: octetsOf(row),
@@ -85,19 +97,25 @@ export function furtherRowId(mailId: MailId, name: string): string {
   return `${mailId}#finals#${name}`;
 }
 
-/** The hash of a recipient in `waiting`. Two of one mail with equal hashes (one in 10^9 mails of 1000) would only wait for each other. */
-export function waitingHash(recipient: AddressKey): string {
-  return createHash("sha256").update(recipient).digest("hex").slice(0, 12);
+/**
+ * The hash of a recipient in `waiting`. It depends on the mail, whose id a sender does not know in time: two recipients with equal
+ * hashes would end each other's wait.
+ */
+export function waitingHash(mailId: string, recipient: AddressKey): string {
+  return createHash("sha256")
+    .update(JSON.stringify([mailId, recipient]))
+    .digest("hex")
+    .slice(0, 12);
 }
 
 /**
  * Earlier versions did not say who waits. Their row is not closed while its finals tell of recipients of another notice, which
  * may have more to do for them.
  */
-function recipientsIn(finals: ReadonlyMap<EffectKey, Final>): readonly string[] {
+function recipientsIn(mailId: string, finals: ReadonlyMap<EffectKey, Final>): readonly string[] {
   return [...finals.keys()].map((key) => {
     const effect = parseEffectKey(key);
-    return effect === null ? key : waitingHash(addressKey(effect.recipient));
+    return effect === null ? key : waitingHash(mailId, addressKey(effect.recipient));
   });
 }
 

@@ -144,7 +144,7 @@ function recordExpressions(recording: Recording, added: readonly string[], expir
     }
   } else if (end === "close" && lease.recipients.length > 0) {
     deletes = " DELETE #waiting :waiting";
-    values[":waiting"] = new Set(lease.recipients.map(waitingHash));
+    values[":waiting"] = new Set(lease.recipients.map((each) => waitingHash(lease.mailId, each)));
   }
   const removing = removes.length > 0 ? ` REMOVE ${removes.join(", ")}` : "";
   return { condition: isMine, update: `SET ${sets.join(", ")}${removing}${deletes}`, values };

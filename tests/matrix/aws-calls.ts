@@ -61,5 +61,5 @@ export function callOf(commandName: string, input: Readonly<Record<string, unkno
 function updateOf(table: string, expression: string): CallName | null {
   if (table === "ses-outbound-messages") return "UpdateItem (outbound)";
   if (/#owner = :me/.test(expression)) return "UpdateItem (claim)";
-  return /#finals|#last|REMOVE #owner/.test(expression) ? "UpdateItem (record)" : null;
+  return /#done|REMOVE #owner/.test(expression) ? "UpdateItem (record)" : null;
 }

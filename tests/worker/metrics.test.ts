@@ -1,7 +1,7 @@
 // Metrics: how the events of a journal are counted.
 
 import { expect, test } from "bun:test";
-import type { EpochMs, JournalEvent, MailId } from "@sesame/core";
+import type { EffectKey, EpochMs, JournalEvent, MailId } from "@sesame/core";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { planOf } from "../core/sample.ts";
 
@@ -66,4 +66,27 @@ test("begin() shows a domain whose queue never answers, so that an alert on the 
   const metrics = makeMetrics("1.0.0");
   metrics.begin("example.com");
   expect(await metrics.registry.metrics()).toContain('sesame_last_poll_timestamp_seconds{domain="example.com"} 0');
+});
+
+test("X23 possible_duplicates_total counts what was sent and fenced off, and not a mail of which nothing was sent", async () => {
+  const metrics = makeMetrics("1.0.0");
+  const journal = metrics.journal("example.com");
+  const mailId = "example-com-emails/1" as MailId;
+  journal.note({ kind: "fenced", mailId, keys: [] });
+  expect(await metrics.registry.metrics()).not.toContain("sesame_possible_duplicates_total{");
+  journal.note({ kind: "fenced", mailId, keys: ["deliver alice@example.com" as EffectKey, "deliver carol@example.com" as EffectKey] });
+  expect(await metrics.registry.metrics()).toContain('sesame_possible_duplicates_total{domain="example.com"} 1');
+});
+
+test("X21 blocked_kept_total counts mails that are not deleted, and a mail that waits or is deleted counts nowhere", async () => {
+  const metrics = makeMetrics("1.0.0");
+  const journal = metrics.journal("example.com");
+  const mailId = "example-com-emails/1" as MailId;
+  journal.note({ kind: "erase-waits", mailId, afterSeconds: 900 });
+  journal.note({ kind: "erased", mailId });
+  const counted = async () =>
+    (await metrics.registry.metrics()).split("\n").filter((line) => line.startsWith("sesame_") && line.includes("example.com"));
+  expect(await counted()).toEqual([]);
+  journal.note({ kind: "blocked-kept", mailId, reason: "too-many-wait" });
+  expect(await counted()).toEqual(['sesame_blocked_kept_total{domain="example.com",reason="too-many-wait"} 1']);
 });

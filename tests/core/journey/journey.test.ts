@@ -126,3 +126,31 @@ async function bodyOf(way: TestWay) {
   const body = writeNotice({ sesId: "k1", location, source: "bob@remote.test", recipients: [alice], head, receivedAt: way.clock.now() });
   return { id: "e1", receiptHandle: "r", receiveCount: 1, sentAt: way.clock.now(), body };
 }
+
+test("X23 handleEntry() names the copies that may come twice when it is fenced off after it sent, and no auto-reply", async () => {
+  const way = new TestWay(mail);
+  way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away", forwards: ["x@other.test", "y@other.test"] });
+  // Recorded: the delivery, the reply. Then the first forward is sent, and its record refused.
+  way.faults = new FaultInjector([faultAt("Ledger.record#3", { kind: "answer", value: "fenced" })]);
+  expect(await way.receive()).toEqual({ kind: "leave" });
+  const fenced = way.journal.events.filter(({ kind }) => kind === "fenced");
+  expect(fenced).toEqual([{ kind: "fenced", mailId, keys: [`forward ${alice} x@other.test` as EffectKey] }]);
+  const reply = new TestWay(mail);
+  reply.directory.rule(alice, { ooo_active: true, ooo_message: "I am away" });
+  reply.faults = new FaultInjector([faultAt("Ledger.record#2", { kind: "answer", value: "fenced" })]);
+  expect(await reply.receive()).toEqual({ kind: "leave" });
+  expect(reply.journal.events.filter(({ kind }) => kind === "fenced")).toEqual([{ kind: "fenced", mailId, keys: [] }]);
+});
+
+test("X20 handleEntry() forwards no mail of a recipient who blocked it on an earlier visit and unblocked it since", async () => {
+  const way = new TestWay(mail, { recipients: [alice, "carol@example.com"] });
+  way.directory.block(alice, ["*@remote.test"]);
+  way.directory.rule(alice, { forwards: ["x@other.test"] });
+  const { ledger } = way.way();
+  const claim = await ledger.claim(mailId, 120, []);
+  if (claim.kind !== "held") throw new Error(claim.kind);
+  await ledger.record(claim.lease, new Map([[`deliver ${alice}` as EffectKey, { action: "skipped", reason: "blocked" }]]), "release");
+  way.directory.block(alice, []);
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.courier.sent.flatMap(({ recipients }) => recipients.map(({ address }) => address as string))).toEqual(["carol@example.com"]);
+});
