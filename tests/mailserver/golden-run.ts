@@ -128,7 +128,8 @@ export class GoldenRun {
       return end !== undefined;
     };
     await until(isEnded, `${golden.name} does not end`, pollMs);
-    if ((end?.["settlement"] as { kind?: string } | undefined)?.kind === "retry") this.#held++;
+    const settlement = end?.["settlement"] as { kind?: string; erase?: boolean } | undefined;
+    if (settlement?.kind === "retry" || settlement?.erase === true) this.#held++; // a blocked mail is deleted later
     return end ?? {};
   }
 
