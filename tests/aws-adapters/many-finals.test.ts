@@ -38,6 +38,10 @@ class ManyFinals extends TestWay {
     return Math.max(...counts.values());
   }
 
+  get copies(): number {
+    return this.courier.sent.reduce((sum, { recipients }) => sum + recipients.length, 0);
+  }
+
   get effects(): number {
     return new Set(this.courier.sent.flatMap(({ recipients }) => recipients.map(({ key }) => key))).size;
   }
@@ -171,6 +175,7 @@ test("X19 whichever write of many rows a worker dies at, or fails, nothing is lo
   expect([further > 3, keys.size, closed, clean.way.mostCopies()]).toEqual([true, 16, true, 1]);
   for (const part of ["#more = list_append", "#holder = :nonce", "#closed = :true", "REMOVE #last"])
     expect([part, clean.sent.some((each) => each.includes(part))]).toEqual([part, true]);
+  const all = { copies: 0, effects: 0, strikes: 0 };
   for (let request = 1; request <= clean.requests + 4; request++) {
     for (const kind of ["die before", "die after", "fails", "fails after"] as const) {
       const struck = new SmallRows({ request, kind });
@@ -182,6 +187,10 @@ test("X19 whichever write of many rows a worker dies at, or fails, nothing is lo
       );
       expect([request, kind, found.keys.size, found.closed, way.effects]).toEqual([request, kind, 16, true, 16]);
       expect([request, kind, way.mostCopies() <= (announced ? 2 : 1)]).toEqual([request, kind, true]);
+      all.copies += way.copies;
+      all.effects += way.effects;
+      all.strikes++;
     }
   }
+  console.info(`copies for each effect over ${all.strikes} faults: ${(all.copies / all.effects).toFixed(3)}`);
 }, 120_000);

@@ -3,8 +3,11 @@
 // it, the audit mark is true, and the object is erased only when nobody needs it.
 
 import { expect, test } from "bun:test";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { AwsClock, DynamoLedger } from "@sesame/aws-adapters";
 import { type Address, delayed, type EffectKey, type Verdict } from "@sesame/core";
 import fc from "fast-check";
+import { ConditionalTable } from "../aws-adapters/conditional-table.ts";
 import { NoticesWorld, type Round, type Trouble, type Visit } from "./notices-world.ts";
 import { location } from "./way.ts";
 
@@ -29,11 +32,13 @@ type Case = Readonly<{
   order: readonly number[];
 }>;
 
+type LedgerOf = ConstructorParameters<typeof NoticesWorld>[3];
+
 const later = delayed("try-later", "recipient", "450");
 const noMailbox: Verdict = { action: "failed", status: "5.1.1", reason: "no-such-mailbox", scope: "recipient", detail: "550 5.1.1" };
 const delivered: Verdict = { action: "delivered", detail: "250" };
 
-async function play({ users, notices, isNamed, rounds, order }: Case): Promise<NoticesWorld> {
+async function play({ users, notices, isNamed, rounds, order }: Case, ledgerOf?: LedgerOf): Promise<NoticesWorld> {
   const to = isNamed ? names.map(addressOf).join(", ") : "undisclosed:;";
   let at = 0;
   const mail = `From: bob@remote.test\r\nTo: ${to}\r\nSubject: Hi\r\n\r\nHello\r\n`;
@@ -41,6 +46,7 @@ async function play({ users, notices, isNamed, rounds, order }: Case): Promise<N
     mail,
     notices.map((each) => each.map(addressOf)),
     () => order[at++ % order.length] ?? 0,
+    ledgerOf,
   );
   for (const name of names) {
     const { blocks, forwards, away, delivery, forwardLater } = users[name];
@@ -56,7 +62,7 @@ async function play({ users, notices, isNamed, rounds, order }: Case): Promise<N
 }
 
 /** What is wrong at the end, in words. */
-function wrongIn({ users, notices, isNamed }: Case, world: NoticesWorld): readonly string[] {
+async function wrongIn({ users, notices, isNamed }: Case, world: NoticesWorld): Promise<readonly string[]> {
   const wrong: string[] = [];
   const copies = world.copies();
   const served = names.filter((name) => notices.some((notice) => notice.includes(name)));
@@ -74,7 +80,7 @@ function wrongIn({ users, notices, isNamed }: Case, world: NoticesWorld): readon
     if (!due.has(key) && !key.startsWith("reply ")) wrong.push(`not due: ${key}`);
     if (count > 1 + world.announcements(key)) wrong.push(`done ${count} times, announced ${world.announcements(key)} times: ${key}`);
   }
-  if (!world.isClosed()) wrong.push("the row is not closed");
+  if (!(await world.isClosed())) wrong.push("the row is not closed");
   if (world.running > 0) wrong.push(`${world.running} visits never ended`);
   if (world.heard.some(({ kind }) => kind === "object-missing")) wrong.push("an object was missed");
   return [
@@ -143,7 +149,27 @@ const anyCase: fc.Arbitrary<Case> = fc.record({
 
 test("X20 X21 X22 two and three notices of one mail, in every interleaving of three workers that die, hang and fail", async () => {
   const property = fc.asyncProperty(anyCase, async (one) => {
-    expect(wrongIn(one, await play(one))).toEqual([]);
+    expect(await wrongIn(one, await play(one))).toEqual([]);
   });
   await fc.assert(property, { numRuns: Number(process.env["RUNS"] ?? 1000), seed: Number(process.env["SEED"] ?? 20260101) });
+}, 600_000);
+
+/** One table of DynamoDB, with rows of 200 octets. */
+function dynamoLedgers(): LedgerOf {
+  const { requestHandler } = new ConditionalTable({ serve: async () => "answered" });
+  const credentials = { accessKeyId: "test", secretAccessKey: "test" };
+  const client = new DynamoDBClient({ region: "eu-central-1", endpoint: "http://dynamo.test", credentials, requestHandler });
+  return (owner, clock) => {
+    const time = new AwsClock({ wall: () => clock.now(), monotonic: () => clock.now() });
+    return new DynamoLedger({ client, clock: time, owner, rowLimit: 200, loopKey: new Uint8Array(32) });
+  };
+}
+
+test("X19 X20 X21 X22 the same with DynamoLedger, whose results go on in further rows", async () => {
+  const property = fc.asyncProperty(anyCase, async (one) => {
+    const silent = Object.fromEntries(names.map((name) => [name, { ...one.users[name], away: false }])) as Case["users"]; // no BatchGetItem
+    const other = { ...one, users: silent };
+    expect(await wrongIn(other, await play(other, dynamoLedgers()))).toEqual([]);
+  });
+  await fc.assert(property, { numRuns: Number(process.env["RUNS"] ?? 150), seed: Number(process.env["SEED"] ?? 20260101) });
 }, 600_000);

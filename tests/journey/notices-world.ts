@@ -14,6 +14,7 @@ import {
   handleEntry,
   type JournalEvent,
   type JourneyPorts,
+  type Ledger,
   type MailId,
   noPause,
   type QueueEntry,
@@ -36,7 +37,7 @@ export type Visit = Readonly<{ entry: number; worker: number; trouble: Trouble |
 export type Round = Readonly<{ afterSeconds: number; visits: readonly Visit[] }>;
 
 type Entry = { readonly id: string; readonly body: string; visibleAt: number; receiveCount: number; done: boolean };
-type Worker = { name: string; dead: boolean; readonly inWork: Set<MailId> };
+type Worker = { name: string; dead: boolean; readonly inWork: Set<MailId>; readonly ledger: Ledger };
 type Step = { readonly go: () => void; hangs: boolean };
 
 const domain = "example.com" as Domain;
@@ -63,8 +64,16 @@ export class NoticesWorld {
   #emptyAt = Number.NEGATIVE_INFINITY;
   #running = 0;
 
-  /** `order`: the next number of the list; it chooses among the calls that wait. */
-  constructor(mail: string, notices: readonly (readonly Address[])[], order: () => number) {
+  readonly #ledgerOf: (owner: string) => Ledger;
+
+  /** `order`: the next number of the list; it chooses among the calls that wait. `ledgerOf`: where not in memory. */
+  constructor(
+    mail: string,
+    notices: readonly (readonly Address[])[],
+    order: () => number,
+    ledgerOf?: (owner: string, clock: FakeClock) => Ledger,
+  ) {
+    this.#ledgerOf = (owner) => ledgerOf?.(owner, this.clock) ?? new MemoryLedger({ clock: this.clock, owner, tables: this.tables });
     const octets = new TextEncoder().encode(mail);
     this.store.put(location, octets);
     this.#order = order;
@@ -123,7 +132,8 @@ export class NoticesWorld {
   }
 
   #hire(): Worker {
-    return { name: `worker-${this.#names++}`, dead: false, inWork: new Set() };
+    const name = `worker-${this.#names++}`;
+    return { name, dead: false, inWork: new Set(), ledger: this.#ledgerOf(name) };
   }
 
   /** Calls that hang or are late go on after time has passed. A poll that finds nothing is noted. */
@@ -168,7 +178,7 @@ export class NoticesWorld {
           return (...args: unknown[]) => this.#call(worker, `${port}.${method}`, ++calls, trouble, () => value.apply(target, args));
         },
       });
-    const ledger = new MemoryLedger({ clock: this.clock, owner: worker.name, tables: this.tables });
+    const ledger = worker.ledger;
     return {
       store: wrap("MailStore", this.store),
       directory: wrap("Directory", this.directory),
@@ -221,10 +231,10 @@ export class NoticesWorld {
     }
   }
 
-  /** Whether all recipients are closed in the ledger. */
-  isClosed(): boolean {
-    const row = this.tables.mails.get(`${location.bucket}/${location.key}` as MailId);
-    return row?.closed === true && row.waiting.size === 0;
+  /** Whether the ledger says that the mail is done. */
+  async isClosed(): Promise<boolean> {
+    const mail = `${location.bucket}/${location.key}` as MailId;
+    return (await this.#ledgerOf("reader").claim(mail, 1, [])).kind === "closed";
   }
 
   /** Visits that hang for ever; none at the end. */
