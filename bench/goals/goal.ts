@@ -42,12 +42,17 @@ export function linesOf(goal: Goal, rounds: readonly (Figure | string)[]): reado
   const { what, unit, better, wanted, settings } = goal;
   const verdict = verdictOf(goal, figures);
   const sign = better === "more" ? "≥" : "≤";
-  const goalText = wanted === null ? "" : `goal ${sign} ${figure(wanted)} ${unit}`;
+  const goalText = wanted === null ? "" : `goal ${sign} ${wanted} ${unit}`.trimEnd();
   const values = figures.map(({ value }) => value);
-  const spread = figures.length > 1 ? ` (${figure(Math.min(...values))}–${figure(Math.max(...values))})` : "";
-  const found = figures.length === 0 ? "" : `${figure(median(values))}${spread} ${unit}`;
+  const spread = figures.length > 1 ? ` (${precise(Math.min(...values))}–${precise(Math.max(...values))})` : "";
+  const found = figures.length === 0 ? "" : `${precise(median(values))}${spread} ${unit}`.trimEnd();
   const middle = figures.toSorted((a, b) => a.value - b.value)[Math.floor(figures.length / 2)];
   const reason = rounds.find((round) => typeof round === "string");
   const notes = [settings, middle?.beside ?? "", figures.length === 0 ? `SKIPPED: ${reason}` : ""].filter((note) => note !== "");
   return [`${what.padEnd(46)} ${found.padEnd(30)} ${goalText.padEnd(20)} ${verdict}`.trimEnd(), ...notes.map((note) => `    ${note}`)];
+}
+
+/** One digit more than elsewhere where a goal is near: 4.24 must not look like 4.2. */
+function precise(value: number): string {
+  return value < 10 ? String(Number(value.toPrecision(3))) : figure(value);
 }
