@@ -11,7 +11,7 @@ import { wide, wideText } from "./hot.ts";
 import { run } from "./run.ts";
 import { smtpMs } from "./world.ts";
 
-const perSecond = 100;
+const perSecond = 50;
 const { get, write, copy, delete: remove } = modelLatency;
 /** The claim and the tables are asked while the mail is read. */
 const criticalMs = get + smtpMs + write + copy + remove;
@@ -32,7 +32,7 @@ export const latency: Part = {
     { id: "stall", what: "longest stall, ordinary mail", settings, unit: "ms", better: "less", wanted: 20 },
   ],
   measure: async (world) => {
-    const [mails, warmUp] = world.scale === "tiny" ? [30, 10] : [1000, 200];
+    const [mails, warmUp] = world.scale === "tiny" ? [30, 10] : [800, 150];
     const file = join(world.folder, "stalls.json");
     rmSync(file, { force: true });
     const [bun = "", main = ""] = world.source;
