@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
 import { type Goal, linesOf, verdictOf } from "../../bench/goals/goal.ts";
 import { slopeOf } from "../../bench/goals/long.ts";
+import { byPackage, functionsIn } from "../../bench/goals/profile.ts";
 import { difference } from "../../bench/goals/run.ts";
 import { Helper } from "../../bench/processes/helper.ts";
 import type { SinkNews } from "../../bench/processes/sink-process.ts";
@@ -68,4 +69,26 @@ test("the sink takes pipelined mails in any pieces and notes their checksums", a
   const expected = Object.fromEntries(mails.map((mail) => [String(crc32(mail)), 4]));
   expect((await helper.next("taken")).mails).toEqual(expected);
   helper.close();
+});
+
+test("functionsIn() reads the table of the profiler, and byPackage() sums it", () => {
+  const row = (percent: string, name: string, place: string) => `| ${percent}% | 1ms | 9.0% | 2ms | \`${name}\` | \`${place}\` |`;
+  const rows = [
+    row("33.5", "doWithSocket", "/x/node_modules/@smithy/core/a.js"),
+    row("10.0", "gc", "[native code]"),
+    row("1.5", "f", "/x/packages/smtp/node_modules/nodemailer/a.js:3"),
+    row("1.2", "g", "/x/packages/smtp/pool.ts:184"),
+    row("0.5", "h", "/x/packages/smtp/pool.ts"),
+    row("0.4", "k", "node:_http_client"),
+  ];
+  const found = functionsIn(`# P\n\n## Hot Functions (Self Time)\n\n| Self% |\n|--:|\n${rows.join("\n")}\n\n## Call Tree\n\n${rows[0]}\n`);
+  expect(found[0]).toEqual({ percent: 33.5, name: "doWithSocket", place: "/x/node_modules/@smithy/core/a.js" });
+  expect(found.length).toBe(rows.length);
+  expect([...byPackage(found)]).toEqual([
+    ["@smithy/core", 33.5],
+    ["native code", 10],
+    ["nodemailer", 1.5],
+    ["packages/smtp", 1.7],
+    ["modules of the runtime", 0.4],
+  ]);
 });
