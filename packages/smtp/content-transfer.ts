@@ -45,8 +45,7 @@ export class ContentTransfer {
       if (this.#isOver) return;
       this.#observer.waitsFor("server");
       this.#observer.ended();
-      // In one write, so that a short mail is one packet.
-      const sent = this.#write(socket, Buffer.concat([last, this.#stuffing.end()]));
+      const sent = this.#write(socket, last);
       this.#observer.sent();
       await sent;
     } catch (error) {
@@ -62,11 +61,11 @@ export class ContentTransfer {
     this.#wake();
   }
 
-  /** Returns the last slice: it is sent when the content has ended as it should, together with the final dot. */
+  /** Returns the last slice with the final dot, so that a short mail is one packet. It is sent when the content has ended as it should. */
   async #sendAllButLast(socket: Writable): Promise<Buffer> {
     const { size } = this.#content;
     let octets = 0;
-    let last = Buffer.alloc(0);
+    let last: Buffer | null = null;
     this.#pieces = piecesOf(this.#content, () => this.#observer.waitsFor("store"));
     for await (const piece of this.#pieces) {
       octets += piece.length;
@@ -74,7 +73,7 @@ export class ContentTransfer {
       for (let at = 0; at < piece.length && !this.#isOver; at += slice) {
         const part = Buffer.from(piece.buffer, piece.byteOffset + at, Math.min(slice, piece.length - at));
         if (octets === size && at + slice >= piece.length)
-          last = Buffer.from(this.#stuffing.encode(part)); // a piece is valid until the next one is read
+          last = Buffer.concat([this.#stuffing.encode(part), this.#stuffing.end()]); // a piece is valid until the next one is read
         else await this.#sendSlice(socket, part);
       }
       if (this.#isOver) break;
@@ -82,7 +81,7 @@ export class ContentTransfer {
     }
     // If the store ends early, the server must not accept the part as the whole mail.
     if (octets < size) throw new Error(`the mail ended after ${octets} of ${size} octets`);
-    return last;
+    return last ?? this.#stuffing.end();
   }
 
   async #sendSlice(socket: Writable, part: Buffer): Promise<void> {
