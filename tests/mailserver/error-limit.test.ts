@@ -75,7 +75,9 @@ describe.skipIf(missing !== null)("the error limit of the real mail server", () 
   test("X05 mails to 60 unknown recipients each do not touch another domain's mail", async () => {
     const alone = await flow(courierTo(usual), 0);
     const attacked = await flow(courierTo(usual), 12);
-    console.info(`median delivery ${alone.median.toFixed(1)} ms alone, ${attacked.median.toFixed(1)} ms beside 720 unknown recipients within a second`);
+    console.info(
+      `median delivery ${alone.median.toFixed(1)} ms alone, ${attacked.median.toFixed(1)} ms beside 720 unknown recipients within a second`,
+    );
     expect([alone.verdicts, attacked.verdicts]).toEqual([Array(60).fill("delivered"), Array(60).fill("delivered")]);
     expect([attacked.openings, attacked.refused]).toEqual([0, 12 * 60]);
   }, 120_000);
