@@ -6,48 +6,58 @@ import { join } from "node:path";
 import { hotRun, wide } from "./hot.ts";
 import type { World } from "./world.ts";
 
-/** A function with the share of the samples that were in it itself, in percent. */
-export type Hot = Readonly<{ percent: number; name: string; place: string }>;
+/** As Bun writes it, in the format of Chrome's DevTools: a tree of calls, and the node of each sample. */
+export type CpuProfile = Readonly<{ nodes: readonly Node[]; samples: readonly number[] }>;
+type Node = Readonly<{ id: number; callFrame: Readonly<{ functionName: string; url: string }>; children?: readonly number[] }>;
+
+/** Shares of all samples in percent, the largest first. */
+export type Shares = readonly (readonly [name: string, percent: number])[];
 
 const top = 10;
 
-/** The functions with the most time of their own, and the time of their own of all functions, summed by package. */
+/** The functions with the most time of their own, and the packages with what the runtime does for them. */
 export async function profile(world: World): Promise<string> {
   const [bun = "", ...args] = world.source;
-  const command = [bun, "--cpu-prof-md", `--cpu-prof-dir=${world.folder}`, ...args];
+  const command = [bun, "--cpu-prof", `--cpu-prof-dir=${world.folder}`, ...args];
   const { mailsPerSecond } = await hotRun(world, command, world.scale === "tiny" ? 60 : 4000, false, wide);
-  const file = readdirSync(world.folder).find((name) => name.endsWith(".md"));
+  const file = readdirSync(world.folder).find((name) => name.endsWith(".cpuprofile"));
   if (file === undefined) return "SKIPPED: Bun has written no profile";
-  const all = functionsIn(readFileSync(join(world.folder, file), "utf8"));
-  const functions = all.slice(0, top).map(({ percent, name, place }) => line(percent, `${name}  ${shortened(place)}`));
-  const packages = [...byPackage(all)].sort(([, a], [, b]) => b - a).slice(0, top);
-  const sums = packages.map(([name, percent]) => line(percent, name));
-  return [`${Math.round(mailsPerSecond)} mails/s with the profiler`, "functions:", ...functions, "packages:", ...sums].join("\n");
+  const { functions, packages } = sharesIn(JSON.parse(readFileSync(join(world.folder, file), "utf8")) as CpuProfile);
+  const lines = (shares: Shares) => shares.slice(0, top).map(([name, percent]) => `  ${percent.toFixed(1).padStart(5)} %  ${name}`);
+  const heads = [
+    `${Math.round(mailsPerSecond)} mails/s with the profiler`,
+    "functions, own time:",
+    "packages, with native code that they call:",
+  ];
+  return [heads[0], heads[1], ...lines(functions), heads[2], ...lines(packages)].join("\n");
 }
 
-function line(percent: number, text: string): string {
-  return `  ${percent.toFixed(1).padStart(5)} %  ${text}`;
+export function sharesIn({ nodes, samples }: CpuProfile): Readonly<{ functions: Shares; packages: Shares }> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node] as const)));
+  const [functions, packages] = [new Map<string, number>(), new Map<string, number>()];
+  const add = (sums: Map<string, number>, name: string) => sums.set(name, (sums.get(name) ?? 0) + 100 / samples.length);
+  for (const id of samples) {
+    let node = byId.get(id);
+    if (node === undefined) continue;
+    add(functions, `${node.callFrame.functionName || "(anonymous)"}  ${shortened(node.callFrame.url)}`);
+    while (node !== undefined && packageOf(node.callFrame.url) === null) node = parents.get(node.id);
+    add(packages, node === undefined ? "runtime, for nobody" : (packageOf(node.callFrame.url) ?? ""));
+  }
+  return { functions: sorted(functions), packages: sorted(packages) };
 }
 
-/** The rows of the table of hot functions, in which Bun writes the own share first. */
-export function functionsIn(markdown: string): readonly Hot[] {
-  const [, table = ""] = markdown.split(/^## Hot Functions.*$/m);
-  const rows = table.split(/^## /m)[0]?.matchAll(/^\| *([\d.]+)% \|.*\| `(.*)` \| `(.*)` \|$/gm) ?? [];
-  return [...rows].map(([, percent = "", name = "", place = ""]) => ({ percent: Number(percent), name, place }));
+function sorted(sums: ReadonlyMap<string, number>): Shares {
+  return [...sums].sort(([, one], [, other]) => other - one);
 }
 
-export function byPackage(functions: readonly Hot[]): ReadonlyMap<string, number> {
-  const sums = new Map<string, number>();
-  for (const { percent, place } of functions) sums.set(packageOf(place), (sums.get(packageOf(place)) ?? 0) + percent);
-  return sums;
+/** `null`: code of the runtime. */
+function packageOf(url: string): string | null {
+  const [, library] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url) ?? [];
+  const [, own] = /\/((?:packages|apps)\/[^/]+)\//.exec(url) ?? [];
+  return library ?? own ?? null;
 }
 
-function packageOf(place: string): string {
-  const [, library] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(place) ?? [];
-  const [, own] = /\/((?:packages|apps)\/[^/]+)\//.exec(place) ?? [];
-  return library ?? own ?? (/^(?:node|internal|bun):[\w/]*/.test(place) ? "modules of the runtime" : "native code");
-}
-
-function shortened(place: string): string {
-  return place.replace(/^.*\/(?=(?:node_modules|packages|apps)\/)/, "");
+function shortened(url: string): string {
+  return url.replace(/^.*\/(?=(?:node_modules|packages|apps)\/)/, "");
 }

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
 import { type Goal, linesOf, verdictOf } from "../../bench/goals/goal.ts";
 import { slopeOf } from "../../bench/goals/long.ts";
-import { byPackage, functionsIn } from "../../bench/goals/profile.ts";
+import { sharesIn } from "../../bench/goals/profile.ts";
 import { difference } from "../../bench/goals/run.ts";
 import { Helper } from "../../bench/processes/helper.ts";
 import type { SinkNews } from "../../bench/processes/sink-process.ts";
@@ -71,24 +71,30 @@ test("the sink takes pipelined mails in any pieces and notes their checksums", a
   helper.close();
 });
 
-test("functionsIn() reads the table of the profiler, and byPackage() sums it", () => {
-  const row = (percent: string, name: string, place: string) => `| ${percent}% | 1ms | 9.0% | 2ms | \`${name}\` | \`${place}\` |`;
-  const rows = [
-    row("33.5", "doWithSocket", "/x/node_modules/@smithy/core/a.js"),
-    row("10.0", "gc", "[native code]"),
-    row("1.5", "f", "/x/packages/smtp/node_modules/nodemailer/a.js:3"),
-    row("1.2", "g", "/x/packages/smtp/pool.ts:184"),
-    row("0.5", "h", "/x/packages/smtp/pool.ts"),
-    row("0.4", "k", "node:_http_client"),
+test("sharesIn() sums samples by function, and by the package that called the runtime", () => {
+  const node = (id: number, functionName: string, url: string, children: readonly number[] = []) => ({
+    id,
+    callFrame: { functionName, url },
+    children,
+  });
+  const nodes = [
+    node(1, "(root)", "", [2, 6]),
+    node(2, "send", "/x/packages/smtp/pool.ts", [3, 4]),
+    node(3, "write", "node:net", [5]),
+    node(4, "stuff", "/x/packages/smtp/node_modules/nodemailer/a.js"),
+    node(5, "writeBuffered", ""),
+    node(6, "gc", ""),
   ];
-  const found = functionsIn(`# P\n\n## Hot Functions (Self Time)\n\n| Self% |\n|--:|\n${rows.join("\n")}\n\n## Call Tree\n\n${rows[0]}\n`);
-  expect(found[0]).toEqual({ percent: 33.5, name: "doWithSocket", place: "/x/node_modules/@smithy/core/a.js" });
-  expect(found.length).toBe(rows.length);
-  expect([...byPackage(found)]).toEqual([
-    ["@smithy/core", 33.5],
-    ["native code", 10],
-    ["nodemailer", 1.5],
-    ["packages/smtp", 1.7],
-    ["modules of the runtime", 0.4],
+  const { functions, packages } = sharesIn({ nodes, samples: [5, 5, 5, 5, 4, 4, 4, 2, 6, 6] });
+  expect(functions.map(([name, percent]) => `${name} ${Math.round(percent)}`)).toEqual([
+    "writeBuffered   40",
+    "stuff  node_modules/nodemailer/a.js 30",
+    "gc   20",
+    "send  packages/smtp/pool.ts 10",
+  ]);
+  expect(packages.map(([name, percent]) => `${name} ${Math.round(percent)}`)).toEqual([
+    "packages/smtp 50",
+    "nodemailer 30",
+    "runtime, for nobody 20",
   ]);
 });
