@@ -62,6 +62,7 @@ step("types: smtp", "npx", ["tsc", "-p", "packages/smtp"]);
 step("types: aws-adapters", "npx", ["tsc", "-p", "packages/aws-adapters"]);
 step("types: all", "npx", ["tsc", "-p", "."]);
 step("dead code", "npx", ["knip"]);
+step("cost: linear work for what strangers write", ...bun("scripts/cost.ts"));
 step("core under Deno", "node", ["scripts/deno.mjs", "test", "--no-check", "-A", "tests/runtime/smoke.deno.ts"]);
 const contracts = [
   "smtp/contracts",

@@ -10,6 +10,8 @@ import { availableParallelism } from "node:os";
 const slow = [
   "tests/aws-adapters/many-finals.test.ts",
   "tests/bench.test.ts",
+  "tests/core/plan/stretches.test.ts",
+  "tests/cost.test.ts",
   "tests/fuzz",
   "tests/hostile/canary.test.ts",
   "tests/hostile/faults-sigterm.test.ts",
@@ -18,6 +20,7 @@ const slow = [
   "tests/hostile/secrets.test.ts",
   "tests/hostile/smuggling.test.ts",
   "tests/judges/sieve.test.ts",
+  "tests/journey/stretches.test.ts",
   "tests/kill",
   "tests/local/slow-drain.test.ts",
   "tests/local/system.test.ts",

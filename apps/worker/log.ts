@@ -41,7 +41,50 @@ function maskedLogger(logger: Logger): Levels {
 
 /** Masks all but the first character of each local part, also in the answers of mail servers. */
 export function maskAddresses(text: string): string {
-  return text.replace(/(?:"(?:[^"\\]|\\.)*"|[^\s"<>(),:;]+)@(?=[^\s@])/gu, (local) => `${[...local][0]}***@`);
+  let masked = "";
+  let at = 0;
+  let quotesFrom = 0; // no quoted string starts before
+  while (at < text.length) {
+    const isQuote = text.charAt(at) === '"';
+    const end = !isQuote ? endOfAtom(text, at) : at < quotesFrom ? at + 1 : endOfQuoted(text, at);
+    if (isQuote && at >= quotesFrom) quotesFrom = end < 0 ? text.length : end;
+    const local = isQuote ? endOfQuotedLocal(text, end) : endOfLocal(text, at, end);
+    const next = local > 0 ? local : isQuote ? at + 1 : Math.max(end, at + 1);
+    masked += local > 0 ? `${String.fromCodePoint(text.codePointAt(at) ?? 0)}***` : text.slice(at, next);
+    at = next;
+  }
+  return masked;
+}
+
+const atom = /[^\s"<>(),:;]*/y;
+
+function endOfAtom(text: string, at: number): number {
+  atom.lastIndex = at;
+  return at + (atom.exec(text)?.[0].length ?? 0);
+}
+
+/** -1 if it is not closed; then no later one is. */
+function endOfQuoted(text: string, at: number): number {
+  for (let i = at + 1; i < text.length; i++) {
+    if (text.charAt(i) === "\\") i++;
+    else if (text.charAt(i) === '"') return i + 1;
+  }
+  return -1;
+}
+
+function endOfQuotedLocal(text: string, end: number): number {
+  return end > 0 && isSign(text, end) ? end : -1;
+}
+
+/** The end of the local part in an atom that may hold several @: the last one that a domain follows counts. */
+function endOfLocal(text: string, start: number, end: number): number {
+  for (let i = end - 1; i > start; i--) if (isSign(text, i)) return i;
+  return -1;
+}
+
+/** Whether an @ stands here, and something that may be a domain behind it. */
+function isSign(text: string, at: number): boolean {
+  return text.charAt(at) === "@" && /^[^\s@]/.test(text.slice(at + 1, at + 2));
 }
 
 function maskAll(value: unknown): object {

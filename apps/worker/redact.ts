@@ -58,5 +58,5 @@ function spellingsOf(secret: string): readonly string[] {
 function loginsOf(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   const password = env["SMTP_PASSWORD"] ?? "";
   const texts = password === "" ? [] : [`\0${env["SMTP_USER"] ?? ""}\0${password}`, password];
-  return texts.map((text) => Buffer.from(text).toString("base64")).flatMap((text) => [text, text.replace(/=+$/, "")]);
+  return texts.map((text) => Buffer.from(text).toString("base64")).flatMap((text) => [text, text.replaceAll("=", "")]);
 }

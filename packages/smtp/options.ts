@@ -73,9 +73,8 @@ export function defaultEhloName(machine: string = hostname()): string {
 /** Whether a server accepts the name. Servers refuse a bare host name, such as a container id (RFC 5321 §4.1.1.1, §4.1.3). */
 export function isEhloName(name: string): boolean {
   if (/^\[[0-9A-Za-z.:-]+\]$/.test(name)) return true;
-  return (
-    /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(name) && isIP(name) === 0
-  );
+  const labels = name.split(".");
+  return labels.length > 1 && labels.every((label) => /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label)) && isIP(name) === 0;
 }
 
 export const smtpDefaults: SmtpOptions = {

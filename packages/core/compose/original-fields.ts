@@ -57,11 +57,23 @@ function parseFieldValues(values: readonly string[]): readonly Mailbox[] {
  * §5 (3)).
  */
 function reencodeWords(value: string): string {
-  return value.replace(/(=\?[!->@-~]{1,60}\?q\?)([\t ->@-~]*)(\?=)/gi, (_, start: string, data: string, end: string) => {
-    const reencoded = data.replace(/[ \t]/g, "_").replace(/[^A-Za-z0-9!*+\-/=_]/g, (char) => `=${upperHex(char.charCodeAt(0))}`);
-    return `${start}${reencoded}${end}`;
-  });
+  let text = "";
+  let copied = 0;
+  for (let start = value.indexOf("=?"); start >= 0; start = value.indexOf("=?", Math.max(start + 1, copied))) {
+    wordStart.lastIndex = start;
+    const from = start + (wordStart.exec(value)?.[0].length ?? 0);
+    const end = value.indexOf("?", from);
+    if (from === start || end < 0 || value.charAt(end + 1) !== "=") continue;
+    const data = value.slice(from, end);
+    if (/[^\t -~]/.test(data)) continue;
+    const safe = data.replace(/[ \t]/g, "_").replace(/[^A-Za-z0-9!*+\-/=_]/g, (char) => `=${upperHex(char.charCodeAt(0))}`);
+    text += `${value.slice(copied, from)}${safe}?=`;
+    copied = end + 2;
+  }
+  return text + value.slice(copied);
 }
+
+const wordStart = /=\?[!->@-~]{1,60}\?q\?/iy;
 
 /** The address in the form that SES accepts in a header, or `null`. */
 function sesAddress(address: Address): Address | null {

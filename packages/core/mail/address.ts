@@ -25,8 +25,7 @@ export type ReversePath = Address | null;
 // must accept, not a maximum: SRS and VERP make longer local parts.
 const maxPath = 254;
 const maxDomain = 255; // RFC 5321 §4.5.3.1.2
-// The labels of a domain in its normal form.
-const plainDomain = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+const domainLabel = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 // RFC 5322 §3.2.3 atext and the non-ASCII characters of RFC 6531 §3.3. Dots are allowed anywhere, because some existing mailboxes
 // have them at the ends or in a row.
 const dotAtom = /^[^\s"(),:;<>@[\\\]\u0000-\u001f\u007f-\u009f]+$/;
@@ -77,11 +76,15 @@ export function parseDomain(text: string): Result<Domain> {
 }
 
 function domainIn(text: string): Domain | null {
-  if (text.length <= maxDomain && plainDomain.test(text)) return text as Domain;
+  if (isNormalDomain(text)) return text as Domain; // as most are
   const folded = text.trim().normalize("NFC").toLowerCase().replace(/\.$/, "");
   if (/^\[[0-9a-z.:]{1,60}\]$/.test(folded)) return folded as Domain;
   const ascii = folded.length > maxDomain ? "" : toASCII(folded); // RFC 3492, RFC 5890 §2.3.2.1
-  return ascii.length <= maxDomain && plainDomain.test(ascii) ? (ascii as Domain) : null;
+  return isNormalDomain(ascii) ? (ascii as Domain) : null;
+}
+
+function isNormalDomain(text: string): boolean {
+  return text.length <= maxDomain && text.split(".").every((label) => domainLabel.test(label));
 }
 
 /**

@@ -128,7 +128,7 @@ function addressIn(text: string): readonly Address[] {
  * sentence.
  */
 function recipientsInText(text: string): readonly Address[] {
-  const sentence = /following message to <([^<>\s]{1,320})>/i.exec(text)?.[1];
+  const sentence = addresseeOf(text);
   const [, list = ""] = /following recipients?:[ \t]*\n([\s\S]*)/i.exec(text) ?? [];
   const found: Address[] = sentence === undefined ? [] : [...addressIn(sentence)];
   for (const line of list.split("\n")) {
@@ -137,6 +137,17 @@ function recipientsInText(text: string): readonly Address[] {
     found.push(...address);
   }
   return found;
+}
+
+/** The address in `… the following message to <a@b.test>`. */
+function addresseeOf(text: string): string | undefined {
+  const words = "following message to <";
+  const lower = text.toLowerCase();
+  for (let at = lower.indexOf(words); at >= 0; at = lower.indexOf(words, at + 1)) {
+    const found = /^([^<>\s]{1,320})>/.exec(text.slice(at + words.length, at + words.length + 321))?.[1];
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function withoutEmptyLines(octets: Uint8Array): Uint8Array {

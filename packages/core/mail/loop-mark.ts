@@ -24,7 +24,18 @@ function macOf(key: Uint8Array, address: string, id: string, hop: string): strin
 }
 
 const maxMarks = 30; // a mail with more hops is not forwarded
-const markForm = /^(\S.{0,400}?)\s*;\s*id=([0-9a-f]{32})\s*;\s*hop=(\d{1,3})\s*;\s*mac=([0-9a-f]{32})\s*;?$/i;
+const maxAddress = 400; // characters
+
+/** `address; id=…; hop=…; mac=…`, with any white space. `null`: the value has another form. */
+function markParts(value: string): Readonly<{ address: string; id: string; hop: string; mac: string }> | null {
+  const parts = value.split(";").map((part) => part.trim());
+  if (parts.at(-1) === "") parts.pop();
+  const [mac = "", hop = "", id = ""] = parts.splice(-3).reverse();
+  const address = parts.join("; ");
+  const isMark = /^id=[0-9a-f]{32}$/i.test(id) && /^hop=\d{1,3}$/i.test(hop) && /^mac=[0-9a-f]{32}$/i.test(mac);
+  if (!isMark || address === "" || address.length > maxAddress) return null;
+  return { address, id: id.slice("id=".length), hop: hop.slice("hop=".length), mac: mac.slice("mac=".length) };
+}
 
 /**
  * Reads all X-Loop fields. It accepts white space that other hosts changed. One valid mark is enough, whatever other fields
@@ -33,12 +44,12 @@ const markForm = /^(\S.{0,400}?)\s*;\s*id=([0-9a-f]{32})\s*;\s*hop=(\d{1,3})\s*;
 export function readLoopMark(key: Uint8Array, block: HeaderBlock): LoopMark {
   let found: LoopMark = "none";
   for (const value of valuesOf(block, "X-Loop")) {
-    const match = markForm.exec(value);
-    if (match === null) {
+    const mark = markParts(value);
+    if (mark === null) {
       if (/\bmac\s*=/i.test(value)) found = "forged";
       continue;
     }
-    const [, address = "", id = "", hop = "", mac = ""] = match;
+    const { address, id, hop, mac } = mark;
     if (constantTimeEqual(mac.toLowerCase(), macOf(key, address, id.toLowerCase(), hop))) return "ours";
     found = "forged";
   }
@@ -52,8 +63,8 @@ export function readLoopMark(key: Uint8Array, block: HeaderBlock): LoopMark {
  */
 export function loopMarksIn(block: HeaderBlock): readonly string[] {
   const marks = valuesOf(block, "X-Loop").flatMap((value) => {
-    const [, address = "", id, hop, mac] = markForm.exec(value) ?? [];
-    return /^[ -~]+$/.test(address) ? [`${address}; id=${id}; hop=${hop}; mac=${mac}`] : [];
+    const mark = markParts(value);
+    return mark !== null && /^[ -~]+$/.test(mark.address) ? [`${mark.address}; id=${mark.id}; hop=${mark.hop}; mac=${mark.mac}`] : [];
   });
   return [...new Set(marks)].slice(0, maxMarks);
 }

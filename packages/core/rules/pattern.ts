@@ -62,10 +62,11 @@ function lengthOf(segments: readonly Segment[]): number {
 
 function segmentsOf(chars: readonly string[]): readonly Segment[] {
   const segments: Step[][] = [[]];
+  const lastClose = chars.lastIndexOf("]"); // behind it no set is searched for its end
   for (let at = 0; at < chars.length; ) {
     const char = chars[at] ?? "";
     at++;
-    const end = char === "[" ? endOfSet(chars, at) : -1;
+    const end = char === "[" && at <= lastClose ? endOfSet(chars, at) : -1;
     if (char === "*") segments.push([]);
     else segments.at(-1)?.push(char === "?" ? { kind: "any" } : end < 0 ? { kind: "literal", char } : compileSet(chars.slice(at, end)));
     if (end >= 0) at = end + 1;

@@ -1,0 +1,308 @@
+// Makers: hostile values for the types of parameters. A type has a maker, or is bounded, or is made by our own functions, with the
+// reason. A type that is none of these fails the gate, so a new one is noticed.
+
+import { parseSmtpReply } from "../../packages/core/journey/smtp-reply.ts";
+import { AttachmentScanner } from "../../packages/core/mail/attachments.ts";
+import { openMail } from "../../packages/core/mail/mail.ts";
+import { parseMailboxes } from "../../packages/core/mail/mailbox.ts";
+import { parseParameters } from "../../packages/core/mail/mime-parameter.ts";
+import { noPause } from "../../packages/core/pause.ts";
+import { compileBlocklist } from "../../packages/core/rules/blocklist.ts";
+import { blocklistCache } from "../../packages/core/rules/blocklist-cache.ts";
+import { compilePattern, toFoldedText } from "../../packages/core/rules/pattern.ts";
+import { indexPatterns } from "../../packages/core/rules/pattern-index.ts";
+import { finish, startWork } from "../../packages/core/steps.ts";
+import { ReplyReader } from "../../packages/smtp/smtp-reply.ts";
+
+/** Texts that are repeated to make an input. */
+export const shapes: readonly string[] = [
+  "a",
+  " ",
+  "\t",
+  "\n",
+  "\r\n ",
+  "\r",
+  ",",
+  ";",
+  ":",
+  ".",
+  "@",
+  "<",
+  ">",
+  '"',
+  "\\",
+  '\\"',
+  "(",
+  "()",
+  "[",
+  "]",
+  "*",
+  "?",
+  "=",
+  "-",
+  "+",
+  "&",
+  "a@b.test, ",
+  "<a@b.test> ",
+  "; a=b",
+  '; a*0="b"',
+  "=?utf-8?Q?=41?= ",
+  "=?utf-8?B?QQ==?= ",
+  "=?",
+  "?=",
+  "\u00fc",
+  "\u{1f642}",
+  "e\u0301",
+  "<b>",
+  "<a href=x>",
+  "<!--",
+  "&amp;",
+  "\n> ",
+  "=41",
+  "=\n",
+  "--b\n",
+  "a: b\n",
+  "final-recipient: rfc822; a@b\n",
+  "+SRS0=",
+  "a=",
+  "[!a-",
+  "550-5.1.1 ",
+];
+
+const fill = (shape: string, size: number) => shape.repeat(Math.ceil(size / shape.length)).slice(0, size);
+const octets = (text: string) => new Uint8Array(Buffer.from(text, "utf8"));
+
+/** Fields that a hostile header fills, and a body. */
+function mail(shape: string, size: number): unknown {
+  const value = fill(shape, Math.floor(size / 8)).replace(/^[\r\n]+/, "");
+  const names = ["From", "To", "Reply-To", "Subject", "References", "X-Loop", "Received", "Content-Type"];
+  const head = octets(`${names.map((name) => `${name}: ${value}\r\n`).join("")}\r\n${fill(shape, size)}`);
+  return openMail(head, head.length);
+}
+
+type Maker = (shape: string, size: number) => unknown;
+const text: Maker = (shape, size) => fill(shape, size);
+const list: Maker = (shape, size) => Array.from({ length: Math.ceil(size / 16) }, (_, i) => `${fill(shape, 14)}${i}`);
+const blockOf: Maker = (shape, size) => (mail(shape, size) as ReturnType<typeof openMail>).block;
+const nested: Maker = (shape, size) => ({
+  Type: fill(shape, size),
+  blocked_patterns: list(shape, size),
+  ooo_active: true,
+  ooo_message: fill(shape, size),
+  forwards: list(shape, size),
+  message: fill(shape, size),
+});
+
+/** A hostile value of a type. */
+export const makers: Readonly<Record<string, Maker>> = {
+  string: text,
+  "string | null": text,
+  "string | undefined": text,
+  "string | null | undefined": text,
+  "number | string": text,
+  unknown: nested,
+  Uint8Array: (shape, size) => octets(fill(shape, size)),
+  "readonly Uint8Array[]": (shape, size) => Array.from({ length: Math.ceil(size / 16) }, () => octets(fill(shape, 16))),
+  "readonly string[]": list,
+  Mail: mail,
+  HeaderBlock: blockOf,
+  HeaderField: (shape, size) => ({ name: "X", key: "x", raw: octets(`X: ${fill(shape, size)}`) }),
+  MimePart: (shape, size) => ({ type: "text/plain", block: blockOf("a", 64), body: octets(fill(shape, size)) }),
+  ParameterList: (shape, size) => parseParameters(`a/b; ${fill(shape, size)}`),
+  FieldValue: (shape, size) => ({ kind: "text", text: fill(shape, size) }),
+  "readonly Mailbox[]": (shape, size) => parseMailboxes(fill("a@b.test, ", size)).map((box) => ({ ...box, name: fill(shape, 20) })),
+  Quotation: (shape, size) => ({ author: "a@b.test", text: fill(shape, size) }),
+  HtmlTextOptions: () => ({ keepLinks: true }),
+  PeriodAttributes: (shape, size) => ({ ooo_start: fill(shape, size), ooo_end: fill(shape, size), ooo_timezone: fill(shape, size) }),
+  TransportInfo: () => ({ snsId: "id", snsTimestamp: undefined, sentAt: 0 }),
+  "ReadonlyMap<string, unknown>": (shape, size) => new Map([["a@x", list(shape, size)]]),
+  Blocklist: (shape, size) => compileBlocklist(new Map([["a@x", list(shape, size)]])),
+  "readonly Address[]": (_, size) => Array.from({ length: Math.ceil(size / 64) }, (__, i) => `person${i}@remote${i}.test`),
+  Pattern: (shape) => compilePattern(fill(shape, 320)),
+  "readonly Pattern[]": (shape, size) => (list(shape, size) as string[]).map((each) => compilePattern(each)),
+  FoldedText: (shape) => toFoldedText(fill(shape, 254)),
+  Work: () => startWork(),
+  Pause: () => noPause,
+  Dsn: () => ({ finalRecipients: [], original: null }),
+  "AsyncIterable<Uint8Array> | null": () => null,
+  "readonly HeaderEdit[]": (shape, size) => [{ kind: "prepend", name: "X", value: fill(shape, size).replace(/[^ -~]+/g, "x") }],
+  "readonly Readonly<{ name: string; value: FieldValue }>[]": (shape, size) =>
+    Array.from({ length: Math.ceil(size / 64) }, () => ({
+      name: "X",
+      value: { kind: "text", text: fill(shape, 60).replace(/[^ -~]+/g, "x") },
+    })),
+  "readonly Domain[]": (_, size) => Array.from({ length: Math.ceil(size / 64) }, (__, i) => `x${i}.test`),
+  "readonly Recipient[]": (_, size) =>
+    Array.from({ length: Math.ceil(size / 64) }, (__, i) => ({ kind: "served", address: `person${i}@example.com`, text: "" })),
+  "readonly FoldedText[]": (shape) => [toFoldedText(fill(shape, 254))],
+  PatternIndex: (shape, size) =>
+    finish(
+      indexPatterns(
+        (list(shape, size) as string[]).map((each) => compilePattern(each)),
+        startWork(),
+      ),
+    ),
+  SmtpReply: (shape, size) => parseSmtpReply(`550 ${fill(shape, size)}`),
+  OpenedMail: (shape, size) => ({ mail: mail(shape, size), rest: null }),
+  Draft: (shape, size) => ({ head: octets(fill(shape, size)), body: { kind: "original", from: 0 } }),
+  AuditRecord: () => ({}),
+  "Readonly<{ Code?: string | undefined; Message?: string | undefined; SenderFault?: boolean | undefined }>": (shape, size) => ({
+    Code: fill(shape, size),
+    Message: fill(shape, size),
+  }),
+  "Readonly<{ cache: BlocklistCache; pause: Pause }>": () => ({ cache: blocklistCache({ maxOctets: 1 << 26 }), pause: noPause }),
+  Metadata: (shape, size) => ({ x: fill(shape, size) }),
+  Attributes: (shape, size) => ({ x: fill(shape, size) }),
+  "Attributes | undefined": (shape, size) => ({ x: fill(shape, size) }),
+};
+
+/** Types whose values have a largest size, and a value. */
+export const bounded: Readonly<Record<string, unknown>> = {
+  Address: "alice@example.com", // 254 octets: RFC 5321 §4.5.3.1.3
+  AddressKey: "alice@example.com",
+  ReversePath: "bob@remote.test",
+  MailId: "bucket/key", // 1,024 octets: S3 User Guide, "Naming Amazon S3 objects"
+  EpochMs: 1_767_600_000_000,
+  "EpochMs | null": null,
+  number: 600,
+  boolean: true,
+  "0 | 1": 0,
+  SmtpPhase: "rcpt",
+  '"mail" | "recipient"': "recipient",
+  "MailId | null": "bucket/key",
+  'Effect["kind"]': "deliver",
+  DelayReason: "try-later",
+  Scope: "mail",
+  BlockedMail: "delete",
+  Bounce: "not-a-bounce",
+  Api: "v1",
+};
+
+/** Types that only our own functions make. What makes them is measured. */
+export const own: Readonly<Record<string, string>> = {
+  ...named(
+    "a whole plan is measured in tests/core/plan/stretches.test.ts",
+    ...[
+      "Facts",
+      "Findings",
+      "Policy",
+      "RuleRow",
+      "Plan",
+      "Recipe",
+      "ForwardInput",
+      "ReplyInput",
+      "SesRefusal",
+      'Facts["rules"]',
+      "ReplyRule",
+    ],
+    ...['Pick<Facts, "mail" | "domains" | "envelope">', "AutomaticSigns", "ReadonlyMap<string, RuleRow>", "SenderMatches", "ActivePeriod"],
+  ),
+  ...named(
+    "it waits for ports, which bring the time",
+    ...[
+      "JourneyPorts",
+      "Notice",
+      "QueueEntry",
+      "StoredMail",
+      "Clock",
+      "SmtpTarget",
+      "Stop",
+      "Attempt",
+      "ClosePorts",
+      "ExecutePorts",
+      "Lease",
+    ],
+    ...[
+      "Carry",
+      "RelayCheck",
+      'Omit<RelayCheck, "recipient"> & Readonly<{ recipients: readonly string[] }>',
+      "AbortSignal",
+      "DynamoOptions",
+    ],
+    ...[
+      "SesCheckOptions",
+      "S3CheckOptions",
+      "AwsOptions",
+      "SdkClient",
+      "TableReads",
+      "ReadOptions",
+      "RowAccess",
+      "UpdateCommand",
+      "RowKey",
+    ],
+    ...["DynamoDBClient", "RestSource", "RestOptions", "SesMail", "SendBatch<Item>", "CallOptions", "(signal: AbortSignal) => Promise<T>"],
+    "Promise<T>",
+  ),
+  ...named(
+    "our own word or record of one effect, with texts of at most some hundred characters",
+    ...[
+      "Verdict",
+      "When",
+      "Effect",
+      "Serve",
+      "Exclude<Course, Serve>",
+      'Extract<Verdict, { readonly action: "delayed" }>',
+      "Trouble",
+      "SendResult",
+    ],
+    ...["ReplyCount", "AuditMark", "CallName", "Reply | null | undefined", "Exchange", "OpeningFailure", "Success", "BounceRecord"],
+  ),
+  ...named(
+    "one entry for each recipient and effect of a mail, and these are limited",
+    ...["ReadonlyMap<EffectKey, Final>", "ReadonlyMap<EffectKey, T>", "Row | null"],
+  ),
+  ...named(
+    "the text of `sesame explain`: a person asks for it, and no worker waits",
+    ...["ExplainContext", "ExplainCommands", "Sentence", "Warning", "readonly Warning[]", "Block", "readonly Line[]"],
+  ),
+  ...named("it only makes or ends something", "Steps<T>", "T", "E", "Readonly<{ maxOctets: number }>"),
+  ...named("the headers of one answer of S3, at most 8 KB", "Answer"),
+};
+
+/** Classes that take octets or text, and how a text is fed to one. The reason for the others. */
+export const classes: Readonly<Record<string, string | ((text: string) => unknown)>> = {
+  AttachmentScanner: (fed) => new AttachmentScanner().write(octets(`Content-Type: multipart/mixed; boundary=b\n\n--b\n${fed}`)).names(),
+  MimeBoundaries: "the scanner of attachments uses it, which is measured",
+  ReplyReader: (fed) => new ReplyReader(1 << 20).read(Buffer.from(fed, "utf8")),
+  DotStuffing: "measured with 40 MB in tests/smtp",
+  ContentTransfer: "measured with 40 MB in tests/smtp",
+  ...named(
+    "it waits for a server, which brings the time",
+    "SmtpCourier",
+    "SessionPool",
+    "SmtpSession",
+    "Deadline",
+    "LoopShare",
+    "ExchangeLog",
+  ),
+  ...named(
+    "it waits for AWS, which brings the time",
+    "AwsClock",
+    "Batcher",
+    "DynamoDirectory",
+    "DynamoLeases",
+    "DynamoLedger",
+    "DynamoOutbound",
+  ),
+  ...named(
+    "it waits for AWS, which brings the time",
+    "DynamoReplyMemory",
+    "DynamoRuleBook",
+    "S3Body",
+    "S3MailStore",
+    "HeldBody",
+    "SesCourier",
+  ),
+  ...named("it waits for AWS, which brings the time", "SendRate", "SqsMailQueue", "CachedDirectory", "JoinedDirectory"),
+  ...named("an error", "PortError", "DeadlineError", "GarbledError"),
+};
+
+/** Functions that take more than they can be given, by path and name, with the reason. */
+export const exceptions: Readonly<Record<string, string>> = {
+  "packages/core/mail/mail.ts mailboxesOf": "its names are constants, and mailboxesIn is measured",
+  "packages/core/mail/header-write.ts renderOrThrow": "it throws for what renderField refuses, which is measured",
+};
+
+function named(reason: string, ...types: readonly string[]): Record<string, string> {
+  return Object.fromEntries(types.map((type) => [type, reason]));
+}
