@@ -79,6 +79,8 @@ export class Cloud {
       AWS_ENDPOINT_URL_SESV2: ses.endpoint,
       DOMAINS: this.options.domains.join(","),
       MAILBOX_GRACE_SECONDS: "0",
+      REPLIES_PER_HOUR: "0", // a few mailboxes answer all mails of a test
+      REPLIES_PER_DAY: "0",
     };
   }
 
