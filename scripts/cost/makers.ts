@@ -164,6 +164,8 @@ export const bounded: Readonly<Record<string, unknown>> = {
   MailId: "bucket/key", // 1,024 octets: S3 User Guide, "Naming Amazon S3 objects"
   EpochMs: 1_767_600_000_000,
   "EpochMs | null": null,
+  "EpochMs | undefined": undefined,
+  EffectKey: "deliver alice@example.com",
   number: 600,
   boolean: true,
   "0 | 1": 0,
@@ -249,12 +251,14 @@ export const own: Readonly<Record<string, string>> = {
   ),
   ...named(
     "one entry for each recipient and effect of a mail, and these are limited",
-    ...["ReadonlyMap<EffectKey, Final>", "ReadonlyMap<EffectKey, T>", "Row | null"],
+    ...["ReadonlyMap<EffectKey, Final>", "ReadonlyMap<EffectKey, T>", "Row | null", "Finals", "readonly z.infer<typeof formerFinal>[]"],
+    'Pick<Lease, "owner" | "crashes" | "nonce">',
   ),
   ...named(
     "the text of `sesame explain`: a person asks for it, and no worker waits",
     ...["ExplainContext", "ExplainCommands", "Sentence", "Warning", "readonly Warning[]", "Block", "readonly Line[]"],
   ),
+  ...named("it asks for the time or for one field of bounded length", 'Pick<JourneyPorts, "clock">', "MarkedMail"),
   ...named("it only makes or ends something", "Steps<T>", "T", "E", "Readonly<{ maxOctets: number }>"),
   ...named("the headers of one answer of S3, at most 8 KB", "Answer"),
 };
@@ -294,7 +298,13 @@ export const classes: Readonly<Record<string, string | ((text: string) => unknow
     "SesCourier",
   ),
   ...named("it waits for AWS, which brings the time", "SendRate", "SqsMailQueue", "CachedDirectory", "JoinedDirectory"),
+  ...named("it waits for AWS, which brings the time", "MailRows", "HeldRows", "DynamoRecords"),
   ...named("an error", "PortError", "DeadlineError", "GarbledError"),
+};
+
+/** Files that build an expression, with the reason. */
+export const builders: Readonly<Record<string, string>> = {
+  "apps/worker/redact.ts": "texts that the administrator chose, each escaped, one beside the other",
 };
 
 /** Functions that take more than they can be given, by path and name, with the reason. */
