@@ -239,6 +239,7 @@ export const own: Readonly<Record<string, string>> = {
     "our own word or record of one effect, with texts of at most some hundred characters",
     ...[
       "Verdict",
+      "Final",
       "When",
       "Effect",
       "Serve",
