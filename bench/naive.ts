@@ -6,7 +6,7 @@
 // deadline and no metrics. What it does do is what the benches compare.
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { CopyObjectCommand, GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { DeleteMessageCommand, GetQueueUrlCommand, type Message, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient, GetCommand } from "@aws-sdk/lib-dynamodb";
 import { simpleParser } from "mailparser";
@@ -43,12 +43,11 @@ async function handle({ Body = "", ReceiptHandle }: Message): Promise<void> {
     await rowOf("email-rules", recipient); // what it would say of replies and forwards
     if (!isBlocked(await rowOf("email-blocked-senders", recipient), senders)) to.push(recipient);
   }
-  if (to.length > 0) {
-    await smtp.sendMail({ envelope: { from: mail.source, to }, raw });
-    const { Metadata, ContentType } = answer;
-    const copy = { CopySource: `${object.Bucket}/${object.Key}`, MetadataDirective: "REPLACE" as const, ContentType };
-    await s3.send(new CopyObjectCommand({ ...object, ...copy, Metadata: { ...Metadata, status: "delivered" } }));
-  } else await s3.send(new DeleteObjectCommand(object));
+  if (to.length > 0) await smtp.sendMail({ envelope: { from: mail.source, to }, raw });
+  const { Metadata, ContentType } = answer;
+  const copy = { CopySource: `${object.Bucket}/${object.Key}`, MetadataDirective: "REPLACE" as const, ContentType };
+  const status = to.length > 0 ? "delivered" : "blocked";
+  await s3.send(new CopyObjectCommand({ ...object, ...copy, Metadata: { ...Metadata, status } }));
   await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
 }
 

@@ -15,11 +15,11 @@ export const worker: Bench = {
   name: "worker",
   about: "the whole worker with AWS 10 ms away, against a script that takes one mail after another (bench/naive.ts)",
   run: async (scale) => {
-    const system = await System.start(distances);
+    const system = await System.start({ ...distances, env: { BLOCKED_MAIL: "keep" } }); // an erasure waits longer than a bench;
     try {
       const patterns = ["nobody@remote.test", "*@spam.test"].map((pattern) => ({ S: pattern }));
       const row = { email_address: { S: "bob@example.com" }, blocked_patterns: { L: patterns } };
-      system.tables.put("email-blocked-senders", "bob@example.com", row);
+      system.tables.put("email-blocked-senders", row);
       return await rowsOf(system, scale);
     } finally {
       await system.stop();
@@ -64,6 +64,6 @@ function samplesOf(count: number): readonly Sample[] {
 function endsOf(samples: readonly Sample[]): Ends {
   const isBlocked = ({ source }: Sample) => source === "evil@spam.test";
   const arrived = samples.flatMap((sample) => (isBlocked(sample) ? [] : sample.recipients.map((to) => `${to} ${digestOf(sample.octets)}`)));
-  const objects = samples.map((sample) => `${sample.key} ${isBlocked(sample) ? "gone" : "delivered"}`);
+  const objects = samples.map((sample) => `${sample.key} ${isBlocked(sample) ? "blocked" : "delivered"}`);
   return { arrived: arrived.sort(), objects: objects.sort() };
 }
