@@ -15,7 +15,7 @@ export const worker: Bench = {
   name: "worker",
   about: "the whole worker with AWS 10 ms away, against a script that takes one mail after another (bench/naive.ts)",
   run: async (scale) => {
-    const system = await System.start({ ...distances, env: { BLOCKED_MAIL: "keep" } }); // an erasure waits longer than a bench;
+    const system = await System.start({ ...distances, env: { BLOCKED_MAIL: "keep" } }); // an erasure waits longer than a bench
     try {
       const patterns = ["nobody@remote.test", "*@spam.test"].map((pattern) => ({ S: pattern }));
       const row = { email_address: { S: "bob@example.com" }, blocked_patterns: { L: patterns } };
