@@ -78,6 +78,7 @@ export class Cloud {
       AWS_ENDPOINT_URL_SES: ses.endpoint,
       AWS_ENDPOINT_URL_SESV2: ses.endpoint,
       DOMAINS: this.options.domains.join(","),
+      BLOCKED_MAIL: "keep", // to be deleted, its entries would rest in the queue for a quarter of an hour
       MAILBOX_GRACE_SECONDS: "0",
       REPLIES_PER_HOUR: "0", // a few mailboxes answer all mails of a test
       REPLIES_PER_DAY: "0",

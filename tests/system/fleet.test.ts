@@ -41,6 +41,7 @@ function arrived(): readonly Expected[] {
 function env(): Record<string, string> {
   return {
     ...cloud.env,
+    BLOCKED_MAIL: "delete",
     SMTP_HOST: "127.0.0.1",
     SMTP_PORT: String(ordinary.port),
     INTERNAL_SMTP_PORT: String(internal.port),
