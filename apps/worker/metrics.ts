@@ -100,7 +100,10 @@ function makeSeries(registry: Registry) {
     duplicates: counter("possible_duplicates_total", "Effects that may have happened more than once", ["domain"]),
     retries: counter("retries_total", "Mails returned to the queue, by reason", ["domain", "reason"]),
     portErrors: counter("port_errors_total", "Failed calls to AWS or to the disk", ["port", "operation"]),
-    defects: counter("mail_defects_total", "Recipients of mail with a malformed header, by defect", ["domain", "defect"]),
+    defects: counter("mail_defects_total", "Recipients of mail with a malformed header or a loop mark that does not count, by defect", [
+      "domain",
+      "defect",
+    ]),
     ruleInvalid: counter("rule_invalid_total", "Invalid rules that were skipped", ["table"]),
     honoured: counter("marks_honoured_total", "Queue entries acknowledged because of the mark of an earlier program", ["domain"]),
     done: counter("redelivered_done_total", "Queue entries of mails that were already closed", ["domain"]),
@@ -191,6 +194,7 @@ function countCourses(series: Series, domain: string, plan: Plan): void {
     for (const warning of course.kind === "refuse" ? [] : course.warnings) {
       if (warning.kind === "rule-invalid") series.ruleInvalid.inc({ table: warning.table });
       if (warning.kind === "mail-defect") series.defects.inc({ domain, defect: warning.defect });
+      if (warning.kind === "loop-mark-forged" || warning.kind === "loop-mark-expired") series.defects.inc({ domain, defect: warning.kind });
     }
     for (const { kind, reason } of course.kind === "serve" ? course.withheld : []) {
       if (kind === "reply") series.replies.inc({ domain, result: reason });

@@ -1,6 +1,7 @@
 // Facts for tests: one mail from bob to alice, to be varied.
 
 import {
+  type Address,
   compileBlocklist,
   type Domain,
   decodeRuleRows,
@@ -15,6 +16,7 @@ import {
   plan,
 } from "@sesame/core";
 import { scanAttachments } from "../../packages/core/mail/attachments.ts";
+import { loopMark } from "../../packages/core/mail/loop-mark.ts";
 import type { Serve } from "../../packages/core/plan/types.ts";
 
 /** Header of an ordinary mail from a person. */
@@ -61,6 +63,12 @@ export function factsOf({
     loopKey: new Uint8Array(32).fill(7),
     ...facts,
   };
+}
+
+/** The mark of a mail that an address sent outside when it got the mail of a case, or `daysBefore`. */
+export function markOf(address: string, daysBefore = 0, loopKey = factsOf({}).loopKey): string {
+  const receivedAt = (factsOf({}).receivedAt - daysBefore * 86_400_000) as EpochMs;
+  return loopMark(loopKey, { address: address as Address, target: "x@other.test" as Address, mailId: "bucket/0", receivedAt });
 }
 
 /** The plan of a case, which must carry. */

@@ -82,7 +82,7 @@ function draftComplaints(effect: Json, one: MutationCase): Readonly<{ complaints
   const repeatable = kind === "forward" ? ["received", "x-loop"] : [];
   const repeated = names.filter((name, index) => !repeatable.includes(name) && names.indexOf(name) !== index);
   for (const [, value = ""] of head.matchAll(/^X-Loop:((?:.|\r\n[\t ])*)\r$/gim)) {
-    if (!/; id=[0-9a-f]{32}; hop=\d{1,3}; mac=[0-9a-f]{32}$/.test(value.replace(/\r\n/g, "")))
+    if (!/; id=[0-9a-f]{32}; hop=\d{1,3};(?: to=[!-~]+(?: [!-~]+)*; at=\d{1,12};)? mac=[0-9a-f]{32}$/.test(value.replace(/\r\n/g, "")))
       complaints.push(`a mark that is none: ${value}`);
   }
   complaints.push(...[...strange, ...repeated].map((name) => `a ${kind} with the field ${JSON.stringify(name)}: ${excerpt(head)}`));

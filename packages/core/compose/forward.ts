@@ -50,7 +50,7 @@ export function composeForward(input: ForwardInput): Draft {
     original.subject,
     writeFields([own.date, own.id]),
     original.thread,
-    writeFields(loopFields(loopKey, recipient, mailId)),
+    writeFields(loopFields(loopKey, { address: recipient, target, mailId, receivedAt })),
     original.others,
     "\r\n",
   ];

@@ -1,10 +1,9 @@
 // Generated header: the fields that all mails composed by Sesame share. mail/header-write.ts writes them.
 
-import { type Address, domainOf } from "../mail/address.ts";
+import { domainOf } from "../mail/address.ts";
 import type { FieldValue } from "../mail/header-write.ts";
-import { loopMark } from "../mail/loop-mark.ts";
+import { loopMark, type MarkedMail } from "../mail/loop-mark.ts";
 import { idsOf, type Mail } from "../mail/mail.ts";
-import type { MailId } from "../ses/notice.ts";
 import type { EpochMs } from "../time.ts";
 
 /** A field to write. */
@@ -16,11 +15,8 @@ export function structured(name: string, text: string): NewField {
 }
 
 /** Returns the fields that identify a mail of Sesame. Only the keyed mark in X-Loop is checked when the mail comes back. */
-export function loopFields(loopKey: Uint8Array, recipient: Address, mailId: MailId): readonly NewField[] {
-  return [
-    structured("X-SES-Worker-Processed", `worker-${domainOf(recipient)}`),
-    structured("X-Loop", loopMark(loopKey, recipient, mailId)),
-  ];
+export function loopFields(loopKey: Uint8Array, mail: MarkedMail): readonly NewField[] {
+  return [structured("X-SES-Worker-Processed", `worker-${domainOf(mail.address)}`), structured("X-Loop", loopMark(loopKey, mail))];
 }
 
 /** Returns a date in the form of RFC 5322 §3.3, in UTC. */

@@ -53,7 +53,7 @@ export function composeReply(input: ReplyInput): Draft {
     structured("Auto-Submitted", "auto-replied (vacation)"), // RFC 3834 §5
     structured("X-Auto-Response-Suppress", "All"),
     structured("Precedence", "bulk"),
-    ...loopFields(input.loopKey, recipient, mailId),
+    ...loopFields(input.loopKey, { address: recipient, target: sender, mailId, receivedAt: input.receivedAt }),
     structured("MIME-Version", "1.0"),
     ...body.fields,
   ];

@@ -40,7 +40,7 @@ export function composeStandIn(input: ForwardInput, refusal: SesRefusal): Draft 
     ]),
     original.thread,
     writeFields([
-      ...loopFields(loopKey, recipient, mailId),
+      ...loopFields(loopKey, { address: recipient, target, mailId, receivedAt }),
       structured("Auto-Submitted", "auto-generated"),
       structured("X-Auto-Response-Suppress", "All"),
       structured("MIME-Version", "1.0"),

@@ -83,7 +83,7 @@ export const withheldSentences: Readonly<Record<WithheldReason, Sentence>> = {
     fields: ["Return-Path"],
   },
   "own-mark": {
-    why: "the mail is our own forward or auto-reply that came back; sending it again would make a mail loop (RFC 5321 §6.3)",
+    why: "the mail is a forward or auto-reply of this address that came back; sending it again would make a mail loop (RFC 5321 §6.3)",
     change: "find the address that forwards back to this one",
     fields: ["X-Loop"],
   },
@@ -182,6 +182,11 @@ export const warningSentences: Readonly<Record<Warning["kind"], Sentence>> = {
   "loop-mark-forged": {
     why: "an X-Loop field has the form of our loop mark, but was not made with our key; it is ignored",
     change: "if the mark is ours, check that all workers use the same LOOP_KEY",
+    fields: ["X-Loop"],
+  },
+  "loop-mark-expired": {
+    why: "an X-Loop field is our loop mark of a mail of more than 14 days ago; it is ignored, because somebody may have copied it",
+    change: "if a mail needs so long to come back, find the address that forwards back to this one",
     fields: ["X-Loop"],
   },
   "forward-header-shortened": {

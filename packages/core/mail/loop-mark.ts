@@ -1,59 +1,110 @@
 // Loop mark: the keyed value in `X-Loop` that identifies mail sent by Sesame when it comes back (RFC 5321 §6.3 on loop
-// detection). Anybody can write an `X-Loop` field, so a mark counts only if its MAC was made with the loop key: a forged mark
-// must not disable a user's rules. A mark names the address for which it was made.
+// detection). Anybody can write an `X-Loop` field, so a mark counts only if its MAC was made with the loop key. Anybody who got such
+// a mail can also put its mark on another mail: so a mark names the address that sent the mail, the target and the time, and
+// concerns the rules of that address only, for some days.
 
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { derivedId } from "../derived-id.ts";
 import { hex, utf8 } from "../octets.ts";
+import { dayMs, type EpochMs } from "../time.ts";
+import { type Address, parseAddress, sameMailbox } from "./address.ts";
 import { type HeaderBlock, valuesOf } from "./header.ts";
 
-/** What the X-Loop fields of a mail contain: no mark, a valid mark, or only marks with a wrong MAC. */
-export type LoopMark = "none" | "ours" | "forged";
+/** A mail that Sesame sends: by which address, to whom, and the instant of the notice that it comes from. */
+export type MarkedMail = Readonly<{ address: Address; target: Address; mailId: string; receivedAt: EpochMs }>;
 
-/** Returns the value of the X-Loop field of a forward or reply sent by `address`. */
-export function loopMark(key: Uint8Array, address: string, mailId: string): string {
+/** A mark with a right MAC. Marks of earlier versions have no target and no instant. `address`: `null` if it is no address. */
+export type LoopMark = Readonly<{ address: Address | null; target: string | null; at: EpochMs | null }>;
+
+/** The marks of a mail. `forged`: it has a mark with a wrong MAC. */
+export type LoopMarks = Readonly<{ valid: readonly LoopMark[]; forged: boolean }>;
+
+const secondMs = 1000;
+
+/** Returns the value of the X-Loop field of a mail that Sesame sends. */
+export function loopMark(key: Uint8Array, { address, target, mailId, receivedAt }: MarkedMail): string {
   const id = derivedId("mark", mailId, address);
-  return `${address}; id=${id}; hop=1; mac=${macOf(key, address, id, "1")}`;
+  const at = String(Math.floor(receivedAt / secondMs));
+  return `${address}; id=${id}; hop=1; to=${target}; at=${at}; mac=${macOf(key, [folded(address), id, "1", folded(target), at])}`;
 }
 
-function macOf(key: Uint8Array, address: string, id: string, hop: string): string {
-  // Other hosts may fold and unfold the field, and a quoted local part may contain spaces.
-  const folded = address.toLowerCase().replace(/\s+/g, " ");
-  return hex(hmac(sha256, key, utf8(JSON.stringify(["sesame loop mark", folded, id, hop])))).slice(0, 32);
+function macOf(key: Uint8Array, parts: readonly string[]): string {
+  return hex(hmac(sha256, key, utf8(JSON.stringify(["sesame loop mark", ...parts])))).slice(0, 32);
+}
+
+/** Other hosts may fold and unfold the field, and a quoted local part may contain spaces and semicolons. */
+function folded(address: string): string {
+  return address
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim())
+    .join("; ")
+    .replace(/\s+/g, " ");
 }
 
 const maxMarks = 30; // a mail with more hops is not forwarded
-const maxAddress = 400; // characters
+const maxRead = 100; // marks of a header block that are read: each costs a MAC
+const maxLength = 2000; // characters of a value that are read; both addresses have at most 254 octets
 
-/** `address; id=…; hop=…; mac=…`, with any white space. `null`: the value has another form. */
-function markParts(value: string): Readonly<{ address: string; id: string; hop: string; mac: string }> | null {
-  const parts = value.split(";").map((part) => part.trim());
-  if (parts.at(-1) === "") parts.pop();
-  const [mac = "", hop = "", id = ""] = parts.splice(-3).reverse();
-  const address = parts.join("; ");
-  const isMark = /^id=[0-9a-f]{32}$/i.test(id) && /^hop=\d{1,3}$/i.test(hop) && /^mac=[0-9a-f]{32}$/i.test(mac);
-  if (!isMark || address === "" || address.length > maxAddress) return null;
-  return { address, id: id.slice("id=".length), hop: hop.slice("hop=".length), mac: mac.slice("mac=".length) };
-}
+type MarkParts = Readonly<{ address: string; id: string; hop: string; mac: string; sent: Readonly<{ target: string; at: string }> | null }>;
 
 /**
- * Reads all X-Loop fields. It accepts white space that other hosts changed. One valid mark is enough, whatever other fields
- * contain. Fields of other programs are ignored.
+ * `address; id=…; hop=…; to=…; at=…; mac=…`, with any white space. Marks of earlier versions have no `to` and `at`. A quoted local part
+ * may hold semicolons. `null`: the value has another form.
  */
-export function readLoopMark(key: Uint8Array, block: HeaderBlock): LoopMark {
-  let found: LoopMark = "none";
-  for (const value of valuesOf(block, "X-Loop")) {
-    const mark = markParts(value);
-    if (mark === null) {
-      if (/\bmac\s*=/i.test(value)) found = "forged";
-      continue;
-    }
-    const { address, id, hop, mac } = mark;
-    if (constantTimeEqual(mac.toLowerCase(), macOf(key, address, id.toLowerCase(), hop))) return "ours";
-    found = "forged";
-  }
-  return found;
+function markParts(value: string): MarkParts | null {
+  const parts = value.slice(0, maxLength).split(";").map((part) => part.trim());
+  if (parts.at(-1) === "") parts.pop();
+  const begin = parts.findIndex((part, index) => /^id=[0-9a-f]{32}$/i.test(part) && /^hop=\d{1,3}$/i.test(parts[index + 1] ?? ""));
+  const mac = parts.at(-1) ?? "";
+  if (begin < 1 || !/^mac=[0-9a-f]{32}$/i.test(mac)) return null;
+  const [id = "", hop = "", ...rest] = parts.slice(begin, -1);
+  const [at = "", ...target] = rest.reverse();
+  const to = target.reverse().join("; ");
+  if (rest.length > 0 && (!/^to=./i.test(to) || !/^at=\d{1,12}$/i.test(at))) return null;
+  const sent = rest.length > 0 ? { target: valueOf(to), at: valueOf(at) } : null;
+  return { address: parts.slice(0, begin).join("; "), id: valueOf(id), hop: valueOf(hop), mac: valueOf(mac), sent };
+}
+
+function valueOf(part: string): string {
+  return part.slice(part.indexOf("=") + 1);
+}
+
+/** The values of the X-Loop fields that have a MAC. */
+function macValues(block: HeaderBlock): readonly string[] {
+  return valuesOf(block, "X-Loop")
+    .filter((value) => /\bmac\s*=/i.test(value))
+    .slice(0, maxRead);
+}
+
+/** Reads the marks in all X-Loop fields. It accepts white space that other hosts changed. Fields of other programs are ignored. */
+export function readLoopMarks(key: Uint8Array, block: HeaderBlock): LoopMarks {
+  const marks = macValues(block).map((value) => readMark(key, value));
+  return { valid: marks.filter((mark) => mark !== "forged"), forged: marks.includes("forged") };
+}
+
+function readMark(key: Uint8Array, value: string): LoopMark | "forged" {
+  const parts = markParts(value);
+  if (parts === null) return "forged";
+  const { address, id, hop, mac, sent } = parts;
+  const sealed = [folded(address), id.toLowerCase(), hop, ...(sent === null ? [] : [folded(sent.target), sent.at])];
+  if (!constantTimeEqual(mac.toLowerCase(), macOf(key, sealed))) return "forged";
+  const parsed = parseAddress(address);
+  const at = sent === null ? null : ((Number(sent.at) * secondMs) as EpochMs);
+  return { address: parsed.ok ? parsed.value : null, target: sent?.target ?? null, at };
+}
+
+const validMs = 14 * dayMs; // longer than any host tries to send a mail on
+
+/** Whether a mark is so old that it stops nothing. One without an instant does not become old. */
+export function isExpired({ at }: LoopMark, now: EpochMs): boolean {
+  return at !== null && now - at > validMs;
+}
+
+/** Whether a mail that bears these marks was sent by this very mailbox, in the last days. */
+export function hasMarkOf(address: Address, { valid }: LoopMarks, now: EpochMs): boolean {
+  return valid.some((mark) => mark.address !== null && sameMailbox(mark.address, address) && !isExpired(mark, now));
 }
 
 /**
@@ -62,9 +113,12 @@ export function readLoopMark(key: Uint8Array, block: HeaderBlock): LoopMark {
  * hop limit.
  */
 export function loopMarksIn(block: HeaderBlock): readonly string[] {
-  const marks = valuesOf(block, "X-Loop").flatMap((value) => {
-    const mark = markParts(value);
-    return mark !== null && /^[ -~]+$/.test(mark.address) ? [`${mark.address}; id=${mark.id}; hop=${mark.hop}; mac=${mark.mac}`] : [];
+  const marks = macValues(block).flatMap((value) => {
+    const parts = markParts(value);
+    if (parts === null) return [];
+    const { address, id, hop, mac, sent } = parts;
+    const text = `${address}; id=${id}; hop=${hop};${sent === null ? "" : ` to=${sent.target}; at=${sent.at};`} mac=${mac}`;
+    return /^[ -~]+$/.test(text) ? [text] : [];
   });
   return [...new Set(marks)].slice(0, maxMarks);
 }

@@ -53,4 +53,4 @@ export { truncateLine, truncateText } from "./truncate.ts";
 
 // Delivery status notifications, and the loop mark in Sesame's own mail.
 export { type Dsn, readDsn } from "./dsn.ts";
-export { type LoopMark, loopMark, readLoopMark } from "./loop-mark.ts";
+export { hasMarkOf, type LoopMark, type LoopMarks, loopMark, type MarkedMail, readLoopMarks } from "./loop-mark.ts";

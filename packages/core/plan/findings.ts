@@ -4,10 +4,10 @@
 import { type ForwardFields, readForwardFields } from "../compose/forward.ts";
 import { forwardedAddressFields, writableMailboxesOf } from "../compose/original-fields.ts";
 import { type Quotation, quotationOf } from "../compose/quotation.ts";
-import { asciiAddress, type ReversePath } from "../mail/address.ts";
+import { type Address, asciiAddress, type ReversePath } from "../mail/address.ts";
 import { type Dsn, noDsn, readDsn } from "../mail/dsn.ts";
 import type { HeaderEdit } from "../mail/header-edit.ts";
-import { type LoopMark, readLoopMark } from "../mail/loop-mark.ts";
+import { hasMarkOf, isExpired, type LoopMarks, readLoopMarks } from "../mail/loop-mark.ts";
 import { isEditable, isReadable, type Mail, mailboxesOf } from "../mail/mail.ts";
 import type { Pause } from "../pause.ts";
 import { type AutomaticSigns, addressFields, automaticSignsOf } from "../rules/automatic.ts";
@@ -28,8 +28,8 @@ export type Findings = Readonly<{
   dsn: Dsn;
   edits: readonly HeaderEdit[];
   bounce: BounceOutcome;
-  /** The reason why no rule of any recipient runs; `null` where rules run. */
-  noRules: WithheldReason | null;
+  /** The reason why no rule of this recipient runs; `null` where rules run. */
+  whyNoRules(recipient: Address): WithheldReason | null;
   warnings: readonly Warning[];
   /** What tells that a machine sent it. Read at the first call. */
   automatic(): AutomaticSigns;
@@ -52,12 +52,14 @@ export async function findingsOf(facts: Facts, pause: Pause): Promise<Findings> 
   const senders = sendersOf(reversePath, mail);
   await pause();
   const blocks = await matchSenderWithPauses(facts.blocklist, senders, pause);
-  const loopMark = readLoopMark(facts.loopKey, mail.block);
+  const loopMarks = readLoopMarks(facts.loopKey, mail.block);
   await pause();
+  const noRules = whyNobody(facts);
   const dsn: Dsn = bounce === "not-a-bounce" ? noDsn : readDsn(mail);
   await pause();
   const warnings: Warning[] = mail.defects.map((defect) => ({ kind: "mail-defect", defect }));
-  if (loopMark === "forged") warnings.push({ kind: "loop-mark-forged" });
+  if (loopMarks.forged && loopMarks.valid.length === 0) warnings.push({ kind: "loop-mark-forged" });
+  if (loopMarks.valid.some((mark) => isExpired(mark, facts.receivedAt))) warnings.push({ kind: "loop-mark-expired" });
   if (facts.envelope.reversePath === undefined) warnings.push({ kind: "reverse-path-unreadable" });
   const shown = bounceEdits(mail, bounce, dsn);
   return {
@@ -67,7 +69,7 @@ export async function findingsOf(facts: Facts, pause: Pause): Promise<Findings> 
     dsn,
     edits: [...deliveryEdits(mail), ...shown],
     bounce: bounce === "not-a-bounce" ? bounce : shown.length > 0 ? "rewritten" : "unknown",
-    noRules: whyNoRules(facts, loopMark),
+    whyNoRules: (recipient) => whyUnreadable(mail) ?? whyOwn(recipient, loopMarks, facts) ?? noRules,
     warnings,
     refusedNames: once(() => facts.attachments.filter(sesRefusesFileName)),
     automatic: once(() => automaticSignsOf(mail, reversePath)),
@@ -108,9 +110,17 @@ function once<T>(read: () => T): () => T {
   };
 }
 
-function whyNoRules({ mail, sesVerdicts }: Facts, loopMark: LoopMark): WithheldReason | null {
-  if (!isReadable(mail)) return "header-unreadable";
-  if (loopMark === "ours") return "own-mark";
+function whyUnreadable(mail: Mail): WithheldReason | null {
+  return isReadable(mail) ? null : "header-unreadable";
+}
+
+/** A mark stops the rules of the address that it names, and of nobody else: anybody may have put it on this mail. */
+function whyOwn(recipient: Address, marks: LoopMarks, { receivedAt }: Facts): WithheldReason | null {
+  return hasMarkOf(recipient, marks, receivedAt) ? "own-mark" : null;
+}
+
+/** The reason why no rule of any recipient runs. */
+function whyNobody({ sesVerdicts }: Facts): WithheldReason | null {
   if (sesVerdicts.virus === "FAIL") return "virus-verdict";
   if (sesVerdicts.spam === "FAIL") return "spam-verdict";
   const { dmarc, dmarcPolicy } = sesVerdicts;

@@ -46,7 +46,8 @@ export function leavesBySes(recipients: readonly Address[], rules: Facts["rules"
 }
 
 function whyNoForward(recipient: Address, target: Address, row: RuleRow, facts: Facts, findings: Findings): WithheldReason | null {
-  if (findings.noRules !== null) return findings.noRules;
+  const noRules = findings.whyNoRules(recipient);
+  if (noRules !== null) return noRules;
   // A tag leads to the same mailbox, which has the mail (RFC 5233).
   if (sameMailbox(target, recipient)) return "to-self";
   // The path may be decorated (BATV, SRS). From is not asked: anybody can write it, and the target would miss the mail.

@@ -57,7 +57,8 @@ export async function planReply(
 
 function whyNoReply(rule: ReplyRule, recipient: Address, facts: Facts, findings: Findings): WithheldReason | null {
   if (!isActive(rule, facts.receivedAt)) return "not-active";
-  if (findings.noRules !== null) return findings.noRules;
+  const noRules = findings.whyNoRules(recipient);
+  if (noRules !== null) return noRules;
   if (findings.fromSes !== null) return findings.fromSes;
   if (facts.envelope.reversePath === undefined) return "sender-unreadable";
   // A reply goes to the reverse-path. SPF FAIL says that it is forged, also if DKIM and DMARC pass for another domain.

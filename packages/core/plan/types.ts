@@ -25,7 +25,7 @@ export type WithheldReason =
   | "virus-verdict"
   | "dmarc-verdict"
   | "spf-verdict" // replies only: the reverse-path is forged (RFC 7208 §2.6.4)
-  | "own-mark" // the mail is a forward or reply of ours that came back
+  | "own-mark" // the mail is a forward or reply of this recipient that came back
   | "ses-bounce" // never answered
   | "bounce-of-ours" // a bounce of a forward or reply of ours
   | "not-active" // out-of-office is set for another time
@@ -47,6 +47,7 @@ export type Warning =
   | { readonly kind: "blocks-everybody"; readonly key: string; readonly text: string } // a pattern such as `*`
   | { readonly kind: "mail-defect"; readonly defect: HeaderDefect }
   | { readonly kind: "loop-mark-forged" }
+  | { readonly kind: "loop-mark-expired" } // stops nothing any more
   | { readonly kind: "forward-header-shortened"; readonly leftOut: readonly LeftOut[] }
   | { readonly kind: "reverse-path-unreadable" };
 

@@ -9,7 +9,7 @@ import type { Dsn } from "../mail/dsn.ts";
 import { firstValue, valuesOf } from "../mail/header.ts";
 import type { HeaderEdit } from "../mail/header-edit.ts";
 import { safeText } from "../mail/header-write.ts";
-import { readLoopMark } from "../mail/loop-mark.ts";
+import { readLoopMarks } from "../mail/loop-mark.ts";
 import { idsOf, isEditable, isReadable, type Mail, mailboxesOf } from "../mail/mail.ts";
 import { parseMailboxes } from "../mail/mailbox.ts";
 import type { BounceRecord } from "./outbound-row.ts";
@@ -105,11 +105,12 @@ export function bounceEdits(mail: Mail, bounce: Bounce, dsn: Dsn): readonly Head
 }
 
 /**
- * Whether the failed mail was a forward or reply that Sesame sent. Such a bounce is delivered, but never forwarded or answered.
+ * Whether the failed mail was a forward or reply that Sesame sent. Such a bounce is delivered, but never forwarded or answered. A
+ * mark in the enclosed mail counts at any age, because a report may come late.
  */
 export function isBounceOfOwnMail(record: Bounce, dsn: Dsn, loopKey: Uint8Array, targets: readonly Address[]): boolean {
   if (typeof record === "object" && record.kind !== null) return true;
-  if (dsn.original !== null && readLoopMark(loopKey, dsn.original) === "ours") return true;
+  if (dsn.original !== null && readLoopMarks(loopKey, dsn.original).valid.length > 0) return true;
   const failed = new Set(dsn.namedRecipients.map(addressKey));
   return targets.some((target) => failed.has(addressKey(target)));
 }

@@ -22,7 +22,7 @@ describe("header", () => {
         "X-Auto-Response-Suppress: All",
         "Precedence: bulk",
         "X-SES-Worker-Processed: worker-example.com",
-        `X-Loop: ${lineOf(draft, "X-Loop")?.replace(" mac=", "\r\n mac=")}`,
+        `X-Loop: ${lineOf(draft, "X-Loop")?.replace(" to=", "\r\n to=")}`,
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8",
         "Content-Transfer-Encoding: quoted-printable",

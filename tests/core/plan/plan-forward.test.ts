@@ -1,13 +1,12 @@
 // Whether and whither a mail is forwarded: loops, odd targets, envelopes, routes, and what SES would refuse.
 
 import { expect, test } from "bun:test";
-import { concat, type EpochMs, type MailId, openMail } from "@sesame/core";
+import { concat, type EpochMs, openMail } from "@sesame/core";
 import { renderBlock } from "../../../packages/core/mail/header-edit.ts";
-import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
 import { sesMaxOctets } from "../../../packages/core/ses/ses-limits.ts";
 import { fatesOf, forwardOf, sized, withFile } from "../compose/forwards.ts";
 import { draftOf } from "../draft.ts";
-import { type Case, factsOf, personal, serveOf } from "../sample.ts";
+import { type Case, factsOf, markOf, personal, serveOf } from "../sample.ts";
 
 const to = (...forwards: readonly string[]) => ({ rules: { "alice@example.com": { forwards } } });
 const received = (count: number) => "Received: from a by b; Mon, 05 Jan 2026 12:00:00 +0000\r\n".repeat(count);
@@ -93,8 +92,7 @@ for (const [why, one, from, route] of envelopes) {
 }
 
 test("planForward() believes a true mark alone, and a forged one is counted", async () => {
-  const { loopKey } = factsOf({});
-  const mark = loopMark(loopKey, "alice@example.com", "bucket/0" as MailId);
+  const mark = markOf("alice@example.com");
   expect(await fatesOf({ header: `${personal}X-Loop: ${mark}\r\n` })).toEqual(["x@other.test: own-mark"]);
   const forged = await serveOf({ ...to("x@other.test"), header: `${personal}X-Loop: ${mark.replace("alice", "carol")}\r\n` });
   expect(forged.effects.map(({ kind }) => kind)).toEqual(["deliver", "forward"]);
@@ -113,13 +111,21 @@ test("F83 planForward() ends alice → outside → alice at the first return", a
   expect(await fatesOf(await comesBack({}, false))).toEqual(["x@other.test: own-mark"]);
 });
 
-test("F83 planForward() ends alice → carol → alice within our own domains at the first return", async () => {
-  const first = await forwardOf(to("carol@another.test"));
-  const header = received(1) + Buffer.from(first.draft.head).toString("latin1").replace(/\r\n$/, "");
-  expect(
-    await fatesOf({ header, to: ["carol@another.test"], rules: { "carol@another.test": { forwards: ["alice@example.com"] } } }),
-  ).toEqual(["alice@example.com: own-mark"]);
+test("F83 X15 planForward() ends alice → carol → alice within our own domains, and carol's rule runs once", async () => {
+  const rules = { "alice@example.com": { forwards: ["carol@another.test"] }, "carol@another.test": { forwards: ["alice@example.com"] } };
+  const first = await forwardOf({ rules });
+  const atCarol = { rules, header: headerOf(first.draft), to: ["carol@another.test"], from: "alice@example.com" };
+  expect(await fatesOf(atCarol)).toEqual(["alice@example.com: to-sender"]);
+  // A host on the way that writes a path of its own hides the sender.
+  const second = await forwardOf({ ...atCarol, from: "relay@other.test" });
+  expect(second.to as string).toBe("alice@example.com");
+  const third = { rules, header: headerOf(second.draft), from: "relay@other.test" };
+  expect(await fatesOf(third)).toEqual(["carol@another.test: own-mark"]);
 });
+
+function headerOf({ head }: Readonly<{ head: Uint8Array }>): string {
+  return received(1) + Buffer.from(head).toString("latin1").replace(/\r\n$/, "");
+}
 
 test("F83 planForward() ends alice → outside → alice by the trace where the outside strips the mark", async () => {
   // The outside has a path of its own, so the target is not the sender.

@@ -4,8 +4,7 @@
 
 import { expect, test } from "bun:test";
 import { type AddressKey, type EpochMs, type MailId, noVerdicts } from "@sesame/core";
-import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
-import { away, type Case, factsOf, personal, replyOf, serveOf } from "../sample.ts";
+import { away, type Case, factsOf, markOf, personal, replyOf, serveOf } from "../sample.ts";
 
 const verdicts = (more: Partial<typeof noVerdicts>): Case => ({ facts: { sesVerdicts: { ...noVerdicts, ...more } } });
 type Row = readonly [why: string, mail: Case, expected: string];
@@ -58,14 +57,16 @@ for (const [why, one, expected] of [...replies, ...verdictRows, ...daemonOfSes])
 }
 
 test("planReply() believes only a keyed mark, and counts a forged one", async () => {
-  const { loopKey, mailId } = factsOf({});
-  const mark = loopMark(loopKey, "alice@example.com", mailId);
-  const stranger = loopMark(new Uint8Array(32).fill(9), "alice@example.com", mailId);
+  const mark = markOf("alice@example.com");
+  const stranger = markOf("alice@example.com", 0, new Uint8Array(32).fill(9));
   const rows: readonly (readonly [string, string, string, boolean])[] = [
     ["our mark", `X-Loop: ${mark}`, "own-mark", false],
     ["our mark, folded on the way", `X-Loop: ${mark.replace("; hop", ";\r\n hop")}`, "own-mark", false],
     ["our mark below another program's", `X-Loop: list@remote.test\r\nX-Loop: ${mark}`, "own-mark", false],
     ["a mark made with another key", `X-Loop: ${stranger}`, "reply", true],
+    ["X15 a mark of another address, whoever put it there", `X-Loop: ${markOf("carol@another.test")}`, "reply", false],
+    ["X15 our mark of 14 days ago", `X-Loop: ${markOf("alice@example.com", 14)}`, "own-mark", false],
+    ["X15 our mark of 15 days ago", `X-Loop: ${markOf("alice@example.com", 15)}`, "reply", false],
     ["our mark moved to another address", `X-Loop: ${mark.replace("alice", "carol")}`, "reply", true],
     ["another program's loop field", "X-Loop: alice@example.com", "reply", false],
     ["the plain field of this worker", "X-SES-Worker-Processed: worker-example.com", "reply", false],

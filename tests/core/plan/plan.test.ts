@@ -3,19 +3,38 @@ import { compileBlocklist, type Domain, decodeRuleRows, defaultPolicy, noVerdict
 import { planJson } from "@sesame/core/explain";
 import fc from "fast-check";
 import { simpleParser } from "mailparser";
-import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
 import { draftOf } from "../draft.ts";
-import { away, factsOf, personal, planOf, serveOf } from "../sample.ts";
+import { away, factsOf, markOf, personal, planOf, serveOf } from "../sample.ts";
 
 test("plan() withholds what a mail of ours would start, and believes only a true mark", async () => {
-  const facts = factsOf({});
-  const mark = loopMark(facts.loopKey, "alice@example.com", facts.mailId);
+  const mark = markOf("alice@example.com");
   const rules = { "alice@example.com": { ...away, forwards: ["x@other.test"] } };
   const ours = await serveOf({ rules, header: `${personal}X-Loop: ${mark}\r\n` });
   expect(ours.withheld.map(({ reason }) => reason)).toEqual(["own-mark", "own-mark"]);
   const forged = await serveOf({ rules, header: `${personal}X-Loop: ${mark.replace("hop=1", "hop=2")}\r\n` });
   expect(forged.effects.map(({ kind }) => kind)).toEqual(["deliver", "reply", "forward"]);
   expect(forged.warnings).toContainEqual({ kind: "loop-mark-forged" });
+});
+
+test("X15 plan() stops the rules of the address that a mark names, and of nobody else", async () => {
+  const rules = {
+    "alice@example.com": { ...away, forwards: ["x@other.test"] },
+    "carol@another.test": { ...away, forwards: ["y@other.test"] },
+  };
+  const header = `${personal.replace("To: alice@example.com", "To: alice@example.com, carol@another.test")}X-Loop: ${markOf("alice@example.com")}\r\n`;
+  const { courses } = await planOf({ rules, header, to: ["alice@example.com", "carol@another.test"] });
+  expect(courses.map((course) => (course.kind === "serve" ? course.effects.map(({ kind }) => kind) : course.kind))).toEqual([
+    ["deliver"],
+    ["deliver", "reply", "forward"],
+  ]);
+  expect(courses.flatMap((course) => (course.kind === "serve" ? course.warnings : []))).toEqual([]);
+});
+
+test("X15 plan() warns of an old mark of ours, which stops nothing", async () => {
+  const rules = { "alice@example.com": { ...away, forwards: ["x@other.test"] } };
+  const course = await serveOf({ rules, header: `${personal}X-Loop: ${markOf("alice@example.com", 15)}\r\n` });
+  expect(course.effects.map(({ kind }) => kind)).toEqual(["deliver", "reply", "forward"]);
+  expect(course.warnings).toEqual([{ kind: "loop-mark-expired" }]);
 });
 
 test("plan() makes one course for each recipient and refuses what is not served", async () => {

@@ -2,15 +2,14 @@
 // are of mail of ours, and what plan() makes of both.
 
 import { expect, test } from "bun:test";
-import { type Address, concat, type Domain, type MailId } from "@sesame/core";
+import { type Address, concat, type Domain } from "@sesame/core";
 import fc from "fast-check";
 import { readDsn } from "../../../packages/core/mail/dsn.ts";
 import { renderBlock } from "../../../packages/core/mail/header-edit.ts";
-import { loopMark } from "../../../packages/core/mail/loop-mark.ts";
 import { type Bounce, bounceEdits, isBounceOfOwnMail, isSesBounce, originalIds } from "../../../packages/core/ses/bounce.ts";
 import { decodeOutboundRow } from "../../../packages/core/ses/outbound-row.ts";
 import { corpusRows } from "../corpus.ts";
-import { away, factsOf, serveOf } from "../sample.ts";
+import { away, factsOf, markOf, serveOf } from "../sample.ts";
 import { id, mailOf, received, recordOf, sesHost } from "./bounce-sample.ts";
 
 /** A bounce as SES sends it, varied by replacing parts of it. */
@@ -120,12 +119,13 @@ for (const [what, text, stored, rewritten] of forgeries) {
 }
 
 const key = factsOf({}).loopKey;
-const mark = (loopKey: Uint8Array) => `X-Loop: ${loopMark(loopKey, "alice@example.com", "m" as MailId)}`;
+const mark = (loopKey: Uint8Array, daysBefore = 0) => `X-Loop: ${markOf("alice@example.com", daysBefore, loopKey)}`;
 const own: [string, string, Bounce, boolean][] = [
   ["its row is of a forward", bounceMail(), { ...recordOf("two@x.test"), kind: "forward" }, true],
   ["its row is of a reply", bounceMail(), { ...recordOf("two@x.test"), kind: "reply" }, true],
   ["its row is of a reply and names nobody", bounceMail(), { ...recordOf(), kind: "reply" }, true],
   ["our mark is inside", bounceMail(mark(key)), recordOf("two@x.test"), true],
+  ["X15 our mark of long ago is inside", bounceMail(mark(key, 400)), recordOf("two@x.test"), true],
   ["our mark is inside and no row is known", bounceMail(mark(key)), "unknown", true],
   ["a forged mark is inside", bounceMail(mark(new Uint8Array(32))), recordOf("two@x.test"), false],
   ["the target of the forward failed", bounceMail(undefined, "Target@other.test"), "unknown", true],
