@@ -7,6 +7,7 @@ import type { HeaderEdit } from "../mail/header-edit.ts";
 import { safeText } from "../mail/header-write.ts";
 import { openMail, subjectOf } from "../mail/mail.ts";
 import type { Facts } from "../plan/facts.ts";
+import { finalsOfPlan } from "../plan/shared-effect.ts";
 import type { Effect, Forward, Reply, Serve } from "../plan/types.ts";
 import { quote } from "../result.ts";
 import type { ExplainContext } from "./explain-context.ts";
@@ -21,7 +22,7 @@ const routes: Readonly<Record<Forward["route"], string>> = { internal: "the inte
 /** The lines of one effect. */
 export function effectLines(effect: Effect, course: Serve, context: ExplainContext): readonly Line[] {
   const { facts } = context;
-  const done = doneLines(effect, facts);
+  const done = doneLines(effect, course, facts);
   switch (effect.kind) {
     case "deliver":
       return [{ level: 1, label: "deliver", text: `from ${pathText(effect.from)} to the mailbox` }, ...editLines(effect.edits), ...done];
@@ -95,8 +96,8 @@ function forwardLines({ to, standIn }: Forward, { row }: Serve, context: Explain
 }
 
 /** An effect that already has a final verdict is not done again. */
-function doneLines({ key }: Effect, { finals }: Facts): readonly Line[] {
-  const final = finals.get(key);
+function doneLines({ key }: Effect, course: Serve, { finals }: Facts): readonly Line[] {
+  const final = finalsOfPlan([course], finals).get(key);
   if (final === undefined) return [];
   const words = final.action === "failed" || final.action === "skipped" ? `${final.action} (${final.reason})` : final.action;
   return [detail("done", `${words} in an earlier attempt; it is not done again`)];

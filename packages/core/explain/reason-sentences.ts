@@ -104,6 +104,10 @@ export const withheldSentences: Readonly<Record<WithheldReason, Sentence>> = {
     why: "the sender already got this text; it is sent again only after some days (RFC 3834 §2, RFC 5230 §4.2)",
     change: "a new text is sent at once; REPLY_EVERY_DAYS sets the number of days",
   },
+  "once-per-mail": {
+    why: "another recipient of this mail already makes it: a rule row, and a mailbox, makes one auto-reply to a mail, and one forward to each target",
+    change: "not configurable: the reply or forward stands at the first recipient, and runs when one of them gets the mail",
+  },
   "to-self": {
     why: "the target is the recipient itself",
     change: "remove the target from the forwards",

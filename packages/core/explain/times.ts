@@ -1,8 +1,8 @@
 // Times: instants as text, when a rule is active, when an effect runs, and how long a sender is remembered. All in UTC, as in
 // the log.
 
-import { addressKey } from "../mail/address.ts";
 import type { Facts } from "../plan/facts.ts";
+import { memoryKeys } from "../plan/recipient.ts";
 import type { Serve, When } from "../plan/types.ts";
 import type { ReplyRule } from "../rules/rule-row.ts";
 import type { EpochMs } from "../time.ts";
@@ -28,14 +28,15 @@ export function timesOf({ from, until }: ReplyRule): string {
 }
 
 /** When a forward or reply runs. */
-export function whenText({ needs, waitsUntil }: When): string {
-  if (needs === "delivered") return "when the mail is delivered";
-  if (waitsUntil === null) return "when the delivery is final";
-  return `when the delivery is final, at the latest at ${formatInstant(waitsUntil)}`;
+export function whenText({ anyOf, needs, waitsUntil }: When): string {
+  const one = anyOf.length > 1 ? ` to one of ${anyOf.length} recipients` : "";
+  if (needs === "delivered") return `when the mail is delivered${one}`;
+  if (waitsUntil === null) return `when the delivery${one} is final`;
+  return `when the delivery${one} is final, at the latest at ${formatInstant(waitsUntil)}`;
 }
 
 /** Until when this sender is remembered for this recipient. */
 export function memoryText({ recipient }: Serve, { answered }: Facts): string {
-  const memory = answered.get(addressKey(recipient));
+  const [memory] = memoryKeys(recipient).flatMap((key) => answered.get(key) ?? []);
   return memory === undefined ? "nothing" : `answered for ${memory.mailId}, remembered until ${formatInstant(memory.until)}`;
 }

@@ -5,7 +5,7 @@
 
 import { deliveryContent, draftContent, type OpenedMail } from "../compose/content.ts";
 import { composeDraft, draftOctets } from "../compose/recipe.ts";
-import { addressKey } from "../mail/address.ts";
+import { finalsOfPlan } from "../plan/shared-effect.ts";
 import type { Deliver, Effect, EffectKey, Forward, Plan, Reply, Route, Serve, When } from "../plan/types.ts";
 import { type Delayed, delayed, type Final, isFinal, type Verdict } from "../plan/verdict.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -41,14 +41,14 @@ const refusalsAlone = 2; // equal refusals in a row, after which the others are 
 
 /** Runs all effects that have no final yet. */
 export async function execute(plan: Carry, held: Held, opened: OpenedMail, ports: ExecutePorts): Promise<Report> {
-  const run = new Run(plan.mailId, held, opened, ports);
+  const run = new Run(plan, held, opened, ports);
   const served = plan.courses.filter((course): course is Serve => course.kind === "serve");
   for (const group of groupDeliveries(run.due(served))) await run.deliver(group);
   for (const course of served) {
-    for (const effect of course.effects) if (effect.kind === "reply") await run.reply(course, effect);
+    for (const effect of course.effects) if (effect.kind === "reply") await run.reply(effect);
   }
   for (const course of served) {
-    for (const effect of course.effects) if (effect.kind === "forward") await run.forward(course, effect);
+    for (const effect of course.effects) if (effect.kind === "forward") await run.forward(effect);
   }
   return run.report();
 }
@@ -81,13 +81,13 @@ class Run {
   readonly #opened: OpenedMail;
   readonly #ports: ExecutePorts;
 
-  constructor(mailId: MailId, { lease, firstRefusals }: Held, opened: OpenedMail, ports: ExecutePorts) {
+  constructor({ mailId, courses }: Carry, { lease, firstRefusals }: Held, opened: OpenedMail, ports: ExecutePorts) {
     this.#mailId = mailId;
     this.#lease = lease;
     this.#firstRefusals = firstRefusals;
     this.#opened = opened;
     this.#ports = ports;
-    for (const [key, final] of lease.finals) this.#verdicts.set(key, final);
+    for (const [key, final] of finalsOfPlan(courses, lease.finals)) this.#verdicts.set(key, final);
   }
 
   report(): Report {
@@ -150,17 +150,17 @@ class Run {
     return this.#transact("mailbox", { mailId: this.#mailId, from: first.effect.from, recipients, content });
   }
 
-  async reply(course: Serve, effect: Reply): Promise<void> {
+  async reply(effect: Reply): Promise<void> {
     if (this.#verdicts.has(effect.key)) return;
     const row: ReplyRow = {
-      recipient: addressKey(course.recipient),
+      recipient: effect.mailbox,
       sender: effect.rememberAs,
       effect: effect.key,
       textHash: effect.textHash,
       mailId: this.#mailId,
       until: effect.rememberUntil,
     };
-    const verdict = this.#whenSays(course, effect.when) ?? (await this.#withRoom(effect, () => this.#answer(effect, row)));
+    const verdict = this.#whenSays(effect.when) ?? (await this.#withRoom(effect, () => this.#answer(effect, row)));
     this.#note("reply", effect.route, new Map([[effect.key, verdict]]));
   }
 
@@ -175,14 +175,14 @@ class Run {
   }
 
   /** Waits for the turn of a reply, then counts it. `null`: it may be sent. */
-  async #whyNotNow({ key: effect, route, limits }: Reply): Promise<Verdict | null> {
+  async #whyNotNow({ key: effect, route, mailbox, limits }: Reply): Promise<Verdict | null> {
     const { courier, ledger, stop } = this.#ports;
     if (!(await this.#recordSoFar())) return stopped;
     const turn = await this.#guard(async () => (await courier.turn?.(route)) ?? "ready");
     if (!turn.ok) return turn.error;
     if (turn.value !== "ready") return turn.value;
     if (stop.stopped) return stopped;
-    const counted = await this.#guard(() => ledger.countReply({ ...limits, mailId: this.#mailId, effect }));
+    const counted = await this.#guard(() => ledger.countReply({ ...limits, mailbox, mailId: this.#mailId, effect }));
     if (!counted.ok) return counted.error;
     return counted.value === "exhausted" ? { action: "skipped", reason: "reply-limit" } : null;
   }
@@ -200,27 +200,24 @@ class Run {
     return released.ok ? sent : { action: "skipped", reason: "reply-in-doubt" };
   }
 
-  async forward(course: Serve, effect: Forward): Promise<void> {
+  async forward(effect: Forward): Promise<void> {
     if (this.#verdicts.has(effect.key)) return;
-    const verdict = this.#whenSays(course, effect.when) ?? (await this.#withRoom(effect, () => this.#composeAndSend(effect)));
+    const verdict = this.#whenSays(effect.when) ?? (await this.#withRoom(effect, () => this.#composeAndSend(effect)));
     this.#note("forward", effect.route, new Map([[effect.key, verdict]]), effect.standIn);
   }
 
   /** The verdict of an effect that may not run now; `null`: it may. */
-  #whenSays(course: Serve, when: When): Verdict | null {
+  #whenSays({ anyOf, needs, waitsUntil, notAfter }: When): Verdict | null {
     const now: EpochMs = this.#ports.clock.now();
-    if (when.notAfter !== null && now >= when.notAfter) return { action: "skipped", reason: "too-late" };
-    const [deliver] = course.effects;
-    const delivery = deliver && this.#verdicts.get(deliver.key);
-    if (!delivery || delivery.action === "delayed") {
-      return when.waitsUntil !== null && now >= when.waitsUntil
-        ? null
-        : delayed("waits-for-delivery", "recipient", "its delivery is not final");
+    if (notAfter !== null && now >= notAfter) return { action: "skipped", reason: "too-late" };
+    const deliveries = anyOf.map((key) => this.#verdicts.get(key));
+    if (deliveries.some((delivery) => permits(delivery, needs))) return null;
+    if (deliveries.some((delivery) => delivery === undefined || !isFinal(delivery))) {
+      return waitsUntil !== null && now >= waitsUntil ? null : delayed("waits-for-delivery", "recipient", "its delivery is not final");
     }
-    if (delivery.action === "skipped" && when.needs === "final") return delivery; // blocked or dropped by an earlier visit
-    if (when.needs === "delivered") return delivery.action === "delivered" ? null : { action: "skipped", reason: "not-delivered" };
-    const refused = delivery.action === "failed" && (delivery.reason === "content-refused" || delivery.reason === "policy-refused");
-    return refused ? { action: "skipped", reason: "delivery-refused" } : null;
+    if (needs === "delivered") return { action: "skipped", reason: "not-delivered" };
+    const skipped = deliveries.find((delivery) => delivery?.action === "skipped"); // blocked or dropped by an earlier visit
+    return skipped ?? { action: "skipped", reason: "delivery-refused" };
   }
 
   /** Reserves the memory that composing takes. */
@@ -288,6 +285,14 @@ class Run {
 /** The row by which a later bounce of this mail is recognised. `sesId`: the id that SES gave it. */
 function outboundRow({ kind, from, to }: Forward | Reply, sesId: string): OutboundRow {
   return { MessageId: sesId, original_source: from ?? "", bouncedRecipients: [to], kind };
+}
+
+/** Whether a delivery that ended so lets a reply or forward run. */
+function permits(delivery: Verdict | undefined, needs: When["needs"]): boolean {
+  if (delivery === undefined || !isFinal(delivery)) return false;
+  if (needs === "delivered") return delivery.action === "delivered";
+  if (delivery.action === "failed") return delivery.reason !== "content-refused" && delivery.reason !== "policy-refused";
+  return delivery.action !== "skipped";
 }
 
 const noAnswer: Verdict = delayed("protocol-error", "recipient", "the courier gave no verdict");

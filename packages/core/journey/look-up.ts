@@ -1,14 +1,13 @@
 // Look up: what a mail's own header raises, asked of the ports that know it: the outbound row of a bounce, the memory of
 // earlier auto-replies, the names of attachments. With what was gathered before it is all that plan.ts decides on.
 
-import { addressKey } from "../mail/address.ts";
 import { attachmentsIn } from "../mail/attachments.ts";
 import { readDsn } from "../mail/dsn.ts";
 import { isReadable, type Mail, openMail } from "../mail/mail.ts";
 import type { Pause } from "../pause.ts";
 import type { Facts } from "../plan/facts.ts";
 import { leavesBySes } from "../plan/plan-forward.ts";
-import { servedAddresses } from "../plan/recipient.ts";
+import { memoryKeys, servedAddresses } from "../plan/recipient.ts";
 import { rememberedSenderOf } from "../rules/sender.ts";
 import { type Bounce, isSesBounce, originalIds } from "../ses/bounce.ts";
 import type { Notice } from "../ses/notice.ts";
@@ -38,7 +37,8 @@ export async function lookUp(
     ? (decodeOutboundRow(await outbound.find(originalIds(mail, readDsn(mail)))) ?? "unknown")
     : "not-a-bounce";
   const mayReply = [...rules.values()].some(({ reply }) => reply !== null);
-  const answered = reversePath && mayReply ? await ledger.recall(served.map(addressKey), rememberedSenderOf(reversePath, mail)) : new Map();
+  const mailboxes = [...new Set(served.flatMap(memoryKeys))];
+  const answered = reversePath && mayReply ? await ledger.recall(mailboxes, rememberedSenderOf(reversePath, mail)) : new Map();
   const attachments = leavesBySes(served, rules, domains) ? await attachmentsOf(mail, stored, pause) : [];
   const envelope = { reversePath, recipients };
   return { mailId, receivedAt, envelope, sesVerdicts, domains, mail, bounce, rules, blocklist, finals, answered, attachments, loopKey };

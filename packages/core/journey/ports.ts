@@ -139,8 +139,8 @@ export type Recorded = "recorded" | "closed" | "fenced";
  */
 export type ReplyRow = ReplyMemory & Readonly<{ recipient: AddressKey; sender: AddressKey; effect: EffectKey }>;
 
-/** An auto-reply of a mail, to be counted before it is sent. */
-export type ReplyCount = ReplyLimits & Readonly<{ mailId: MailId; effect: EffectKey }>;
+/** An auto-reply of a mail, to be counted before it is sent. `mailbox`: who answers, without its tag. */
+export type ReplyCount = ReplyLimits & Readonly<{ mailId: MailId; effect: EffectKey; mailbox: AddressKey }>;
 
 /**
  * Milliseconds after its closing in which a mail cannot be opened again ("busy"), so that its audit mark is written before the

@@ -16,21 +16,44 @@ type RecipientEnd = Readonly<{ recipient: string; end: End; blockedSender: strin
 export function markOf(plan: Plan, verdicts: Verdicts): AuditMark {
   const courses = plan.kind === "carry" ? plan.courses : [];
   const own = new Set(courses.flatMap((course) => (course.kind === "refuse" ? [] : [addressKey(course.recipient)])));
-  const ends = [...courses.map((course) => ownEnd(course, verdicts)), ...otherEnds(verdicts, own)];
+  const forwards = forwardsByDelivery(courses);
+  const ends = [...courses.map((course) => ownEnd(course, forwards, verdicts)), ...otherEnds(verdicts, own)];
   const invalidInboxes = ends.filter(({ end }) => end === "invalid").map(({ recipient }) => recipient);
   const blockedSender = ends.find((each) => each.blockedSender !== null)?.blockedSender ?? null;
   const dropped: readonly End[] = plan.kind === "discard" ? ["refused"] : [];
   return { status: statusOfEnds([...ends.map(({ end }) => end), ...dropped]), invalidInboxes, blockedSender };
 }
 
-function ownEnd(course: Course, verdicts: Verdicts): RecipientEnd {
+/** The forwards of each delivery, stand-ins left out: recipients below one rule row share them. */
+function forwardsByDelivery(courses: readonly Course[]): ReadonlyMap<EffectKey, readonly EffectKey[]> {
+  const found = new Map<EffectKey, EffectKey[]>();
+  for (const effect of courses.flatMap((course) => (course.kind === "serve" ? course.effects : []))) {
+    if (effect.kind !== "forward" || effect.standIn !== null) continue;
+    for (const delivery of effect.when.anyOf) {
+      const keys = found.get(delivery) ?? [];
+      keys.push(effect.key);
+      found.set(delivery, keys);
+    }
+  }
+  return found;
+}
+
+function ownEnd(course: Course, forwards: ReadonlyMap<EffectKey, readonly EffectKey[]>, verdicts: Verdicts): RecipientEnd {
   const { recipient } = course;
   if (course.kind === "block") return { recipient, end: "blocked", blockedSender: course.matched };
   if (course.kind === "refuse") return { recipient, end: "refused", blockedSender: null };
   // A relayed forward counts as a delivery: an address may exist only to pass mail on. A stand-in does not.
-  const carriers = course.effects.filter((effect) => effect.kind === "deliver" || (effect.kind === "forward" && effect.standIn === null));
-  const [delivery, ...forwards] = carriers.map(({ key }) => verdicts.get(key));
-  return { recipient, end: endOf(delivery, forwards), blockedSender: blockedIn(delivery) };
+  const key = course.effects.find(({ kind }) => kind === "deliver")?.key;
+  const delivery = key && verdicts.get(key);
+  const carried = (key && forwards.get(key)) ?? [];
+  return {
+    recipient,
+    end: endOf(
+      delivery,
+      carried.map((forward) => verdicts.get(forward)),
+    ),
+    blockedSender: blockedIn(delivery),
+  };
 }
 
 function blockedIn(delivery: Verdict | undefined): string | null {

@@ -4,6 +4,7 @@
 import { addressKey, tableKeys } from "../mail/address.ts";
 import { plan } from "../plan/plan.ts";
 import { type Recipient, servedAddresses } from "../plan/recipient.ts";
+import { finalsOfPlan } from "../plan/shared-effect.ts";
 import { type EffectKey, keyOf, type Plan, parseEffectKey } from "../plan/types.ts";
 import type { Final } from "../plan/verdict.ts";
 import type { Notice } from "../ses/notice.ts";
@@ -29,8 +30,9 @@ export async function repairAuditTrail(
     const { stored } = answers;
     const facts = await lookUp(notice, { ...answers, finals }, stored, await openForPlanning(stored), ports);
     const decided = await plan(facts, ports.policy, ports.pause);
-    const settlement = settle(decided, notice.mailId, finals, 1, "keep");
-    if (settlement.kind !== "close" || !isAsClosed(decided, finals, answers.recipients)) return;
+    const ends = decided.kind === "carry" ? finalsOfPlan(decided.courses, finals) : finals;
+    const settlement = settle(decided, notice.mailId, ends, 1, "keep");
+    if (settlement.kind !== "close" || !isAsClosed(decided, ends, answers.recipients)) return;
     // Another notice may have opened the mail meanwhile, and then its mark tells of more.
     if ((await ports.ledger.keepClosed(notice.mailId, closed)) === "kept") await writeAuditMark(notice, stored, settlement, ports);
   } catch (error) {

@@ -54,7 +54,10 @@ type MarkParts = Readonly<{ address: string; id: string; hop: string; mac: strin
  * may hold semicolons. `null`: the value has another form.
  */
 function markParts(value: string): MarkParts | null {
-  const parts = value.slice(0, maxLength).split(";").map((part) => part.trim());
+  const parts = value
+    .slice(0, maxLength)
+    .split(";")
+    .map((part) => part.trim());
   if (parts.at(-1) === "") parts.pop();
   const begin = parts.findIndex((part, index) => /^id=[0-9a-f]{32}$/i.test(part) && /^hop=\d{1,3}$/i.test(parts[index + 1] ?? ""));
   const mac = parts.at(-1) ?? "";
@@ -63,11 +66,11 @@ function markParts(value: string): MarkParts | null {
   const [at = "", ...target] = rest.reverse();
   const to = target.reverse().join("; ");
   if (rest.length > 0 && (!/^to=./i.test(to) || !/^at=\d{1,12}$/i.test(at))) return null;
-  const sent = rest.length > 0 ? { target: valueOf(to), at: valueOf(at) } : null;
-  return { address: parts.slice(0, begin).join("; "), id: valueOf(id), hop: valueOf(hop), mac: valueOf(mac), sent };
+  const sent = rest.length > 0 ? { target: partValue(to), at: partValue(at) } : null;
+  return { address: parts.slice(0, begin).join("; "), id: partValue(id), hop: partValue(hop), mac: partValue(mac), sent };
 }
 
-function valueOf(part: string): string {
+function partValue(part: string): string {
   return part.slice(part.indexOf("=") + 1);
 }
 

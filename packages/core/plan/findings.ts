@@ -4,7 +4,7 @@
 import { type ForwardFields, readForwardFields } from "../compose/forward.ts";
 import { forwardedAddressFields, writableMailboxesOf } from "../compose/original-fields.ts";
 import { type Quotation, quotationOf } from "../compose/quotation.ts";
-import { type Address, asciiAddress, type ReversePath } from "../mail/address.ts";
+import { type Address, type AddressKey, asciiAddress, type ReversePath } from "../mail/address.ts";
 import { type Dsn, noDsn, readDsn } from "../mail/dsn.ts";
 import type { HeaderEdit } from "../mail/header-edit.ts";
 import { hasMarkOf, isExpired, type LoopMarks, readLoopMarks } from "../mail/loop-mark.ts";
@@ -12,10 +12,13 @@ import { isEditable, isReadable, type Mail, mailboxesOf } from "../mail/mail.ts"
 import type { Pause } from "../pause.ts";
 import { type AutomaticSigns, addressFields, automaticSignsOf } from "../rules/automatic.ts";
 import { matchSenderWithPauses, type SenderMatches } from "../rules/blocklist.ts";
+import { ruleRowFor } from "../rules/rule-row.ts";
 import { sendersOf } from "../rules/sender.ts";
 import { bounceEdits, isFromSesComplaints, isFromSesDaemon } from "../ses/bounce.ts";
 import { sesRefusesFileName } from "../ses/ses-limits.ts";
 import type { Facts } from "./facts.ts";
+import { memoryKeys, servedAddresses } from "./recipient.ts";
+import { SharedEffects } from "./shared-effect.ts";
 import type { BounceOutcome, Warning, WithheldReason } from "./types.ts";
 
 /** What is the same for all recipients. */
@@ -28,6 +31,8 @@ export type Findings = Readonly<{
   dsn: Dsn;
   edits: readonly HeaderEdit[];
   bounce: BounceOutcome;
+  /** The reason why no rule of any recipient runs; `null` where rules may run. */
+  noRules: WithheldReason | null;
   /** The reason why no rule of this recipient runs; `null` where rules run. */
   whyNoRules(recipient: Address): WithheldReason | null;
   warnings: readonly Warning[];
@@ -39,6 +44,10 @@ export type Findings = Readonly<{
   refusedNames(): readonly string[];
   /** What an auto-reply quotes. Read at the first call. */
   quotation(): Promise<Quotation | null>;
+  /** Effects that several recipients share. It grows while they are planned. */
+  shared: SharedEffects;
+  /** Auto-replies to this very mail that an earlier attempt claimed: keys of the reply memory by the table key of the rule row. */
+  claims(): ReadonlyMap<string, ReadonlySet<AddressKey>>;
 }>;
 
 /** Works out the findings of a mail. `pause`: between readings of a header that may be long. */
@@ -69,11 +78,14 @@ export async function findingsOf(facts: Facts, pause: Pause): Promise<Findings> 
     dsn,
     edits: [...deliveryEdits(mail), ...shown],
     bounce: bounce === "not-a-bounce" ? bounce : shown.length > 0 ? "rewritten" : "unknown",
-    whyNoRules: (recipient) => whyUnreadable(mail) ?? whyOwn(recipient, loopMarks, facts) ?? noRules,
+    noRules,
+    whyNoRules: (recipient) => (isReadable(mail) ? whyOwn(recipient, loopMarks, facts) : null) ?? noRules,
     warnings,
     refusedNames: once(() => facts.attachments.filter(sesRefusesFileName)),
     automatic: once(() => automaticSignsOf(mail, reversePath)),
     forwardFields: once(() => readForwardFields(mail)),
+    shared: new SharedEffects(),
+    claims: once(() => claimsOf(facts)),
     quotation: once(async () => (reversePath === null ? null : quotationOf(mail, asciiAddress(reversePath) ?? reversePath))),
   };
 }
@@ -102,6 +114,16 @@ export async function readAhead({ mail, rules }: Facts, findings: Findings, paus
   await pause();
 }
 
+function claimsOf({ envelope, rules, answered, mailId }: Facts): ReadonlyMap<string, ReadonlySet<AddressKey>> {
+  const found = new Map<string, Set<AddressKey>>();
+  for (const recipient of servedAddresses(envelope.recipients)) {
+    const claimed = memoryKeys(recipient).filter((key) => answered.get(key)?.mailId === mailId);
+    const row = claimed.length > 0 ? ruleRowFor(recipient, rules).key : null;
+    if (row !== null) found.set(row, new Set([...(found.get(row) ?? []), ...claimed]));
+  }
+  return found;
+}
+
 function once<T>(read: () => T): () => T {
   let known: { readonly value: T } | null = null;
   return () => {
@@ -110,17 +132,14 @@ function once<T>(read: () => T): () => T {
   };
 }
 
-function whyUnreadable(mail: Mail): WithheldReason | null {
-  return isReadable(mail) ? null : "header-unreadable";
-}
-
 /** A mark stops the rules of the address that it names, and of nobody else: anybody may have put it on this mail. */
 function whyOwn(recipient: Address, marks: LoopMarks, { receivedAt }: Facts): WithheldReason | null {
   return hasMarkOf(recipient, marks, receivedAt) ? "own-mark" : null;
 }
 
 /** The reason why no rule of any recipient runs. */
-function whyNobody({ sesVerdicts }: Facts): WithheldReason | null {
+function whyNobody({ mail, sesVerdicts }: Facts): WithheldReason | null {
+  if (!isReadable(mail)) return "header-unreadable";
   if (sesVerdicts.virus === "FAIL") return "virus-verdict";
   if (sesVerdicts.spam === "FAIL") return "spam-verdict";
   const { dmarc, dmarcPolicy } = sesVerdicts;

@@ -7,6 +7,7 @@
 export { defaultPolicy, type Facts, type Policy, type ReplyMemory } from "./facts.ts";
 export { plan } from "./plan.ts";
 export { parseRecipients, type Recipient, type RefuseReason, refuseSourceRoutes, servedAddresses } from "./recipient.ts";
+export { finalsOfPlan } from "./shared-effect.ts";
 export {
   type BounceOutcome,
   type Course,
@@ -16,10 +17,12 @@ export {
   type Effect,
   type EffectKey,
   type Forward,
+  type FoundRow,
   keyOf,
   type ParsedEffectKey,
   type Plan,
   parseEffectKey,
+  ruleKeyOf,
   withCanonicalKeys,
   type Reply,
   type ReplyLimits,

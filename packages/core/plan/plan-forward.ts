@@ -13,23 +13,32 @@ import { type EpochMs, hourMs } from "../time.ts";
 import type { Facts } from "./facts.ts";
 import type { Findings } from "./findings.ts";
 import { resolveTarget, routeTo } from "./route.ts";
-import { type Forward, keyOf, type Withheld, type WithheldReason } from "./types.ts";
+import type { Forward, FoundRow, Withheld, WithheldReason } from "./types.ts";
 
 const maxHops = 30; // RFC 5321 §6.3 suggests 100 for a relay; a mail that we send on anew should not come near
 
 /** The forward, or why there is none. */
-export function planForward(recipient: Address, target: Address, row: RuleRow, facts: Facts, findings: Findings): Forward | Withheld {
+export function planForward(
+  recipient: Address,
+  target: Address,
+  { key: rowKey, row }: FoundRow,
+  facts: Facts,
+  findings: Findings,
+): Forward | Withheld {
   const { mail, mailId, receivedAt, loopKey } = facts;
   const reason = whyNoForward(recipient, target, row, facts, findings);
   if (reason !== null) return { kind: "forward", to: target, reason };
   const [self, way] = [asciiAddress(recipient), resolveTarget(target, facts.domains)];
   if (self === null) return { kind: "forward", to: target, reason: "address-unsupported" };
   if (typeof way === "string") return { kind: "forward", to: target, reason: way };
+  const shared = findings.shared.forward(recipient, rowKey, target);
+  if (shared === null) return { kind: "forward", to: target, reason: "once-per-mail" };
   const { to, route } = way;
   return {
     kind: "forward",
-    key: keyOf("forward", recipient, target),
-    when: { needs: "final", waitsUntil: (receivedAt + hourMs) as EpochMs, notAfter: null },
+    key: shared.key,
+    formerKeys: shared.formerKeys,
+    when: { anyOf: shared.anyOf, needs: "final", waitsUntil: (receivedAt + hourMs) as EpochMs, notAfter: null },
     from: route === "internal" && findings.reversePath === null ? null : self,
     to,
     route,

@@ -47,9 +47,10 @@ async function courseOf(recipient: Address, facts: Facts, policy: Policy, findin
   const { key, row } = ruleRowFor(recipient, facts.rules);
   const ruleWarnings = row.errors.map((text): Warning => ({ kind: "rule-invalid", table: "rules", key: key ?? "", text }));
   const deliver: Deliver = { kind: "deliver", key: keyOf("deliver", recipient), from: findings.reversePath, edits: findings.edits };
-  const reply = await planReply(recipient, row, facts, policy, findings);
+  const found = key === null ? null : { key, row };
+  const reply = found && (await planReply(recipient, found, facts, policy, findings));
   await pause();
-  const forwards = row.forwards.map((target) => planForward(recipient, target, row, facts, findings));
+  const forwards = found ? row.forwards.map((target) => planForward(recipient, target, found, facts, findings)) : [];
   const all = [...(reply ? [reply] : []), ...forwards];
   const shortened = forwards.some((item) => "key" in item) ? forwardWarnings(findings) : [];
   return {

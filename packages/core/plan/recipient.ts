@@ -1,7 +1,7 @@
 // Recipient: one recipient of a notice, parsed once. Only an address of a served domain can be delivered to; every other
 // one is refused by name. It does not say what shall be done for a served one; plan.ts does.
 
-import { type Address, addressKey, type Domain, domainOf, parseAddress } from "../mail/address.ts";
+import { type Address, type AddressKey, addressKey, type Domain, domainOf, parseAddress, withoutTag } from "../mail/address.ts";
 import { isSourceRoute } from "../mail/source-route.ts";
 
 /** Why a recipient of the notice is not served. It is named in the audit mark. */
@@ -38,4 +38,10 @@ export function refuseSourceRoutes(recipients: readonly Recipient[], rules: Read
 /** The addresses that are served, in order; one that is named twice stands twice. */
 export function servedAddresses(recipients: readonly Recipient[]): readonly Address[] {
   return recipients.flatMap((recipient) => (recipient.kind === "served" ? [recipient.address] : []));
+}
+
+/** Under which keys a recipient is in the reply memory: its mailbox and, in rows of earlier versions, the address with its tag. */
+export function memoryKeys(recipient: Address): readonly AddressKey[] {
+  const key = addressKey(recipient);
+  return [...new Set([key, withoutTag(key)])];
 }

@@ -11,6 +11,7 @@ import type { HeaderEdit } from "../mail/header-edit.ts";
 import { endOfQuoted } from "../mail/token.ts";
 import { quote } from "../result.ts";
 import type { AutomaticReason } from "../rules/automatic.ts";
+import type { RuleRow } from "../rules/rule-row.ts";
 import type { MailId } from "../ses/notice.ts";
 import type { EpochMs } from "../time.ts";
 import type { RefuseReason } from "./recipient.ts";
@@ -30,6 +31,7 @@ export type WithheldReason =
   | "bounce-of-ours" // a bounce of a forward or reply of ours
   | "not-active" // out-of-office is set for another time
   | "already-answered"
+  | "once-per-mail" // another recipient of this mail has the reply or forward of the same rule row
   | "to-self" // the target is the recipient
   | "to-sender" // the target sent the mail
   | "too-many-hops"
@@ -76,6 +78,9 @@ export type Serve = Readonly<{
   warnings: readonly Warning[];
 }>;
 
+/** The rule row of a recipient, and its table key. */
+export type FoundRow = Readonly<{ key: string; row: RuleRow }>;
+
 /** The first decision: drop the mail, or carry it with one course per recipient in the order of the envelope. */
 export type Plan =
   | { readonly kind: "discard"; readonly reason: DiscardReason; readonly bounce: BounceOutcome }
@@ -90,15 +95,20 @@ export function describeCourse(course: Exclude<Course, Serve>): string {
   return `blocked: ${course.matched} matches ${quote(course.pattern)}`;
 }
 
-/** Names one effect of one mail in the ledger: `deliver a@x`, `forward a@x b@y`, `reply a@x`. Equal in every attempt. */
+/**
+ * Names one effect of one mail in the ledger: `deliver a+tag@x`, `forward a@x b@y`, `reply *@x`. Equal in every attempt. A
+ * delivery has the recipient in it, a forward or reply the table key of the rule row.
+ */
 export type EffectKey = string & { readonly [effectKey]: true };
 declare const effectKey: unique symbol;
 
 /** Where a courier takes a mail: the recipient's mailbox, our own server past its transport maps, or Amazon SES. */
 export type Route = "mailbox" | OutgoingRoute;
 
-/** When a forward or reply may run, given the verdict of its recipient's delivery. */
+/** When a forward or reply may run, given the verdicts of deliveries. */
 export type When = Readonly<{
+  /** The deliveries to its recipients. One that permits it is enough. */
+  anyOf: readonly EffectKey[];
   /** "delivered": only then. "final": after any final verdict but a refusal of content or policy. */
   needs: "delivered" | "final";
   /** From this instant a forward no longer waits for a delayed delivery; `null` waits for ever. */
@@ -119,6 +129,8 @@ export type Deliver = Readonly<{
 export type Forward = Readonly<{
   kind: "forward";
   key: EffectKey;
+  /** Keys that earlier versions gave it, one for each recipient. Their finals count (see `finalsOfPlan`). */
+  formerKeys: readonly EffectKey[];
   when: When;
   from: ReversePath;
   to: Address;
@@ -133,6 +145,8 @@ export type Forward = Readonly<{
 export type Reply = Readonly<{
   kind: "reply";
   key: EffectKey;
+  /** Keys that earlier versions gave it, one for each recipient. Their finals count (see `finalsOfPlan`). */
+  formerKeys: readonly EffectKey[];
   when: When;
   from: ReversePath;
   to: Address;
@@ -141,6 +155,8 @@ export type Reply = Readonly<{
   recipe: Recipe;
   /** Hash of the rule's text: the same text is not sent twice to one sender within the period (RFC 5230 §4.2). */
   textHash: string;
+  /** Who answers, in the reply memory: the recipient without its tag. */
+  mailbox: AddressKey;
   /** The key under which the sender is remembered (see `rememberedSenderOf`). */
   rememberAs: AddressKey;
   /** The sender is remembered until then. */
@@ -150,11 +166,10 @@ export type Reply = Readonly<{
 }>;
 
 /**
- * How many auto-replies `mailbox` may send in an hour, and `sender` may get in a day; 0: any number. Both are keys without tags.
- * The hour and the day are those in which the mail came, so that every attempt counts in the same ones.
+ * How many auto-replies a mailbox may send in an hour, and `sender` may get in a day; 0: any number. `sender` has no tag. The hour
+ * and the day are those in which the mail came, so that every attempt counts in the same ones.
  */
 export type ReplyLimits = Readonly<{
-  mailbox: AddressKey;
   sender: AddressKey;
   perHour: number;
   perDay: number;
@@ -172,9 +187,17 @@ export function keyOf(kind: Effect["kind"], recipient: Address, to?: Address): E
   return [kind, keySpelling(recipient), ...(to === undefined ? [] : [keySpelling(to)])].join(" ") as EffectKey;
 }
 
-/** The address in lower case, its local part quoted only if it must be (RFC 5321 §4.1.2), so that it can be parsed again. */
+/** Makes the key of a forward or reply from the table key of its rule row (see `tableKeys`), which is an address or `*@domain`. */
+export function ruleKeyOf(kind: "forward" | "reply", row: string, to?: Address): EffectKey {
+  return [kind, spelled(row), ...(to === undefined ? [] : [keySpelling(to)])].join(" ") as EffectKey;
+}
+
 function keySpelling(address: Address): string {
-  const key = addressKey(address);
+  return spelled(addressKey(address));
+}
+
+/** An address key, its local part quoted only if it must be (RFC 5321 §4.1.2), so that it can be parsed again. */
+function spelled(key: string): string {
   if (parseAddress(key).ok) return key;
   const at = key.lastIndexOf("@");
   return `"${key.slice(0, at).replace(/["\\]/g, "\\$&")}"${key.slice(at)}`;

@@ -1,9 +1,10 @@
 // How effects are carried out: who shares a transaction, and what becomes of a reply that may not be sent, or may have been.
 
 import { describe, expect, test } from "bun:test";
-import { type Address, delayed, type Verdict } from "@sesame/core";
+import { type Address, addressKey, delayed, type EffectKey, type EpochMs, type Final, type Verdict } from "@sesame/core";
 import { type Fault, FaultInjector, faultAt } from "../../fakes/faults.ts";
-import { TestWay } from "../../journey/way.ts";
+import { emptyMailRow } from "../../fakes/memory-ledger.ts";
+import { location, mailId, TestWay } from "../../journey/way.ts";
 
 const mail = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hi\r\n\r\nHello\r\n";
 const [alice, bob] = ["alice@example.com" as Address, "bob@remote.test" as Address];
@@ -32,7 +33,7 @@ const refusedAfterDot = (status: string): Verdict => ({
   scope: "mail",
   detail: `554 ${status}`,
 });
-const good: Verdict = { action: "delivered", detail: "250" };
+const good: Final = { action: "delivered", detail: "250" };
 
 /** `answers`: to the group, then alone, by recipient. `sizes`: recipients of each transaction. `ends`: by recipient. */
 const refusedGroups: readonly (readonly [why: string, answers: readonly (readonly Verdict[])[], sizes: readonly number[], ends: string])[] =
@@ -236,3 +237,73 @@ async function endsOf(effect: "forward" | "reply", way: TestWay): Promise<readon
     return ["reason" in verdict ? `${verdict.action} ${verdict.reason}` : verdict.action];
   });
 }
+
+const [one, two] = ["alice+1@example.com", "alice+2@example.com"] as [Address, Address];
+const tagged = (): TestWay => {
+  const way = new TestWay(mail, { recipients: [one, two] });
+  way.directory.rule(alice, { ooo_active: true, ooo_message: "I am away", forwards: ["x@other.test"] });
+  return way;
+};
+const noMailbox: Verdict = { action: "failed", status: "5.1.1", reason: "no-such-mailbox", scope: "recipient", detail: "no" };
+const full: Verdict = { action: "failed", status: "5.2.2", reason: "mailbox-full", scope: "recipient", detail: "full" };
+const noContent: Verdict = { action: "failed", status: "5.6.0", reason: "content-refused", scope: "recipient", detail: "no" };
+const waits = delayed("try-later", "recipient", "450");
+/** `first`, `second`: how the deliveries end. `reply`, `forward`: what becomes of the shared effects in the first receive. */
+const shared: readonly (readonly [first: Verdict, second: Verdict, reply: string, forward: string])[] = [
+  [good, good, "relayed", "relayed"],
+  [full, good, "relayed", "relayed"],
+  [good, full, "relayed", "relayed"],
+  [waits, good, "relayed", "relayed"],
+  [full, full, "skipped not-delivered", "relayed"],
+  [noContent, noContent, "skipped not-delivered", "skipped delivery-refused"],
+  [noContent, good, "relayed", "relayed"],
+  [noContent, full, "skipped not-delivered", "relayed"],
+  [waits, full, "delayed waits-for-delivery", "relayed"],
+  [waits, noContent, "delayed waits-for-delivery", "delayed waits-for-delivery"],
+  [waits, waits, "delayed waits-for-delivery", "delayed waits-for-delivery"],
+];
+const wordOf = (verdict: Verdict) => ("reason" in verdict ? verdict.reason : verdict.action);
+for (const [first, second, reply, forward] of shared) {
+  test(`X12 a reply is ${reply} and a forward ${forward} when its recipients end as ${wordOf(first)} and ${wordOf(second)}`, async () => {
+    const way = tagged();
+    way.courier.script("mailbox", one, first, good);
+    way.courier.script("mailbox", two, second, good);
+    expect(await endsOf("reply", way)).toEqual([reply]);
+    const again = tagged();
+    again.courier.script("mailbox", one, first, good);
+    again.courier.script("mailbox", two, second, good);
+    expect(await endsOf("forward", again)).toEqual([forward]);
+    await again.untilDone();
+    expect(again.courier.sent.filter(({ route }) => route !== "mailbox").length).toBeLessThanOrEqual(2);
+  });
+}
+
+test("X12 a recipient without a mailbox has the mail where the shared forward took it", async () => {
+  const way = tagged();
+  for (const recipient of [one, two]) way.courier.script("mailbox", recipient, noMailbox);
+  await way.untilDone();
+  expect(way.store.attributesOf(location)).toMatchObject({ status: "delivered" });
+  expect(way.store.attributesOf(location)).not.toHaveProperty("invalid_inboxes");
+});
+
+test("X12 a mail that an earlier version left half done is finished without a second reply or copy", async () => {
+  const way = tagged();
+  const finals: [string, Final][] = [
+    [`deliver ${one}`, good],
+    [`deliver ${two}`, good],
+    [`reply ${one}`, { action: "relayed", detail: "0101" }],
+    [`forward ${one} x@other.test`, { action: "relayed", detail: "0102" }],
+  ];
+  way.ledger.tables.mails.set(mailId, { ...emptyMailRow(), finals: new Map(finals as [EffectKey, Final][]) });
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.courier.sends).toBe(0);
+});
+
+test("X12 a reply that an earlier version may have sent for a tag is not sent", async () => {
+  const way = tagged();
+  const text = { textHash: "of whatever text", until: (way.clock.now() + 86_400_000) as EpochMs, mailId };
+  const row = { recipient: addressKey(two), sender: addressKey(bob), effect: `reply ${two}` as EffectKey, ...text };
+  way.ledger.tables.replies.set(JSON.stringify([row.recipient, row.sender]), row);
+  await way.untilDone();
+  expect(way.courier.mailsFor(bob)).toEqual([]);
+});

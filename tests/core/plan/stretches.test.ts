@@ -16,7 +16,9 @@ const fill = (unit: string, octets: number) => unit.repeat(Math.ceil(octets / un
 
 const away = { ooo_active: true, ooo_message: "I am away" };
 const fifty = Array.from({ length: 50 }, (_, i) => `target${i}@home.test`);
-const everything = { "*@example.com": { ...away, forwards: fifty } };
+const all = { ...away, forwards: fifty };
+// A row for each recipient: below one row they would share its effects.
+const everything = { ...Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`alice+${i}@example.com`, all])), "*@example.com": all };
 
 type Hostile = Readonly<{
   mail: string | (() => string);
