@@ -16,7 +16,7 @@ const packages: [string, RegExp][] = [
   ["packages/smtp", /^(?:\.\/[a-z-]+\.ts|node:.*|nodemailer(?:\/.*)?|@sesame\/core(?:\/[a-z]+)?)$/],
   [
     "packages/aws-adapters",
-    /^(?:\.\/[a-z0-9-]+\.ts|node:.*|@aws-sdk\/(?:client|lib)-.*|@smithy\/node-http-handler|zod|@sesame\/core(?:\/[a-z]+)?)$/,
+    /^(?:\.\/[a-z0-9-]+\.ts|node:.*|@aws-sdk\/(?:client|lib)-.*|@aws-sdk\/checksums\/crc|@smithy\/node-http-handler|zod|@sesame\/core(?:\/[a-z]+)?)$/,
   ],
 ];
 for (const [folder, allowed] of packages) {

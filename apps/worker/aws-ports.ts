@@ -30,6 +30,7 @@ import {
 import type { SmtpCourier, SmtpOptions } from "@sesame/smtp";
 import type { Logger } from "pino";
 import { type Config, honourMarksOf, queueNamesOf } from "./config.ts";
+import { fetchExchange } from "./exchange.ts";
 import { knownMailboxes } from "./known-mailboxes.ts";
 import { openMemoryDatabase } from "./local/database.ts";
 import { SqliteLedger } from "./local/sqlite-ledger.ts";
@@ -43,7 +44,8 @@ import { version } from "./version.ts";
 /** The AWS clients for this configuration. The SDK finds region, endpoint and credentials. */
 export function clientsOf(config: Config): AwsClients {
   const queues = new Set(queueNamesOf(config).values()).size;
-  return awsClients({ version, queues, mailsInWork: config.CONCURRENCY });
+  const exchange = config.AWS_CLIENT === "fast" ? fetchExchange() : undefined;
+  return awsClients({ version, queues, mailsInWork: config.CONCURRENCY, ...(exchange && { exchange }) });
 }
 
 /** Opens the ports, and logs which features are off because their table is missing. A missing ledger table is an error. */
@@ -53,8 +55,8 @@ export async function openAwsPorts(
   logger: Logger,
   smtp: Pick<SmtpOptions, "onPhase"> = {},
 ): Promise<Result<ServicePorts>> {
-  const { clock } = clients;
-  const dynamo = { client: clients.dynamo, clock };
+  const { clock, hot } = clients;
+  const dynamo = { client: clients.dynamo, clock, hot };
   const directory = new DynamoDirectory({ ...dynamo, tables: { rules: config.RULES_TABLE, blocked: config.BLOCKED_TABLE } });
   const outbound = new DynamoOutbound({ ...dynamo, table: config.OUTBOUND_TABLE, rememberDays: config.LEDGER_DAYS });
   const ledger = openLedger(config, clients, logger);
@@ -79,7 +81,7 @@ export async function openAwsPorts(
       clients.close();
     },
     journeyPorts: {
-      store: new S3MailStore({ s3: clients.s3, clock }),
+      store: new S3MailStore({ s3: clients.s3, clock, hot }),
       ledger,
       clock,
       directory: withCache(new JoinedDirectory({ directory }), config.TABLE_CACHE_SECONDS),
@@ -104,11 +106,11 @@ function withCache(directory: Directory, seconds: number): Directory {
 }
 
 /** One object for each name: without a placeholder in QUEUE_NAME all domains share a queue, and so a poller. */
-function queuesOf(config: Config, { sqs, sqsPoll, clock }: AwsClients): ReadonlyMap<Domain, MailQueue> {
+function queuesOf(config: Config, { sqs, sqsPoll, clock, hot }: AwsClients): ReadonlyMap<Domain, MailQueue> {
   const { VISIBILITY_SECONDS: visibilitySeconds, WAIT_SECONDS: waitSeconds } = config;
   const byName = new Map<string, MailQueue>();
   const queueOf = (name: string) => {
-    const queue = byName.get(name) ?? new SqsMailQueue({ sqs, sqsPoll, clock, name, visibilitySeconds, waitSeconds });
+    const queue = byName.get(name) ?? new SqsMailQueue({ sqs, sqsPoll, clock, hot, name, visibilitySeconds, waitSeconds });
     byName.set(name, queue);
     return queue;
   };
@@ -144,12 +146,12 @@ async function probeTables(
   return ok(null);
 }
 
-function openLedger(config: Config, { dynamo, clock }: AwsClients, logger: Logger): Ledger {
+function openLedger(config: Config, { dynamo, clock, hot }: AwsClients, logger: Logger): Ledger {
   const owner = crypto.randomUUID();
   const loopKey = config.LOOP_KEY === undefined ? {} : { loopKey: new TextEncoder().encode(config.LOOP_KEY) };
   const rememberDays = config.LEDGER_DAYS;
   if (config.LEDGER === "table")
-    return new DynamoLedger({ client: dynamo, clock, owner, table: config.LEDGER_TABLE, rememberDays, ...loopKey });
+    return new DynamoLedger({ client: dynamo, clock, hot, owner, table: config.LEDGER_TABLE, rememberDays, ...loopKey });
   logger.warn(
     { event: "ledger-in-memory" },
     "LEDGER=memory: a restart loses the record of deliveries and auto-replies; run one worker only",

@@ -31,6 +31,7 @@ const shape = z.object({
   LEDGER: oneOf("table", "memory").default("table"),
   LOOP_KEY: z.string().min(16, "must have at least 16 characters").optional(),
   SES_MAX_RATE: number("must be a number above 0, at most 100000", (value) => value > 0 && value <= 100_000).optional(),
+  AWS_CLIENT: oneOf("fast", "sdk").default("fast"),
   MAX_BYTES_IN_FLIGHT: count(1024 * 1024, 64 * 1024 ** 3).default(256 * 1024 * 1024),
   LOG_ADDRESSES: oneOf("plain", "masked").default("plain"),
   DELIVERY: oneOf("smtp", "lmtp").default("smtp"),

@@ -10,6 +10,12 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { AwsClock } from "./aws-clock.ts";
 import { renewCredentials } from "./credentials.ts";
+import type { HotCalls } from "./hot-calls.ts";
+import { sdkObjectCalls, sdkQueueCalls, sdkTableCalls } from "./hot-sdk.ts";
+import { type Exchange, Lane } from "./lane.ts";
+import { laneTableCalls } from "./lane-dynamo.ts";
+import { laneObjectCalls } from "./lane-s3.ts";
+import { laneQueueCalls } from "./lane-sqs.ts";
 
 export type AwsOptions = Readonly<{
   /** Version of Sesame, for the user agent in AWS's logs. */
@@ -27,6 +33,8 @@ export type AwsOptions = Readonly<{
   endpoint?: string;
   credentials?: Readonly<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string }>;
   clock?: AwsClock;
+  /** Sends the hot calls of the lane. Without it, the SDK makes all calls. */
+  exchange?: Exchange;
 }>;
 
 /** One client for each service. */
@@ -39,6 +47,8 @@ export type AwsClients = Readonly<{
   /** Tries once, each time on a new connection. */
   ses: SESClient;
   sesv2: SESv2Client;
+  /** The calls that each mail needs: through the lane if there is an `exchange`, otherwise through these clients. */
+  hot: HotCalls;
   clock: AwsClock;
   /** Closes all connections. No call may be running. */
   close(): void;
@@ -68,7 +78,20 @@ export function awsClients(options: AwsOptions): AwsClients {
   const close = () => {
     for (const client of all) client.destroy();
   };
-  return { sqs, sqsPoll, s3, dynamo, ses, sesv2, clock, close };
+  const hot = hotCalls({ sqs, sqsPoll, s3, dynamo }, clock, options.exchange);
+  return { sqs, sqsPoll, s3, dynamo, ses, sesv2, hot, clock, close };
+}
+
+type HotClients = Pick<AwsClients, "sqs" | "sqsPoll" | "s3" | "dynamo">;
+
+/** The hot calls over these clients. `now` is the monotonic clock of the lane, in milliseconds. */
+export function hotCalls(clients: HotClients, clock: AwsClock, exchange: Exchange | undefined, now?: () => number): HotCalls {
+  const { sqs, sqsPoll, s3, dynamo } = clients;
+  const sdk = { ...sdkQueueCalls(clients), ...sdkObjectCalls(s3), ...sdkTableCalls(dynamo) };
+  if (exchange === undefined) return sdk;
+  const lane = new Lane({ exchange, clock, ...(now && { now }) });
+  for (const client of [sqs, sqsPoll, s3, dynamo]) lane.observe(client);
+  return { ...laneQueueCalls(lane, clients, sdk), ...laneObjectCalls(lane, s3, sdk), ...laneTableCalls(lane, dynamo, sdk) };
 }
 
 /**

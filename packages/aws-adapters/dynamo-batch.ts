@@ -2,8 +2,7 @@
 // Keys that DynamoDB left unprocessed are read again until the deadline. They are never taken for missing rows.
 // Amazon DynamoDB API Reference, "BatchGetItem".
 
-import { BatchGetCommand, type DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import type { Row } from "./dynamo-table.ts";
+import type { BatchQuestion, BatchRows, Row, TableCalls } from "./hot-calls.ts";
 import type { Sleep } from "./timers.ts";
 import { GarbledError } from "./trouble.ts";
 
@@ -23,7 +22,7 @@ export type TableReads = ReadonlyMap<string, TableRead>;
 /** Rows by table and key. A key without a row is absent; a table that was read is always present. */
 export type TableRows = ReadonlyMap<string, ReadonlyMap<string, Row>>;
 
-type ReadOptions = Readonly<{ documents: DynamoDBDocumentClient; signal: AbortSignal; sleep: Sleep }>;
+type ReadOptions = Readonly<{ hot: Pick<TableCalls, "batchGetItem">; signal: AbortSignal; sleep: Sleep }>;
 type WantedRow = Readonly<{ table: string; key: string }>;
 
 const keysInRequest = 100;
@@ -43,22 +42,20 @@ export async function readRows(reads: TableReads, options: ReadOptions): Promise
 async function readChunk(
   chunk: readonly WantedRow[],
   reads: TableReads,
-  { documents, signal, sleep }: ReadOptions,
+  { hot, signal, sleep }: ReadOptions,
   answers: ReadonlyMap<string, Map<string, Row>>,
 ): Promise<void> {
   let pending = chunk;
   for (let attempt = 0; pending.length > 0; attempt++) {
     if (attempt > 0) await sleep(delayMs(attempt));
     signal.throwIfAborted();
-    const answer = await documents.send(new BatchGetCommand({ RequestItems: requestOf(pending, reads) }), { abortSignal: signal });
+    const answer = await hot.batchGetItem(requestOf(pending, reads), signal);
     pending = take(answer, pending, reads, answers);
   }
 }
 
-type RequestItem = { Keys: Record<string, string>[]; ConsistentRead: boolean } & Partial<ReturnType<typeof projection>>;
-
-function requestOf(pending: readonly WantedRow[], reads: TableReads): Record<string, RequestItem> {
-  const request: Record<string, RequestItem> = {};
+function requestOf(pending: readonly WantedRow[], reads: TableReads): Record<string, BatchQuestion> {
+  const request: Record<string, BatchQuestion> = {};
   for (const { table, key } of pending) {
     const { keyName, attributes, consistent } = readOf(reads, table);
     request[table] ??= { Keys: [], ConsistentRead: consistent, ...(attributes && projection([keyName, ...attributes])) };
@@ -76,14 +73,9 @@ function projection(names: readonly string[]): { ProjectionExpression: string; E
   };
 }
 
-type Answer = Readonly<{
-  Responses?: Readonly<Record<string, readonly Row[] | undefined>> | undefined;
-  UnprocessedKeys?: Readonly<Record<string, Readonly<{ Keys?: readonly Row[] | undefined }> | undefined>> | undefined;
-}>;
-
 /** Stores the rows and returns the keys to read again. Throws if the answer does not mention a table. */
 function take(
-  answer: Answer,
+  answer: BatchRows,
   pending: readonly WantedRow[],
   reads: TableReads,
   answers: ReadonlyMap<string, Map<string, Row>>,

@@ -2,12 +2,12 @@
 // Reads are consistent, so a new rule applies to the next mail. If a table is missing at probe(), its feature is off. If it
 // is missing later, look() throws: the mail is delayed, and no rule is skipped.
 
-import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { type Directory, type DirectoryRows, type Inquiry, PortError } from "@sesame/core";
 import type { RuleTable } from "@sesame/core/journey";
 import { call } from "./call.ts";
 import { readRows, type TableRead, type TableRows } from "./dynamo-batch.ts";
-import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row, type TableState, tableDefaults } from "./dynamo-table.ts";
+import { type DynamoOptions, dynamoDeadlineMs, type Row, type TableState, tableDefaults } from "./dynamo-table.ts";
+import { sdkTableCalls } from "./hot-sdk.ts";
 import { realSleep } from "./timers.ts";
 import { troubleOf } from "./trouble.ts";
 
@@ -19,12 +19,11 @@ const probeKey = "nobody@probe.invalid"; // RFC 2606 §2: this domain never exis
 
 export class DynamoDirectory implements Directory {
   readonly #options: Required<DynamoDirectoryOptions>;
-  readonly #documents: DynamoDBDocumentClient;
   #off: ReadonlySet<RuleTable> = new Set();
 
   constructor(options: DynamoDirectoryOptions) {
-    this.#options = { tables: tableDefaults, deadlineMs: dynamoDeadlineMs, sleep: realSleep, ...options };
-    this.#documents = documentsOf(options.client);
+    const defaults = { tables: tableDefaults, deadlineMs: dynamoDeadlineMs, sleep: realSleep };
+    this.#options = { ...defaults, hot: sdkTableCalls(options.client), ...options };
   }
 
   /**
@@ -44,7 +43,7 @@ export class DynamoDirectory implements Directory {
     if (reads.size === 0) return { rules: new Map(), blocked: new Map() };
     return this.#call("look", async (signal) => {
       try {
-        const answers = await readRows(reads, { documents: this.#documents, sleep: this.#options.sleep, signal });
+        const answers = await readRows(reads, { hot: this.#options.hot, sleep: this.#options.sleep, signal });
         return { rules: this.#rows("rules", inquiry.rules, answers), blocked: patternsOf(this.#rows("blocked", inquiry.blocked, answers)) };
       } catch (error) {
         throw troubleOf(error).kind === "not-found" ? await this.#missing(error, signal) : error;
@@ -81,7 +80,7 @@ export class DynamoDirectory implements Directory {
     const read = { keyName, keys: [probeKey], consistent: false, attributes: [] };
     try {
       await readRows(new Map([[this.#options.tables[table], read]]), {
-        documents: this.#documents,
+        hot: this.#options.hot,
         sleep: this.#options.sleep,
         signal,
       });

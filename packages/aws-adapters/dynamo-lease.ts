@@ -4,7 +4,6 @@
 // Amazon DynamoDB Developer Guide, "Condition expressions", "Time to Live (TTL)".
 
 import { randomBytes } from "node:crypto";
-import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { AddressKey, Claim, EffectKey, EpochMs, Final, Lease, MailId } from "@sesame/core";
 import { type ClosedMail, reopenAfterMs } from "@sesame/core/journey";
 import { encodeFinals } from "./dynamo-finals.ts";
@@ -133,7 +132,7 @@ export class DynamoLeases {
   async #setUntil(mailId: MailId, write: Omit<Expressions, "update">, signal: AbortSignal): Promise<"kept" | "lost"> {
     const input = this.#rows.input(mailId, { ...write, update: "SET #until = :until" });
     try {
-      await this.#rows.documents.send(new UpdateCommand(input), { abortSignal: signal });
+      await this.#rows.hot.updateItem(input, signal);
       return "kept";
     } catch (error) {
       if (isConditionFailure(error)) return "lost";

@@ -21,6 +21,7 @@ import {
   type TableState,
   tableDefaults,
 } from "./dynamo-table.ts";
+import { sdkTableCalls } from "./hot-sdk.ts";
 import { realSleep } from "./timers.ts";
 import { GarbledError, nothingDone, troubleOf } from "./trouble.ts";
 
@@ -56,7 +57,7 @@ export class DynamoLedger implements Ledger {
       deadlineMs: dynamoDeadlineMs,
       sleep: realSleep,
     };
-    this.#options = { ...defaults, ...options };
+    this.#options = { ...defaults, hot: sdkTableCalls(options.client), ...options };
     this.#documents = documentsOf(options.client);
     this.#leases = new DynamoLeases({ ...this.#options, documents: this.#documents });
     this.#replies = new DynamoReplyMemory({ ...this.#options, documents: this.#documents });

@@ -2,12 +2,19 @@
 // nothing; dynamo-lease.ts and dynamo-record.ts do.
 // Amazon DynamoDB Developer Guide, "Condition expressions".
 
-import { type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
+import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import type { Clock, Lease } from "@sesame/core";
-import { type ClaimWatch, conditionalWrite, type Row, type RowKey, readRow, type WriteResult, watchAttempts } from "./dynamo-table.ts";
+import { attemptsOf, type ClaimWatch, conditionalWrite, type Row, type RowKey, readRow, type WriteResult } from "./dynamo-table.ts";
+import type { TableCalls, Write } from "./hot-calls.ts";
 import { troubleOf } from "./trouble.ts";
 
-export type MailRowsOptions = Readonly<{ documents: DynamoDBDocumentClient; clock: Clock; table: string; rememberDays: number }>;
+export type MailRowsOptions = Readonly<{
+  documents: DynamoDBDocumentClient;
+  hot: TableCalls;
+  clock: Clock;
+  table: string;
+  rememberDays: number;
+}>;
 
 export type Values = Readonly<Record<string, unknown>>;
 type ReturnedValues = "ALL_NEW" | "UPDATED_NEW";
@@ -54,8 +61,8 @@ export class MailRows {
     this.#options = options;
   }
 
-  get documents(): DynamoDBDocumentClient {
-    return this.#options.documents;
+  get hot(): TableCalls {
+    return this.#options.hot;
   }
 
   now(): number {
@@ -68,26 +75,25 @@ export class MailRows {
   }
 
   read(id: string, signal: AbortSignal): Promise<Row | null> {
-    return readRow(this.documents, this.#at(id), signal);
+    return readRow(this.#options.documents, this.#at(id), signal);
   }
 
   /** A claim returns the whole row, which may be long; other writes return only the changed attributes. */
   write(id: string, expressions: Expressions, returned: ReturnedValues, signal: AbortSignal, watch?: ClaimWatch): Promise<WriteResult> {
-    const { documents } = this.#options;
-    const input = { ...this.input(id, expressions), ReturnValues: returned, ReturnValuesOnConditionCheckFailure: "ALL_OLD" } as const;
-    const command = new UpdateCommand(input);
-    if (watch) watchAttempts(command, watch);
-    return conditionalWrite({ documents, key: this.#at(id), signal }, () => documents.send(command, { abortSignal: signal }));
+    const { documents, hot } = this.#options;
+    const input: Write = { ...this.input(id, expressions), ReturnValues: returned, ReturnValuesOnConditionCheckFailure: "ALL_OLD" };
+    const onAttempt = watch && attemptsOf(watch);
+    return conditionalWrite({ documents, key: this.#at(id), signal }, () => hot.updateItem(input, signal, onAttempt));
   }
 
-  input(id: string, { condition, update, values }: Expressions): UpdateCommandInput {
+  input(id: string, { condition, update, values }: Expressions): Write {
     const used = new Set(`${condition} ${update}`.match(/#\w+/g)); // DynamoDB refuses a placeholder that is not used
     return {
       ...this.#at(id),
       ...(condition !== "" && { ConditionExpression: condition }),
       UpdateExpression: update,
       ExpressionAttributeNames: Object.fromEntries([...names].filter(([name]) => used.has(name))),
-      ExpressionAttributeValues: values,
+      ExpressionAttributeValues: { ...values },
     };
   }
 

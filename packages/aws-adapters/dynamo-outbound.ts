@@ -2,7 +2,7 @@
 // send and its bounce may be recorded in any order, and twice. Other programs may write rows too; recipients that they store
 // as a set stay a set. A table that is missing at probe() is not used.
 
-import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import type { Outbound, OutboundRow } from "@sesame/core";
 import { call } from "./call.ts";
 import { readRows } from "./dynamo-batch.ts";
@@ -16,6 +16,8 @@ import {
   type TableState,
   tableDefaults,
 } from "./dynamo-table.ts";
+import type { Write } from "./hot-calls.ts";
+import { sdkTableCalls } from "./hot-sdk.ts";
 import { realSleep } from "./timers.ts";
 import { troubleOf } from "./trouble.ts";
 
@@ -36,7 +38,8 @@ export class DynamoOutbound implements Outbound {
   #off = false;
 
   constructor(options: DynamoOutboundOptions) {
-    this.#options = { table: tableDefaults.outbound, rememberDays: 35, deadlineMs: dynamoDeadlineMs, sleep: realSleep, ...options };
+    const defaults = { table: tableDefaults.outbound, rememberDays: 35, deadlineMs: dynamoDeadlineMs, sleep: realSleep };
+    this.#options = { ...defaults, hot: sdkTableCalls(options.client), ...options };
     this.#documents = documentsOf(options.client);
   }
 
@@ -77,9 +80,9 @@ export class DynamoOutbound implements Outbound {
   }
 
   async #read(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Row>> {
-    const { table, sleep } = this.#options;
+    const { table, sleep, hot } = this.#options;
     const answers = await readRows(new Map([[table, { keyName, keys: ids, consistent: true }]]), {
-      documents: this.#documents,
+      hot,
       sleep,
       signal,
     });
@@ -91,14 +94,14 @@ export class DynamoOutbound implements Outbound {
     const expires = Math.ceil((this.#options.clock.now() + this.#options.rememberDays * dayMs) / 1000);
     const some = bouncedRecipients.length > 0 ? { bouncedRecipients: [...new Set(bouncedRecipients)] } : {};
     const fields = Object.entries({ ...others, ...some, expires }).filter(([, value]) => value !== undefined);
-    const command = new UpdateCommand({
+    const write: Write = {
       ...this.#at(MessageId),
       UpdateExpression: `SET ${fields.map((_, n) => `#f${n} = if_not_exists(#f${n}, :f${n})`).join(", ")}`,
       ExpressionAttributeNames: Object.fromEntries(fields.map(([name], n) => [`#f${n}`, name])),
       ExpressionAttributeValues: Object.fromEntries(fields.map(([, value], n) => [`:f${n}`, value])),
       ReturnValues: "ALL_NEW",
-    });
-    const { Attributes } = await this.#documents.send(command, { abortSignal: signal });
+    };
+    const { Attributes } = await this.#options.hot.updateItem(write, signal);
     return Attributes ?? {};
   }
 
@@ -106,7 +109,7 @@ export class DynamoOutbound implements Outbound {
   async #extend(MessageId: string, known: unknown, all: readonly unknown[] | ReadonlySet<unknown>, signal: AbortSignal): Promise<unknown> {
     const [key, documents] = [this.#at(MessageId), this.#documents];
     const { condition, values } = unchanged(known);
-    const command = new UpdateCommand({
+    const write: Write = {
       ...key,
       ConditionExpression: condition,
       UpdateExpression: "SET #r = :all",
@@ -114,8 +117,8 @@ export class DynamoOutbound implements Outbound {
       ExpressionAttributeValues: { ":all": all, ...values },
       ReturnValues: "ALL_NEW",
       ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-    });
-    const written = await conditionalWrite({ documents, key, signal }, () => documents.send(command, { abortSignal: signal }));
+    };
+    const written = await conditionalWrite({ documents, key, signal }, () => this.#options.hot.updateItem(write, signal));
     return written.row?.["bouncedRecipients"];
   }
 

@@ -4,25 +4,27 @@
 // Time to Live deletes late, so the expiry is compared here too.
 
 import { randomUUID } from "node:crypto";
-import { DeleteCommand, type DynamoDBDocumentClient, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, type DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import type { AddressKey, Clock, EpochMs, MailId, ReplyMemory } from "@sesame/core";
 import type { ReplyRow } from "@sesame/core/journey";
 import { z } from "zod";
 import { readRows } from "./dynamo-batch.ts";
 import {
+  attemptsOf,
   type ClaimWatch,
   conditionalWrite,
   isConditionFailure,
   type Row,
   type RowKey,
   type WriteResult,
-  watchAttempts,
 } from "./dynamo-table.ts";
+import type { TableCalls, Write } from "./hot-calls.ts";
 import type { Sleep } from "./timers.ts";
 import { GarbledError } from "./trouble.ts";
 
 export type ReplyMemoryOptions = Readonly<{
   documents: DynamoDBDocumentClient;
+  hot: TableCalls;
   table: string;
   clock: Clock;
   sleep: Sleep;
@@ -40,10 +42,10 @@ export class DynamoReplyMemory {
 
   /** For planning only; claim() decides. So an eventually consistent read is enough, at half the price. */
   async recall(recipients: readonly AddressKey[], sender: AddressKey, signal: AbortSignal): Promise<ReadonlyMap<AddressKey, ReplyMemory>> {
-    const { table, documents, sleep, clock } = this.#options;
+    const { table, hot, sleep, clock } = this.#options;
     const ids = new Map(recipients.map((recipient) => [idOf(recipient, sender), recipient]));
     const reads = new Map([[table, { keyName: "id", keys: [...ids.keys()], consistent: false }]]);
-    const rows = (await readRows(reads, { documents, signal, sleep })).get(table) ?? new Map<string, Row>();
+    const rows = (await readRows(reads, { hot, signal, sleep })).get(table) ?? new Map<string, Row>();
     const known = [...ids].flatMap(([id, recipient]) => (rows.has(id) ? [[recipient, decode(rows.get(id))] as const] : []));
     const live = known.filter(([, row]) => row.until > clock.now());
     return new Map(
@@ -73,12 +75,10 @@ export class DynamoReplyMemory {
     return this.#deleteBoth(row, "mail", row.mailId, signal);
   }
 
-  #write(input: UpdateCommandInput & RowKey, watch: ClaimWatch, signal: AbortSignal): Promise<WriteResult> {
-    const { documents } = this.#options;
-    const command = new UpdateCommand(input);
-    watchAttempts(command, watch);
+  #write(input: Write, watch: ClaimWatch, signal: AbortSignal): Promise<WriteResult> {
+    const { documents, hot } = this.#options;
     const { TableName, Key } = input;
-    return conditionalWrite({ documents, key: { TableName, Key }, signal }, () => documents.send(command, { abortSignal: signal }));
+    return conditionalWrite({ documents, key: { TableName, Key }, signal }, () => hot.updateItem(input, signal, attemptsOf(watch)));
   }
 
   async #deleteBoth(row: ReplyRow, attribute: "mail" | "claim", value: string, signal: AbortSignal): Promise<void> {
@@ -101,7 +101,7 @@ export class DynamoReplyMemory {
     }
   }
 
-  #claiming(row: ReplyRow, claim: string): UpdateCommandInput & RowKey {
+  #claiming(row: ReplyRow, claim: string): Write {
     const { mailId, textHash, until } = row;
     return {
       ...this.#at(row),
@@ -128,7 +128,7 @@ export class DynamoReplyMemory {
     };
   }
 
-  #claimingForMail(row: ReplyRow, claim: string): UpdateCommandInput & RowKey {
+  #claimingForMail(row: ReplyRow, claim: string): Write {
     return {
       ...this.#ofMail(row),
       ConditionExpression: "attribute_not_exists(#id)",

@@ -8,7 +8,7 @@ import { call } from "./call.ts";
 import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row, type RowKey, readRow, tableDefaults } from "./dynamo-table.ts";
 import { realSleep } from "./timers.ts";
 
-export type DynamoRuleBookOptions = DynamoOptions & Readonly<{ tables?: Readonly<Record<RuleTable, string>> }>;
+export type DynamoRuleBookOptions = Omit<DynamoOptions, "hot"> & Readonly<{ tables?: Readonly<Record<RuleTable, string>> }>;
 
 const keyName = "email_address";
 

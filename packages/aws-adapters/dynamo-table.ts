@@ -2,14 +2,17 @@
 // Amazon DynamoDB Developer Guide, "Condition expressions"; API Reference, "ReturnValuesOnConditionCheckFailure".
 
 import { type AttributeValue, ConditionalCheckFailedException, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { DynamoDBDocumentClient, GetCommand, type UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBDocumentClient, GetCommand } from "@aws-sdk/lib-dynamodb";
 import type { AwsClock } from "./aws-clock.ts";
+import type { OnAttempt, Row, TableCalls } from "./hot-calls.ts";
 import type { Sleep } from "./timers.ts";
 import { GarbledError, nothingDone } from "./trouble.ts";
 
 /** Options of every DynamoDB adapter. */
 export type DynamoOptions = Readonly<{
   client: DynamoDBClient;
+  /** How rows are written and read in batches. Default: through `client`. */
+  hot?: TableCalls;
   clock: AwsClock;
   /** Milliseconds for one call of a port, with all its attempts. Default 5000. */
   deadlineMs?: number;
@@ -17,8 +20,7 @@ export type DynamoOptions = Readonly<{
   sleep?: Sleep;
 }>;
 
-/** A row as the document client returns it: lists are arrays, sets are `Set`, binary values are `Uint8Array`. */
-export type Row = Readonly<Record<string, unknown>>;
+export type { Row } from "./hot-calls.ts";
 
 /** Table and key of one row. */
 export type RowKey = Readonly<{ TableName: string; Key: Record<string, string> }>;
@@ -80,19 +82,11 @@ export type ClaimWatch = {
   inDoubt: boolean;
 };
 
-/** Records in `watch` how each attempt of a command ends. */
-export function watchAttempts({ middlewareStack }: UpdateCommand, watch: ClaimWatch): void {
-  middlewareStack.add(
-    (next) => async (args) => {
-      try {
-        return await next(args);
-      } catch (error) {
-        if (!nothingDone(error)) watch.inDoubt = true;
-        throw error;
-      }
-    },
-    { step: "finalizeRequest", priority: "low", name: "sesameAttempts", override: true },
-  );
+/** Records in `watch` how each attempt of a write ends. */
+export function attemptsOf(watch: ClaimWatch): OnAttempt {
+  return (error) => {
+    if (!nothingDone(error)) watch.inDoubt = true;
+  };
 }
 
 /** Whether the error is a failed condition. */

@@ -4,7 +4,7 @@
 /** The next step of a call. Its arguments are passed on unchanged. */
 type Next = (args: never) => Promise<unknown>;
 
-export type Middleware = (next: Next) => Next;
+export type Middleware = (next: Next, context: Readonly<{ commandName?: string }>) => Next;
 
 type Place<Step extends string> = Readonly<{ step: Step; priority: "low" | "high"; name: string; override: true }>;
 
@@ -17,6 +17,8 @@ export type SdkClient = Readonly<{
     add(middleware: Middleware, place: Place<"deserialize">): void;
   };
   config: Readonly<{
-    credentials(options: Readonly<{ forceRefresh: boolean }>): Promise<Readonly<{ accessKeyId: string; sessionToken?: string }>>;
+    credentials(
+      options?: Readonly<{ forceRefresh: boolean }>,
+    ): Promise<Readonly<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string }>>;
   }>;
 }>;

@@ -3,6 +3,7 @@
 export { AwsClock, type LocalTime } from "./aws-clock.ts";
 export { CachedDirectory, type CachedDirectoryOptions } from "./cached-directory.ts";
 export { type AwsClients, type AwsOptions, awsClients } from "./clients.ts";
+export type { Exchange } from "./lane.ts";
 export { type BucketDescription, describeBucket, type S3CheckOptions } from "./s3-check.ts";
 export { S3MailStore, type S3MailStoreOptions } from "./s3-mail-store.ts";
 export type { DeadLetter, QueueDescription } from "./sqs-description.ts";

@@ -24,7 +24,7 @@ const copied = [
   "ServerSideEncryption",
   "SSEKMSKeyId",
 ] as const;
-const metadataPrefix = "metadata:";
+export const metadataPrefix = "metadata:";
 
 /** The attributes in an answer to GetObject or HeadObject. */
 export function attributesOf(answer: Answer): Attributes {

@@ -2,23 +2,22 @@
 // a deadline. An answer that ends before its length is an error, never a shorter mail.
 // A body that is not read to its end must be dropped; otherwise it keeps its socket.
 
-import type { Readable } from "node:stream";
+import type { OctetStream } from "./hot-calls.ts";
 import { withDeadline } from "./timers.ts";
 import { GarbledError } from "./trouble.ts";
 
 /** The body of one answer and its announced length in octets. */
 export class S3Body {
-  readonly #stream: Readable;
+  readonly #stream: OctetStream;
   readonly #iterator: AsyncIterator<Uint8Array>;
   readonly #length: number;
   #read = 0;
   /** Octets that were read behind the head, for the next call of `next`. */
   #surplus: Uint8Array | null = null;
 
-  constructor(stream: Readable, length: number) {
+  constructor(stream: OctetStream, length: number) {
     this.#stream = stream;
     this.#length = length;
-    stream.on("error", () => {}); // the next read reports the error
     this.#iterator = stream[Symbol.asyncIterator]();
   }
 

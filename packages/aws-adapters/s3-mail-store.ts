@@ -3,20 +3,14 @@
 // bucket. The audit mark is written by copying the object onto itself.
 // S3 API Reference: "GetObject", "HeadObject", "CopyObject", "DeleteObject".
 
-import type { Readable } from "node:stream";
-import {
-  CopyObjectCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  type GetObjectCommandOutput,
-  HeadObjectCommand,
-  type S3Client,
-} from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { headLimit, type MailStore, type ObjectLocation, PortError, quote, type StoredMail } from "@sesame/core";
 import type { AuditRecord } from "@sesame/core/journey";
 import type { AwsClock } from "./aws-clock.ts";
 import { call } from "./call.ts";
-import { attributesOf, clientEncryption, copyInput, metadataOf } from "./s3-attributes.ts";
+import type { ObjectAnswer, ObjectCalls } from "./hot-calls.ts";
+import { sdkObjectCalls } from "./hot-sdk.ts";
+import { attributesOf, clientEncryption, metadataOf } from "./s3-attributes.ts";
 import { S3Body } from "./s3-body.ts";
 import { fitMetadata, metadataLimit } from "./s3-metadata.ts";
 import { HeldBody, type RestOptions, restOf } from "./s3-rest.ts";
@@ -25,6 +19,8 @@ import { GarbledError, troubleOf } from "./trouble.ts";
 export type S3MailStoreOptions = Readonly<{
   s3: S3Client;
   clock: AwsClock;
+  /** How objects are read and copied. Default: through `s3`. */
+  hot?: ObjectCalls;
   /** Milliseconds for a call, and for reading the head. Default 30 000. */
   callMs?: number;
   /** Milliseconds to wait for one piece of the rest. Default 30 000. */
@@ -46,7 +42,7 @@ export class S3MailStore implements MailStore {
   readonly #settings: Settings;
 
   constructor(options: S3MailStoreOptions) {
-    this.#settings = { ...defaults, ...options };
+    this.#settings = { ...defaults, hot: sdkObjectCalls(options.s3), ...options };
   }
 
   async open(location: ObjectLocation): Promise<StoredMail | "missing"> {
@@ -76,15 +72,15 @@ export class S3MailStore implements MailStore {
   }
 
   async #open(location: ObjectLocation, abortSignal: AbortSignal): Promise<StoredMail> {
-    const { s3, callMs, holdMs } = this.#settings;
+    const { hot, callMs, holdMs } = this.#settings;
     const { bucket: Bucket, key: Key } = location;
-    const answer = await s3.send(new GetObjectCommand({ Bucket, Key }), { abortSignal });
+    const answer = await hot.getObject({ Bucket, Key }, abortSignal);
     const body = bodyOf(answer);
     try {
       const size = this.#sizeOf(location, answer);
       const head = await body.head(headLimit, callMs);
       const held = head.length < size ? new HeldBody(body, holdMs) : null;
-      return this.#stored(location, size, attributesOf(answer), head, held);
+      return this.#stored(location, size, answer.attributes, head, held);
     } catch (error) {
       body.drop();
       throw error;
@@ -124,23 +120,23 @@ export class S3MailStore implements MailStore {
     abortSignal: AbortSignal,
   ): Promise<S3Body> {
     const input = { Bucket: bucket, Key: key, Range: `bytes=${at}-`, ...(etag !== undefined && { IfMatch: etag }) };
-    const answer = await this.#settings.s3.send(new GetObjectCommand(input), { abortSignal });
+    const answer = await this.#settings.hot.getObject(input, abortSignal);
     const body = bodyOf(answer);
-    if (answer.ContentRange === `bytes ${at}-${size - 1}/${size}`) return body;
+    if (answer.range === `bytes ${at}-${size - 1}/${size}`) return body;
     body.drop();
-    throw new GarbledError(`the answer to a request for the octets from ${at} of ${size} has "${answer.ContentRange}"`);
+    throw new GarbledError(`the answer to a request for the octets from ${at} of ${size} has "${answer.range}"`);
   }
 
   /** Size of the mail in octets. Throws if the object is encrypted or too large. */
-  #sizeOf(location: ObjectLocation, { ContentLength, Metadata }: GetObjectCommandOutput): number {
+  #sizeOf(location: ObjectLocation, { length, attributes }: ObjectAnswer): number {
     const { maxOctets } = this.#settings;
-    const encryption = clientEncryption(Metadata);
+    const encryption = clientEncryption(metadataOf(attributes));
     if (encryption !== undefined) {
       throw cannotOpen(location, `SES encrypted it (metadata ${encryption}). Switch off "Message encryption" in the receipt rule`);
     }
-    if (ContentLength === undefined) throw new GarbledError("the answer has no length");
-    if (ContentLength > maxOctets) throw cannotOpen(location, `a mail must have at most ${maxOctets} octets, has ${ContentLength}`);
-    return ContentLength;
+    if (length === undefined) throw new GarbledError("the answer has no length");
+    if (length > maxOctets) throw cannotOpen(location, `a mail must have at most ${maxOctets} octets, has ${length}`);
+    return length;
   }
 
   async #attributes(location: ObjectLocation): Promise<StoredMail["attributes"]> {
@@ -152,20 +148,9 @@ export class S3MailStore implements MailStore {
   }
 
   async #copy({ location }: StoredMail, attributes: StoredMail["attributes"], record: AuditRecord, limit?: number): Promise<void> {
-    const { bucket, key } = location;
-    const command = new CopyObjectCommand({
-      ...copyInput(attributes),
-      Bucket: bucket,
-      Key: key,
-      CopySource: `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`,
-      MetadataDirective: "REPLACE",
-      Metadata: fitMetadata(metadataOf(attributes), record, limit),
-    });
-    await this.#call("mark", location, async (abortSignal) => {
-      const { CopyObjectResult } = await this.#settings.s3.send(command, { abortSignal });
-      // S3 answers 200 before it copies; without a result in the body the copy failed.
-      if (CopyObjectResult?.ETag === undefined) throw new GarbledError("the answer has no result of the copy");
-    });
+    const { bucket: Bucket, key: Key } = location;
+    const metadata = fitMetadata(metadataOf(attributes), record, limit);
+    await this.#call("mark", location, (signal) => this.#settings.hot.copyObject({ Bucket, Key, attributes, metadata }, signal));
   }
 
   #call<T>(operation: string, location: ObjectLocation, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -174,9 +159,8 @@ export class S3MailStore implements MailStore {
   }
 }
 
-function bodyOf({ Body, ContentLength }: GetObjectCommandOutput): S3Body {
-  if (Body === undefined) throw new GarbledError("the answer has no body");
-  return new S3Body(Body as Readable, ContentLength ?? Number.POSITIVE_INFINITY); // the handler on node:http returns a Readable
+function bodyOf({ body, length }: ObjectAnswer): S3Body {
+  return new S3Body(body, length ?? Number.POSITIVE_INFINITY);
 }
 
 function aboutOf({ bucket, key }: ObjectLocation): string {

@@ -2,20 +2,14 @@
 // poll may still receive an entry. Acknowledgements and visibility changes are batched, up to ten in a request.
 // SQS API Reference: "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueAttributes".
 
-import {
-  ChangeMessageVisibilityBatchCommand,
-  DeleteMessageBatchCommand,
-  GetQueueAttributesCommand,
-  GetQueueUrlCommand,
-  type Message,
-  ReceiveMessageCommand,
-  type SQSClient,
-} from "@aws-sdk/client-sqs";
+import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { type EpochMs, type MailQueue, type PortError, type QueueEntry, quote, type Stop } from "@sesame/core";
 import type { QueueSize, ReceiveWait } from "@sesame/core/journey";
 import type { AwsClock } from "./aws-clock.ts";
 import { Batcher } from "./batcher.ts";
 import { type CallOptions, call, portErrorOf } from "./call.ts";
+import type { Poll, QueueCalls, Received } from "./hot-calls.ts";
+import { sdkQueueCalls } from "./hot-sdk.ts";
 import { type BatchAnswer, type ItemOutcome, sendWithRetry } from "./sqs-batch.ts";
 import { describeQueue, type QueueDescription } from "./sqs-description.ts";
 import { type After, realSleep, type Sleep } from "./timers.ts";
@@ -26,6 +20,8 @@ export type SqsMailQueueOptions = Readonly<{
   sqs: SQSClient;
   /** For the long poll: tries once, with its own sockets, so that no acknowledgement waits for a poll. */
   sqsPoll: SQSClient;
+  /** How entries are received, deleted and delayed. Default: through `sqs` and `sqsPoll`. */
+  hot?: QueueCalls;
   clock: AwsClock;
   /** Name of the queue. Its URL is read on demand. */
   name: string;
@@ -58,7 +54,8 @@ export class SqsMailQueue implements MailQueue {
   #url: Promise<string> | null = null;
 
   constructor({ after, ...given }: SqsMailQueueOptions) {
-    const options = { visibilitySeconds: 120, waitSeconds: 20, callMs: 10_000, gatherMs: 50, attempts: 3, sleep: realSleep, ...given };
+    const defaults = { visibilitySeconds: 120, waitSeconds: 20, callMs: 10_000, gatherMs: 50, attempts: 3, sleep: realSleep };
+    const options = { ...defaults, hot: sdkQueueCalls(given), ...given };
     this.#options = options;
     const shared = { limit: batchLimit, gatherMs: options.gatherMs, ...(after && { after }) };
     const deleteAll = (items: ReadonlyMap<string, string>) => this.#deleteAll(items);
@@ -69,19 +66,19 @@ export class SqsMailQueue implements MailQueue {
 
   async receive(limit: number, stop: Stop, wait: ReceiveWait = "long"): Promise<readonly QueueEntry[]> {
     if (stop.stopped) return [];
-    const { sqsPoll, visibilitySeconds, callMs, clock } = this.#options;
+    const { hot, visibilitySeconds, callMs, clock } = this.#options;
     const waitSeconds = wait === "long" ? this.#options.waitSeconds : 0;
-    const answer = await this.#ask("receive", waitSeconds * 1000 + callMs, (QueueUrl, abortSignal) => {
-      const input = {
+    const received = await this.#ask("receive", waitSeconds * 1000 + callMs, (QueueUrl, signal) => {
+      const poll: Poll = {
         QueueUrl,
         MaxNumberOfMessages: Math.min(Math.max(limit, 1), batchLimit),
         WaitTimeSeconds: waitSeconds,
         VisibilityTimeout: visibilitySeconds,
-        MessageSystemAttributeNames: ["ApproximateReceiveCount" as const, "SentTimestamp" as const],
+        MessageSystemAttributeNames: ["ApproximateReceiveCount", "SentTimestamp"],
       };
-      return sqsPoll.send(new ReceiveMessageCommand(input), { abortSignal });
+      return hot.receive(poll, signal);
     });
-    return (answer.Messages ?? []).map((entry) => entryOf(entry, clock.now()));
+    return received.map((entry) => entryOf(entry, clock.now()));
   }
 
   async extend({ receiptHandle }: QueueEntry, seconds: number): Promise<"kept" | "lost"> {
@@ -118,23 +115,19 @@ export class SqsMailQueue implements MailQueue {
   }
 
   #deleteAll(receipts: ReadonlyMap<string, string>): Promise<BatchAnswer> {
-    const { sqs, callMs } = this.#options;
+    const { hot, callMs } = this.#options;
     const Entries = [...receipts].map(([Id, ReceiptHandle]) => ({ Id, ReceiptHandle }));
-    return this.#ask("ack", callMs, (QueueUrl, abortSignal) =>
-      sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }), { abortSignal }),
-    );
+    return this.#ask("ack", callMs, (QueueUrl, signal) => hot.deleteBatch({ QueueUrl, Entries }, signal));
   }
 
   #changeAll(changes: ReadonlyMap<string, Change>): Promise<BatchAnswer> {
-    const { sqs, callMs } = this.#options;
+    const { hot, callMs } = this.#options;
     const Entries = [...changes].map(([Id, { receiptHandle: ReceiptHandle, seconds: VisibilityTimeout }]) => ({
       Id,
       ReceiptHandle,
       VisibilityTimeout,
     }));
-    return this.#ask("extend", callMs, (QueueUrl, abortSignal) =>
-      sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }), { abortSignal }),
-    );
+    return this.#ask("extend", callMs, (QueueUrl, signal) => hot.changeVisibilityBatch({ QueueUrl, Entries }, signal));
   }
 
   /** One call with the URL of the queue. If the queue does not exist, the URL is read again: it may be created anew. */
@@ -190,7 +183,7 @@ function visibility(seconds: number): number {
   return Math.min(Math.max(Math.ceil(seconds), 0), maxVisibilitySeconds);
 }
 
-function entryOf({ MessageId = "", ReceiptHandle = "", Body = "", Attributes = {} }: Message, now: EpochMs): QueueEntry {
+function entryOf({ MessageId = "", ReceiptHandle = "", Body = "", Attributes = {} }: Received, now: EpochMs): QueueEntry {
   const { ApproximateReceiveCount = "1", SentTimestamp } = Attributes;
   const sentAt = (SentTimestamp === undefined ? now : Number(SentTimestamp)) as EpochMs;
   return { id: MessageId, receiptHandle: ReceiptHandle, receiveCount: Number(ApproximateReceiveCount), sentAt, body: Body };

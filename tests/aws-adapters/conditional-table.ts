@@ -3,6 +3,7 @@
 // as a test says. Amazon DynamoDB Developer Guide, "Condition expressions".
 
 import type { AttributeValue, DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import type { Exchange } from "@sesame/aws-adapters";
 
 export type Item = Readonly<Record<string, AttributeValue>>;
 
@@ -13,7 +14,7 @@ export type ConditionalTableOptions = Readonly<{
   /** Asked for each request, and waited for: it says when the request is served, and what becomes of it. */
   serve(request: Write): Promise<Fate>;
   /** Told of each write that was done. */
-  wrote?(before: Item | undefined, after: Item | undefined, request: Write): void;
+  wrote?(before: Item | undefined, after: Item | undefined, request: Write, isLate: boolean): void;
 }>;
 
 /** Asked after a refusal that brings no item. */
@@ -38,6 +39,8 @@ export class ConditionalTable {
   #served = 0;
   /** What could not be evaluated: the SDK would take that for a broken connection. */
   broken: unknown = null;
+  /** Number of requests by `exchange`. */
+  exchanged = 0;
 
   constructor(options: ConditionalTableOptions) {
     this.#options = options;
@@ -47,7 +50,16 @@ export class ConditionalTable {
     return this.#items.get(id);
   }
 
-  /** Stands in the place of the network. */
+  /** Stands in the place of the lane's network. */
+  get exchange(): Exchange {
+    return async ({ body = "" }) => {
+      this.exchanged++;
+      const { status, body: answer } = await this.#serve(JSON.parse(body) as Write | GetItem);
+      return new Response(JSON.stringify(answer), { status });
+    };
+  }
+
+  /** Stands in the place of the SDK's network. */
   get requestHandler(): NonNullable<DynamoDBClientConfig["requestHandler"]> {
     return {
       handle: async (request: HttpRequest) => {
@@ -75,11 +87,11 @@ export class ConditionalTable {
 
   #serveLate(): void {
     this.#served++;
-    for (const { request } of this.#late.filter(({ after }) => after <= this.#served)) this.#write(request);
+    for (const { request } of this.#late.filter(({ after }) => after <= this.#served)) this.#write(request, true);
     this.#late = this.#late.filter(({ after }) => after > this.#served);
   }
 
-  #write(request: Write): Answer {
+  #write(request: Write, isLate: boolean = false): Answer {
     const id = idOf(request);
     const before = this.#items.get(id);
     const { ConditionExpression: condition } = request;
@@ -88,7 +100,7 @@ export class ConditionalTable {
     const after = this.#evaluated(() => updated(request, before ?? request.Key));
     if (after === undefined) this.#items.delete(id);
     else this.#items.set(id, after);
-    this.#options.wrote?.(before, after, request);
+    this.#options.wrote?.(before, after, request, isLate);
     return { status: 200, body: { Attributes: after } };
   }
 

@@ -9,6 +9,7 @@ import { ledgerContract } from "../contracts/ledger.ts";
 import { outboundContract } from "../contracts/outbound.ts";
 import { ruleBookContract } from "../contracts/rule-book.ts";
 import { type Dynalite, fourTables, ManualAwsClock, startDynalite } from "./dynalite.ts";
+import { tablesBy, type Way, ways } from "./ways.ts";
 
 let dynamo: Dynalite;
 beforeAll(async () => {
@@ -31,42 +32,47 @@ async function emptyTables(): Promise<void> {
 const documents = () => DynamoDBDocumentClient.from(dynamo.client);
 const close = async () => {};
 
-directoryContract(
-  "DynamoDirectory",
-  async () => {
-    await emptyTables();
-    const put = (TableName: string) => async (email_address: string, row: Readonly<Record<string, unknown>>) => {
-      await documents().send(new PutCommand({ TableName, Item: { email_address, ...row } }));
-    };
-    const directory = new DynamoDirectory({ client: dynamo.client, clock: new ManualAwsClock() });
-    return { directory, putRule: put("email-rules"), putBlocked: put("email-blocked-senders"), close };
-  },
-  timing,
-);
+const by = (way: Way, clock: ManualAwsClock) => ({ client: dynamo.client, clock, hot: tablesBy(way, dynamo.client, clock) });
 
-ledgerContract(
-  "DynamoLedger",
-  async () => {
-    await emptyTables();
-    const clock = new ManualAwsClock();
-    return {
-      open: (owner) => new DynamoLedger({ client: dynamo.client, clock, owner }),
-      now: () => clock.now(),
-      advance: async (seconds) => clock.advance(seconds),
-      close,
-    };
-  },
-  timing,
-);
+for (const way of ways) {
+  directoryContract(
+    `DynamoDirectory by the ${way}`,
+    async () => {
+      await emptyTables();
+      const put = (TableName: string) => async (email_address: string, row: Readonly<Record<string, unknown>>) => {
+        await documents().send(new PutCommand({ TableName, Item: { email_address, ...row } }));
+      };
+      const directory = new DynamoDirectory(by(way, new ManualAwsClock()));
+      return { directory, putRule: put("email-rules"), putBlocked: put("email-blocked-senders"), close };
+    },
+    timing,
+  );
 
-outboundContract(
-  "DynamoOutbound",
-  async () => {
-    await emptyTables();
-    return { outbound: new DynamoOutbound({ client: dynamo.client, clock: new ManualAwsClock() }), close };
-  },
-  timing,
-);
+  ledgerContract(
+    `DynamoLedger by the ${way}`,
+    async () => {
+      await emptyTables();
+      const clock = new ManualAwsClock();
+      const options = by(way, clock);
+      return {
+        open: (owner) => new DynamoLedger({ ...options, owner }),
+        now: () => clock.now(),
+        advance: async (seconds) => clock.advance(seconds),
+        close,
+      };
+    },
+    timing,
+  );
+
+  outboundContract(
+    `DynamoOutbound by the ${way}`,
+    async () => {
+      await emptyTables();
+      return { outbound: new DynamoOutbound(by(way, new ManualAwsClock())), close };
+    },
+    timing,
+  );
+}
 
 ruleBookContract(
   "DynamoRuleBook",

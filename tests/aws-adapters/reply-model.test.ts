@@ -10,6 +10,7 @@ import type { ReplyRow } from "../../packages/core/journey/ports.ts";
 import { key, mailId, replyEffect } from "../contracts/samples.ts";
 import { ConditionalTable, type Fate } from "./conditional-table.ts";
 import { ManualAwsClock } from "./dynalite.ts";
+import { tablesBy, type Way, ways } from "./ways.ts";
 
 const daySeconds = 86_400;
 
@@ -45,8 +46,8 @@ const fates = fc.array(
 /** What was sent, and until when it counts. */
 type Sent = { mail: number; text: string; until: number };
 
-/** `fateOf` says what becomes of the n-th request. */
-async function play(scheduler: fc.Scheduler, plan: readonly Round[], fateOf: (n: number) => Fate): Promise<void> {
+/** `fateOf` says what becomes of the n-th request. Gives the number of requests by the lane. */
+async function play(way: Way, scheduler: fc.Scheduler, plan: readonly Round[], fateOf: (n: number) => Fate): Promise<number> {
   let [served, undoLost] = [0, false];
   const table = new ConditionalTable({
     serve: async ({ UpdateExpression }) => {
@@ -64,7 +65,8 @@ async function play(scheduler: fc.Scheduler, plan: readonly Round[], fateOf: (n:
     requestHandler: table.requestHandler,
   });
   const clock = new ManualAwsClock();
-  const ledger = new DynamoLedger({ client, clock, owner: "one" });
+  const hot = tablesBy(way, client, clock, [["email-worker-ledger"]], table.exchange);
+  const ledger = new DynamoLedger({ client, clock, hot, owner: "one" });
   const sent: Sent[] = [];
   let remembered: Sent | null = null;
   const answer = async (mail: number, text: string, end: "sends" | "dies" | "releases") => {
@@ -93,11 +95,18 @@ async function play(scheduler: fc.Scheduler, plan: readonly Round[], fateOf: (n:
     await scheduler.waitFor(Promise.all(mails.map(({ mail, end }) => answer(mail, text, end))));
     if (table.broken !== null) throw table.broken;
   }
+  return table.exchanged;
 }
 
-test("X16 DynamoLedger lets one reply to a mail go out at most, and loses none for an answer that was lost", async () => {
-  const property = fc.asyncProperty(fc.scheduler(), rounds, fates, (scheduler, plan, fate) =>
-    play(scheduler, plan, (n) => fate[n] ?? "answered"),
-  );
-  await fc.assert(property, { numRuns: Number(process.env["RUNS"] ?? 200), seed: Number(process.env["SEED"] ?? 20260101) });
-}, 600_000);
+test.each(ways)(
+  "X16 DynamoLedger by the %s lets one reply to a mail go out at most, and loses none for an answer that was lost",
+  async (way) => {
+    let laned = 0;
+    const property = fc.asyncProperty(fc.scheduler(), rounds, fates, async (scheduler, plan, fate) => {
+      laned += await play(way, scheduler, plan, (n) => fate[n] ?? "answered");
+    });
+    await fc.assert(property, { numRuns: Number(process.env["RUNS"] ?? 200), seed: Number(process.env["SEED"] ?? 20260101) });
+    expect(laned > 500).toBe(way === "lane");
+  },
+  600_000,
+);

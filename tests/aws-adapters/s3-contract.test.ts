@@ -5,6 +5,7 @@ import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand } from "@aws-s
 import { type AwsClients, S3MailStore, type S3MailStoreOptions } from "@sesame/aws-adapters";
 import { type MailStoreHarness, mailStoreContract } from "../contracts/mail-store.ts";
 import { type Emulator, startEmulator, testClients } from "./emulator.ts";
+import { hotBy, type Way, ways } from "./ways.ts";
 
 let emulator: Emulator;
 let clients: AwsClients;
@@ -24,15 +25,17 @@ const skip = {
   "rest() and whole() fail when the object was cut short": held,
   "rest() and whole() fail when the object is gone": held,
 };
-mailStoreContract("S3MailStore", () => makeHarness({}), { skip });
-mailStoreContract("S3MailStore that asks again for each rest", () => makeHarness({ holdMs: 0 }));
+for (const way of ways) {
+  mailStoreContract(`S3MailStore by the ${way}`, () => makeHarness(way, {}), { skip });
+  mailStoreContract(`S3MailStore by the ${way} that asks again for each rest`, () => makeHarness(way, { holdMs: 0 }));
+}
 
-async function makeHarness(options: Partial<S3MailStoreOptions>): Promise<MailStoreHarness> {
+async function makeHarness(way: Way, options: Partial<S3MailStoreOptions>): Promise<MailStoreHarness> {
   const { s3, clock } = clients;
   const bucket = `example-com-emails-${++buckets}`;
   await s3.send(new CreateBucketCommand({ Bucket: bucket }));
   return {
-    store: new S3MailStore({ s3, clock, ...options }),
+    store: new S3MailStore({ s3, clock, hot: hotBy(way, clients, { buckets: [bucket] }), ...options }),
     bucket,
     put: async ({ key }, Body, Metadata) =>
       void (await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body, Metadata: { ...Metadata } }))),

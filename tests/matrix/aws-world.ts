@@ -6,6 +6,7 @@ import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { ChangeMessageVisibilityCommand, CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient, GetCommand } from "@aws-sdk/lib-dynamodb";
 import { type AwsClients, awsClients } from "@sesame/aws-adapters";
+import { hotCalls } from "../../packages/aws-adapters/clients.ts";
 import type { ManualAwsClock } from "../aws-adapters/dynalite.ts";
 import type { Fault } from "../system/aws-proxy.ts";
 import { bucketOf, Cloud } from "../system/cloud.ts";
@@ -101,7 +102,7 @@ export class AwsWorld {
       for (const clients of [queue, store, tables, mail]) clients.close();
       this.#cells.delete(cell);
     };
-    return { ...all, clock, close };
+    return { ...all, hot: hotCalls(all, clock, undefined), clock, close };
   }
 
   #url(queue: string): string {
