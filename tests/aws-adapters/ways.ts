@@ -66,7 +66,11 @@ function afterwards(hot: HotCalls, first: () => Promise<void>): HotCalls {
 }
 
 /** Shows the lane the SDK's requests. None of them reaches the network. */
-async function teach(clients: AwsClients, hot: HotCalls, { buckets = [], queueUrls = [], tables = [] }: Names): Promise<void> {
+export async function teach(
+  clients: Parameters<typeof tapSdk>[0],
+  hot: HotCalls,
+  { buckets = [], queueUrls = [], tables = [] }: Names,
+): Promise<void> {
   const all = [clients.sqs, clients.sqsPoll, clients.s3, clients.dynamo];
   const handlers = all.map(({ config }) => config.requestHandler);
   tapSdk(clients, successFor);

@@ -59,7 +59,10 @@ type SdkRequest = Readonly<{
 export type TapAnswer = Readonly<{ status: number; headers: Record<string, string>; body: string }>;
 
 /** Stands in the place of the SDK's network. `answer` may throw, for a connection that breaks. */
-export function tapSdk({ sqs, sqsPoll, s3, dynamo }: AwsClients, answer: (request: Sent) => TapAnswer): void {
+export function tapSdk(
+  { sqs, sqsPoll, s3, dynamo }: Pick<AwsClients, "sqs" | "sqsPoll" | "s3" | "dynamo">,
+  answer: (request: Sent) => TapAnswer,
+): void {
   const handle = async (request: SdkRequest) => {
     const { method, protocol, hostname, port, path, query, headers } = request;
     const search = Object.entries(query).map(([name, value]) => `?${name}=${value}`);

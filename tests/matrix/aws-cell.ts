@@ -19,6 +19,7 @@ import { Fleet } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { ManualAwsClock } from "../aws-adapters/dynalite.ts";
+import type { Way } from "../aws-adapters/ways.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { until } from "../until.ts";
 import { type CallName, calls, type Scenario } from "./aws-calls.ts";
@@ -74,8 +75,8 @@ const tooLarge: Harm = {
 };
 
 /** Plays one cell. `id` is unlike any other's. */
-export async function playCell(world: AwsWorld, id: string, call: CallName, variant: Variant): Promise<CellEnd> {
-  const cell = new AwsCell(world, id, call, variant);
+export async function playCell(world: AwsWorld, way: Way, id: string, call: CallName, variant: Variant): Promise<CellEnd> {
+  const cell = new AwsCell(world, way, id, call, variant);
   await cell.prepare();
   return cell.play();
 }
@@ -99,7 +100,7 @@ class AwsCell {
   #isHarmed = true;
   #harms = 0;
 
-  constructor(world: AwsWorld, id: string, call: CallName, variant: Variant) {
+  constructor(world: AwsWorld, way: Way, id: string, call: CallName, variant: Variant) {
     this.#world = world;
     this.#id = id;
     this.#call = call;
@@ -107,7 +108,7 @@ class AwsCell {
     this.#variant = variant;
     this.#people = { rcpt: `to-${id}@${domain}`, sender: `from-${id}@remote.test`, target: `target-${id}@elsewhere.test` };
     this.#octets = octetsOf(id, this.#people, variant.size ?? 1500);
-    this.#clients = world.clients(id, this.#clock, (name) => this.#harm(name));
+    this.#clients = world.clients(way, id, this.#clock, (name) => this.#harm(name));
     this.#ports = cellPorts(this.#clients, this.#portOptions());
     this.#queue = new GatedQueue(this.#ports.queue, async () => (await world.ledgerRow(id))["closed"] === true);
   }

@@ -2,6 +2,7 @@
 // wrong, nothing is lost, no reply is repeated, a second copy is announced, and the entry is acknowledged last.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { ways } from "../aws-adapters/ways.ts";
 import { callNames } from "./aws-calls.ts";
 import { bodyLine, type CellEnd, type LogLine, playCell } from "./aws-cell.ts";
 import { expectedOf, numberOf, reasoned } from "./aws-expected.ts";
@@ -22,23 +23,27 @@ for (const [index, { call, way, variants }] of cells.entries()) {
   for (const [at, variant] of variants.entries()) {
     const expected = expectedOf(call, way, variant);
     const number = numberOf(call, way);
-    const name = `${number === null ? "" : `${number} `}Fleet ends with ${inWords(expected.copies)} when ${call} meets ${way}${variant.name && `, ${variant.name}`}`;
-    test.concurrent(name, async () => {
-      const end = await playCell(world, `cell-${index}-${at}`, call, variant);
-      expectInvariants(end, call === "DeleteObject");
-      const { first, copies, trail, outbound } = end;
-      expect({ first, copies: Object.values(copies), trail, outbound }).toEqual({
-        first: expected.first,
-        copies: [...expected.copies],
-        trail: expected.trail,
-        outbound: expected.outbound,
-      });
-      if (expected.attempts !== null) expect(end.attempts).toBe(expected.attempts);
-      if (expected.event !== null) expect(eventsOf(end.lines)).toContain(expected.event);
-      if (expected.counter !== null) expect([...end.counters.keys()]).toContain(expected.counter);
-      if (call === "GetQueueAttributes") expect(end.sizeKnown).toEqual([false, true]);
-      if (call === "DeleteMessageBatch") expect(end.counters.get("sesame_redelivered_done_total") ?? 0).toBe(end.attempts - 1);
-    }, 120_000);
+    const title = `${number === null ? "" : `${number} `}Fleet ends with ${inWords(expected.copies)} when ${call} meets ${way}${variant.name && `, ${variant.name}`}`;
+    test.concurrent.each(ways)(
+      `${title}, by the %s`,
+      async (way) => {
+        const end = await playCell(world, way, `cell-${way}-${index}-${at}`, call, variant);
+        expectInvariants(end, call === "DeleteObject");
+        const { first, copies, trail, outbound } = end;
+        expect({ first, copies: Object.values(copies), trail, outbound }).toEqual({
+          first: expected.first,
+          copies: [...expected.copies],
+          trail: expected.trail,
+          outbound: expected.outbound,
+        });
+        if (expected.attempts !== null) expect(end.attempts).toBe(expected.attempts);
+        if (expected.event !== null) expect(eventsOf(end.lines)).toContain(expected.event);
+        if (expected.counter !== null) expect([...end.counters.keys()]).toContain(expected.counter);
+        if (call === "GetQueueAttributes") expect(end.sizeKnown).toEqual([false, true]);
+        if (call === "DeleteMessageBatch") expect(end.counters.get("sesame_redelivered_done_total") ?? 0).toBe(end.attempts - 1);
+      },
+      120_000,
+    );
   }
 }
 

@@ -6,8 +6,11 @@ import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { ChangeMessageVisibilityCommand, CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient, GetCommand } from "@aws-sdk/lib-dynamodb";
 import { type AwsClients, awsClients } from "@sesame/aws-adapters";
+import { fetchExchange } from "../../apps/worker/exchange.ts";
 import { hotCalls } from "../../packages/aws-adapters/clients.ts";
+import type { Exchange } from "../../packages/aws-adapters/lane.ts";
 import type { ManualAwsClock } from "../aws-adapters/dynalite.ts";
+import { sesameTables, teach, type Way } from "../aws-adapters/ways.ts";
 import type { Fault } from "../system/aws-proxy.ts";
 import { bucketOf, Cloud } from "../system/cloud.ts";
 import { type CallName, callOf } from "./aws-calls.ts";
@@ -25,6 +28,8 @@ export class AwsWorld {
   readonly cloud: Cloud;
   readonly #cells = new Map<string, Harming>();
   readonly #objects = new Map<string, Fault>();
+  /** What is done for a cell before its first mail. */
+  readonly #first = new Map<string, () => Promise<void>>();
   readonly #documents: DynamoDBDocumentClient;
 
   private constructor(cloud: Cloud) {
@@ -43,6 +48,7 @@ export class AwsWorld {
 
   /** A queue of a cell's own with a dead-letter queue, and one entry in it. */
   async enqueue(cell: string, body: string): Promise<void> {
+    await this.#first.get(cell)?.();
     const { sqs } = this.cloud.clients;
     await sqs.send(new CreateQueueCommand({ QueueName: `${cell}-dlq` }));
     const redrive = { deadLetterTargetArn: `arn:aws:sqs:eu-central-1:000000000000:${cell}-dlq`, maxReceiveCount: 10 };
@@ -85,8 +91,8 @@ export class AwsWorld {
     this.#objects.set(cell, { kind: "answer", status: 200, headers: { ...headers, "content-length": String(body.length) }, body });
   }
 
-  /** Clients of a worker of a cell, harmed as `harming` says. */
-  clients(cell: string, clock: ManualAwsClock, harming: Harming): AwsClients {
+  /** Clients of a worker of a cell, harmed as `harming` says. The lane knows its routes, and is harmed as the SDK is. */
+  clients(way: Way, cell: string, clock: ManualAwsClock, harming: Harming): AwsClients {
     this.#cells.set(cell, harming);
     const { env } = this.cloud;
     const credentials = { accessKeyId: "test", secretAccessKey: "test" };
@@ -97,12 +103,20 @@ export class AwsWorld {
     const tables = clientsOf(env["AWS_ENDPOINT_URL_DYNAMODB"]);
     const mail = clientsOf(env["AWS_ENDPOINT_URL_SES"]);
     const all = { sqs: queue.sqs, sqsPoll: queue.sqsPoll, s3: store.s3, dynamo: tables.dynamo, ses: mail.ses, sesv2: mail.sesv2 };
-    for (const client of Object.values(all)) lead(client as unknown as Client, cell, harming);
+    const exchange = way === "lane" ? led(cell, harming) : undefined;
+    const hot = hotCalls(all, clock, exchange);
+    let isReady = exchange === undefined;
+    for (const client of Object.values(all)) lead(client as unknown as Client, cell, (call) => (isReady ? harming(call) : null));
+    const names = { buckets: [bucket], queueUrls: [this.#url(cell)], tables: sesameTables ?? [] };
+    this.#first.set(cell, async () => {
+      if (!isReady) await teach(all, hot, names);
+      isReady = true;
+    });
     const close = () => {
       for (const clients of [queue, store, tables, mail]) clients.close();
       this.#cells.delete(cell);
     };
-    return { ...all, hot: hotCalls(all, clock, undefined), clock, close };
+    return { ...all, hot, clock, close };
   }
 
   #url(queue: string): string {
@@ -138,6 +152,23 @@ function lead(client: Client, cell: string, harming: Harming): void {
       return next(args);
     };
   client.middlewareStack.add(middleware, { step: "finalizeRequest", priority: "low", name: "matrixLead", override: true });
+}
+
+/** Marks each request of the lane, and leads it astray, as `lead` does for the SDK. */
+function led(cell: string, harming: Harming): Exchange | undefined {
+  const send = fetchExchange();
+  if (send === undefined) return undefined;
+  return (request, signal) => {
+    const { headers, url, body = "{}" } = request;
+    const name = headers["x-amz-target"]?.replace(/^.*\./, "") ?? new URL(url).searchParams.get("x-id") ?? "";
+    const call = callOf(name, headers["x-amz-target"] === undefined ? {} : JSON.parse(body));
+    if (call === null) return send({ ...request, headers: { ...headers, [cellField]: cell } }, signal);
+    const harm = harming(call);
+    const address = new URL(url);
+    if (harm?.kind === "astray") Object.assign(address, astray[harm.to]);
+    const marks = { [cellField]: cell, [callField]: call };
+    return send({ ...request, url: address.href, headers: { ...headers, ...marks } }, signal);
+  };
 }
 
 const astray: Readonly<Record<Extract<Harm, { kind: "astray" }>["to"], Partial<Request>>> = {

@@ -50,13 +50,24 @@ export function cellPorts(clients: AwsClients, options: CellPortOptions): CellPo
 }
 
 function portsWithin(deadlineMs: number, clients: AwsClients, { id, clock, timers, visibilitySeconds }: CellPortOptions): CellPorts {
-  const { sqs, sqsPoll, s3, dynamo, ses, sesv2 } = clients;
+  const { sqs, sqsPoll, s3, dynamo, ses, sesv2, hot } = clients;
   const { sleep } = timers;
-  const table = { client: dynamo, clock, deadlineMs, sleep };
+  const table = { client: dynamo, hot, clock, deadlineMs, sleep };
   const sendTimers = { now: () => timers.now(), sleep };
   return {
-    queue: new SqsMailQueue({ sqs, sqsPoll, clock, name: id, waitSeconds: 0, visibilitySeconds, callMs: deadlineMs, gatherMs: 5, sleep }),
-    store: new S3MailStore({ s3, clock, callMs: deadlineMs, stallMs: deadlineMs, restMs: deadlineMs }),
+    queue: new SqsMailQueue({
+      sqs,
+      sqsPoll,
+      hot,
+      clock,
+      name: id,
+      waitSeconds: 0,
+      visibilitySeconds,
+      callMs: deadlineMs,
+      gatherMs: 5,
+      sleep,
+    }),
+    store: new S3MailStore({ s3, hot, clock, callMs: deadlineMs, stallMs: deadlineMs, restMs: deadlineMs }),
     directory: new DynamoDirectory(table),
     ledger: new DynamoLedger({ ...table, owner: `worker-${id}` }),
     outbound: new DynamoOutbound(table),
