@@ -1,6 +1,7 @@
 // Makers: hostile values for the types of parameters. A type has a maker, or is bounded, or is made by our own functions, with the
 // reason. A type that is none of these fails the gate, so a new one is noticed.
 
+import { RefusedError } from "../../packages/aws-adapters/lane.ts";
 import { parseSmtpReply } from "../../packages/core/journey/smtp-reply.ts";
 import { AttachmentScanner } from "../../packages/core/mail/attachments.ts";
 import { openMail } from "../../packages/core/mail/mail.ts";
@@ -106,6 +107,10 @@ export const makers: Readonly<Record<string, Maker>> = {
   "readonly string[]": list,
   Mail: mail,
   HeaderBlock: blockOf,
+  Row: (shape, size) => ({ text: fill(shape, size), list: list(shape, size) }),
+  object: (shape, size) => ({ text: fill(shape, size) }),
+  Input: (shape, size) => ({ Bucket: fill(shape, size) }),
+  Signable: (shape, size) => ({ method: "GET", path: fill(shape, size), query: "", fields: { a: fill(shape, size) }, payloadHash: "" }),
   HeaderField: (shape, size) => ({ name: "X", key: "x", raw: octets(`X: ${fill(shape, size)}`) }),
   MimePart: (shape, size) => ({ type: "text/plain", block: blockOf("a", 64), body: octets(fill(shape, size)) }),
   ParameterList: (shape, size) => parseParameters(`a/b; ${fill(shape, size)}`),
@@ -233,7 +238,7 @@ export const own: Readonly<Record<string, string>> = {
       "RowKey",
     ],
     ...["DynamoDBClient", "RestSource", "RestOptions", "SesMail", "SendBatch<Item>", "CallOptions", "(signal: AbortSignal) => Promise<T>"],
-    "Promise<T>",
+    ...["Promise<T>", "HotClients", "ClaimWatch", "Readonly<{ sqs: SQSClient; sqsPoll: SQSClient }>", "S3Client", "ExchangeAnswer", "Lane"],
   ),
   ...named(
     "our own word or record of one effect, with texts of at most some hundred characters",
@@ -261,7 +266,7 @@ export const own: Readonly<Record<string, string>> = {
   ),
   ...named("it asks for the time or for one field of bounded length", 'Pick<JourneyPorts, "clock">', "MarkedMail"),
   ...named("it only makes or ends something", "Steps<T>", "T", "E", "Readonly<{ maxOctets: number }>"),
-  ...named("the headers of one answer of S3, at most 8 KB", "Answer"),
+  ...named("the headers of one answer of S3, at most 8 KB", "Answer", "(name: string) => string | null"),
 };
 
 /** Classes that take octets or text, and how a text is fed to one. The reason for the others. */
@@ -299,6 +304,8 @@ export const classes: Readonly<Record<string, string | ((text: string) => unknow
     "SesCourier",
   ),
   ...named("it waits for AWS, which brings the time", "SendRate", "SqsMailQueue", "CachedDirectory", "JoinedDirectory"),
+  RefusedError: (fed) => new RefusedError({ status: 400, headers: new Headers() } as never, fed),
+  ...named("it waits for AWS, which brings the time", "Lane", "Routes", "Signer"),
   ...named("it waits for AWS, which brings the time", "MailRows", "HeldRows", "DynamoRecords"),
   ...named("an error", "PortError", "DeadlineError", "GarbledError"),
 };
