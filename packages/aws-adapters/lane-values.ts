@@ -32,7 +32,8 @@ export function fromWire(row: unknown): Row {
 }
 
 function plainOf(wire: unknown): unknown {
-  const [[type, value] = ["", undefined], ...others] = Object.entries((wire ?? {}) as Wire);
+  if (typeof wire !== "object" || wire === null) throw new GarbledError("a value has no type");
+  const [[type, value] = ["", undefined], ...others] = Object.entries(wire as Wire);
   if (others.length > 0) throw new GarbledError("a value has several types");
   if (type === "NULL") return null;
   if (type === "M") return fromWire(value);

@@ -178,6 +178,7 @@ export const bounded: Readonly<Record<string, unknown>> = {
   '"mail" | "recipient"': "recipient",
   "MailId | null": "bucket/key",
   'Effect["kind"]': "deliver",
+  '"forward" | "reply"': "forward",
   DelayReason: "try-later",
   Scope: "mail",
   BlockedMail: "delete",
@@ -260,6 +261,7 @@ export const own: Readonly<Record<string, string>> = {
     ...["ReadonlyMap<EffectKey, Final>", "ReadonlyMap<EffectKey, T>", "Row | null", "Finals", "readonly z.infer<typeof formerFinal>[]"],
     'Pick<Lease, "owner" | "crashes" | "nonce">',
   ),
+  ...named("at most 100 marks of at most 2,000 characters; readLoopMarks makes them, which is measured", "LoopMark", "LoopMarks"),
   ...named(
     "the text of `sesame explain`: a person asks for it, and no worker waits",
     ...["ExplainContext", "ExplainCommands", "Sentence", "Warning", "readonly Warning[]", "Block", "readonly Line[]"],
@@ -307,6 +309,7 @@ export const classes: Readonly<Record<string, string | ((text: string) => unknow
   RefusedError: (fed) => new RefusedError({ status: 400, headers: new Headers() } as never, fed),
   ...named("it waits for AWS, which brings the time", "Lane", "Routes", "Signer"),
   ...named("it waits for AWS, which brings the time", "MailRows", "HeldRows", "DynamoRecords"),
+  SharedEffects: "one entry for each recipient and effect of a mail, and these are limited",
   ...named("an error", "PortError", "DeadlineError", "GarbledError"),
 };
 
