@@ -2,7 +2,8 @@
 // A mail larger than the whole budget is admitted when nothing else is held. A mail that waits too long returns to the queue.
 // The budget adds up what callers reserve; it measures no memory.
 
-import { headLimit, type MailStore, type ObjectLocation, PortError, type StoredMail } from "@sesame/core";
+import { headLimit, type MailStore, type ObjectLocation, type StoredMail } from "@sesame/core";
+import { NoRoom } from "@sesame/core/journey";
 import type { Timers } from "./timers.ts";
 
 type Waiter = { readonly bytes: number; readonly own: () => number; readonly admit: (admitted: boolean) => void };
@@ -136,18 +137,6 @@ export class BudgetScope {
   end(): void {
     this.#ended = true;
     this.give(this.#held);
-  }
-}
-
-/** Thrown when a mail finds no room. No effect has started; the entry returns to the queue. */
-export class NoRoom extends PortError {
-  constructor(operation: string, bytes: number) {
-    super(
-      "ByteBudget",
-      operation,
-      `Cannot hold ${bytes} octets in memory: other mails use MAX_BYTES_IN_FLIGHT, raise it if this continues`,
-    );
-    this.name = "NoRoom";
   }
 }
 

@@ -14,9 +14,9 @@ import {
   type Stop,
   thrownEvent,
 } from "@sesame/core";
-import { awayDelay, backOff, handBackDelay, noRoomDelay } from "@sesame/core/journey";
+import { awayDelay, backOff, handBackDelay, NoRoom, noRoomDelay } from "@sesame/core/journey";
 import { type BudgetedCourier, budgetedCourier } from "./budgeted-courier.ts";
-import { type BudgetScope, type ByteBudget, budgetedStore, NoRoom } from "./byte-budget.ts";
+import { type BudgetScope, type ByteBudget, budgetedStore } from "./byte-budget.ts";
 import { CircuitOpen, type Circuits } from "./circuits.ts";
 import { type EntryInWork, Heartbeat } from "./heartbeat.ts";
 import { lastingLedger } from "./lasting-ledger.ts";

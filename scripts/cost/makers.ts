@@ -121,6 +121,7 @@ export const makers: Readonly<Record<string, Maker>> = {
   PeriodAttributes: (shape, size) => ({ ooo_start: fill(shape, size), ooo_end: fill(shape, size), ooo_timezone: fill(shape, size) }),
   TransportInfo: () => ({ snsId: "id", snsTimestamp: undefined, sentAt: 0 }),
   "ReadonlyMap<string, unknown>": (shape, size) => new Map([["a@x", list(shape, size)]]),
+  DirectoryRows: (shape, size) => ({ rules: new Map([["a@x", list(shape, size)]]), blocked: new Map() }),
   Blocklist: (shape, size) => compileBlocklist(new Map([["a@x", list(shape, size)]])),
   "readonly Address[]": (_, size) => Array.from({ length: Math.ceil(size / 64) }, (__, i) => `person${i}@remote${i}.test`),
   Pattern: (shape) => compilePattern(fill(shape, 320)),
@@ -310,7 +311,7 @@ export const classes: Readonly<Record<string, string | ((text: string) => unknow
   ...named("it waits for AWS, which brings the time", "Lane", "Routes", "Signer"),
   ...named("it waits for AWS, which brings the time", "MailRows", "HeldRows", "DynamoRecords"),
   SharedEffects: "one entry for each recipient and effect of a mail, and these are limited",
-  ...named("an error", "PortError", "DeadlineError", "GarbledError"),
+  ...named("an error", "PortError", "NoRoom", "DeadlineError", "GarbledError"),
 };
 
 /** Files that build an expression, with the reason. */

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { type Courier, delayed, headLimit, type MailTransaction, type StoredMail } from "@sesame/core";
+import { NoRoom } from "@sesame/core/journey";
 import { budgetedCourier } from "../../apps/worker/budgeted-courier.ts";
-import { ByteBudget, budgetedStore, NoRoom } from "../../apps/worker/byte-budget.ts";
+import { ByteBudget, budgetedStore } from "../../apps/worker/byte-budget.ts";
 import { SendPlaces } from "../../apps/worker/send-places.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";

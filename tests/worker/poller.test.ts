@@ -621,3 +621,33 @@ test("an entry is acknowledged behind the extension that is under way: it would 
   expect(told).toEqual(["ack"]);
   await world.end();
 });
+
+test("X04 a mail whose rows find no room in memory returns to the queue, nothing of it is sent, and it goes on later", async () => {
+  const metrics = makeMetrics("0");
+  const inner = new MemoryCourier();
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let sends = 0;
+  const courier: Courier = {
+    send: async (route, transaction) => {
+      sends++;
+      await gate;
+      return inner.send(route, transaction);
+    },
+  };
+  const world = new World({ courier, metrics, bytesInFlight: 4 * 1024 * 1024 });
+  const notes = "x".repeat(1_200_000); // about 2.4 MB in memory
+  world.directory.rule("alice@example.com", { ooo_active: false, notes });
+  world.put();
+  world.put();
+  world.fleet.start();
+  await world.pass(60);
+  expect([sends, world.queue.bodies.length]).toEqual([1, 2]);
+  expect(await metrics.registry.metrics()).toMatch(/sesame_retries_total\{domain="example.com",reason="no-room"\} [1-9]/);
+  release();
+  await world.pass(600);
+  await world.end();
+  expect([inner.sent.length, world.queue.bodies.length]).toEqual([2, 0]);
+});

@@ -7,16 +7,17 @@ import { parseRecipients, type Recipient, refuseSourceRoutes, servedAddresses } 
 import { withCanonicalKeys } from "../plan/types.ts";
 import { type Blocklist, compileBlocklistWithPauses } from "../rules/blocklist.ts";
 import { type DirectoryRows, inquire } from "../rules/inquiry.ts";
+import { octetsOfRows } from "../rules/row-octets.ts";
 import { decodeRuleRowsWithPauses, type RuleRow } from "../rules/rule-row.ts";
 import type { Notice } from "../ses/notice.ts";
 import { type FirstRefusals, splitFirstRefusals } from "./known-mailbox.ts";
-import { PortError } from "./port-error.ts";
+import { NoRoom, PortError } from "./port-error.ts";
 import { type Claim, headLimit, type JourneyPorts, type Lease, type StoredMail } from "./ports.ts";
 import { formerNoticeId, unreached } from "./second-notice.ts";
 
 type GatherPorts = Pick<
   JourneyPorts,
-  "ledger" | "directory" | "store" | "journal" | "domains" | "leaseSeconds" | "mayOpen" | "blocklists" | "pause"
+  "ledger" | "directory" | "store" | "journal" | "domains" | "leaseSeconds" | "mayOpen" | "blocklists" | "budget" | "pause"
 >;
 
 /** What was asked beside the claim. */
@@ -96,9 +97,16 @@ async function ask(notice: Notice, recipients: readonly Recipient[], ports: Gath
     open(notice, ports),
     ports.ledger.loopKey(),
   ]);
+  await charge(rows, ports);
   const blocklist = await compileBlocklistWithPauses(rows.blocked, { cache: ports.blocklists, pause: ports.pause });
   const rules = await decodeRuleRowsWithPauses(rows.rules, ports.pause);
   return { recipients: refuseSourceRoutes(recipients, rows.rules), rules, blocklist, stored, loopKey };
+}
+
+/** The rows stay in memory until the end of the mail, and so does what is charged for them. */
+async function charge(rows: DirectoryRows, { budget, pause }: GatherPorts): Promise<void> {
+  const octets = await octetsOfRows(rows, pause);
+  if (octets > 0 && !(await budget.take(octets))) throw new NoRoom("rows", octets);
 }
 
 async function open({ location, mailId }: Notice, { store }: GatherPorts): Promise<StoredMail | "missing"> {

@@ -15,7 +15,7 @@ export { runJourney } from "./journey.ts";
 export { lookUp, openForPlanning } from "./look-up.ts";
 export type { EntryOutcome } from "./outcome.ts";
 export { type FirstRefusals, type Mailboxes, mailboxesThatTookMail } from "./known-mailbox.ts";
-export { PortError, thrownEvent } from "./port-error.ts";
+export { NoRoom, PortError, thrownEvent } from "./port-error.ts";
 export {
   type AfterRecord,
   type Claim,

@@ -17,6 +17,18 @@ export class PortError extends Error {
   }
 }
 
+/** Thrown when a mail finds no room in memory. No effect has started; the entry returns to the queue. */
+export class NoRoom extends PortError {
+  constructor(operation: string, bytes: number) {
+    super(
+      "ByteBudget",
+      operation,
+      `Cannot hold ${bytes} octets in memory: other mails use MAX_BYTES_IN_FLIGHT, raise it if this continues`,
+    );
+    this.name = "NoRoom";
+  }
+}
+
 /** What was thrown, as an event. Where no port is named, a bug threw it. */
 export function thrownEvent(error: unknown, mailId: MailId | null): Extract<JournalEvent, { readonly kind: "port-error" }> {
   const { port, operation } = error instanceof PortError ? error : { port: "unknown", operation: "unknown" };

@@ -7,6 +7,7 @@
 
 // Which rows to read.
 export { type DirectoryRows, type Inquiry, inquire } from "./inquiry.ts";
+export { octetsOfRow, octetsOfRows } from "./row-octets.ts";
 
 // Out-of-office replies and forwards.
 export { decodeRuleRow, decodeRuleRows, decodeRuleRowsWithPauses, type ReplyRule, type RuleRow, ruleRowFor } from "./rule-row.ts";

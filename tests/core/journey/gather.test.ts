@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Address, type EffectKey, type EpochMs, headLimit, type Notice, type StoredMail } from "@sesame/core";
 import { gather } from "../../../packages/core/journey/gather.ts";
-import { PortError } from "../../../packages/core/journey/port-error.ts";
+import { NoRoom, PortError } from "../../../packages/core/journey/port-error.ts";
 import { type Fault, FaultInjector, faultAt } from "../../fakes/faults.ts";
 import { location, mailId, TestWay } from "../../journey/way.ts";
 import { inline as inlineNotice, noticeOf, received, sns } from "../ses/notice-sample.ts";
@@ -198,4 +198,31 @@ test("gather() tells of a lease that it took over although another question fail
   await expect(gather(notice, way.way())).rejects.toThrow("MailStore.open#1");
   expect(way.journal.events).toEqual([{ kind: "taken-over", mailId, crashes: 1 }]);
   expect(await gather(notice, way.way())).toMatchObject({ kind: "held", lease: { crashes: 1, takenOver: false } });
+});
+
+describe("X04 the rows of users", () => {
+  const rule = { ooo_active: false, ooo_message: "x".repeat(10_000) };
+
+  test("are charged to the memory of the mail, and not given back before its end", async () => {
+    const way = new TestWay(`${header}Hello\r\n`);
+    way.directory.rule(alice, rule);
+    way.directory.block(alice, ["*@spam.test"]);
+    await way.receive();
+    expect(way.courier.sends).toBe(1);
+    expect(way.budget.held).toBeGreaterThan(20_000);
+    expect(way.budget.held).toBeLessThan(21_000);
+  });
+
+  test("make the mail wait where memory has no room for them: nothing is sent, and the claim is given back", async () => {
+    const way = new TestWay(`${header}Hello\r\n`);
+    way.directory.rule(alice, rule);
+    way.budget.limit = 20_000;
+    const error = await way.receive().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(NoRoom);
+    expect(error).toMatchObject({ port: "ByteBudget", operation: "rows" });
+    expect([way.courier.sends, way.budget.held]).toEqual([0, 0]);
+    way.budget.limit = 100_000;
+    expect(await way.receive()).toEqual({ kind: "ack" });
+    expect([way.courier.sends, way.journal.events.filter(({ kind }) => kind === "taken-over").length]).toEqual([1, 0]);
+  });
 });
