@@ -16,6 +16,7 @@ const slow = [
   "tests/hostile/canary.test.ts",
   "tests/hostile/faults-sigterm.test.ts",
   "tests/hostile/faults-worker.test.ts",
+  "tests/hostile/livez.test.ts",
   "tests/hostile/metrics.test.ts",
   "tests/hostile/secrets.test.ts",
   "tests/hostile/smuggling.test.ts",
