@@ -29,9 +29,18 @@ import {
   type Result,
   type SesVerdicts,
 } from "@sesame/core";
+import type { Assumed } from "@sesame/core/explain";
 import { readDsn, scanAttachments } from "@sesame/core/mail";
 import { withCanonicalKeys } from "@sesame/core/plan";
-import { type Bounce, decodeOutboundRow, isSesBounce, originalIds, parseDmarcPolicy, parseVerdictStatus } from "@sesame/core/ses";
+import {
+  allPassed,
+  type Bounce,
+  decodeOutboundRow,
+  isSesBounce,
+  originalIds,
+  parseDmarcPolicy,
+  parseVerdictStatus,
+} from "@sesame/core/ses";
 import { z } from "zod";
 
 const must = (rule: string) => ({ error: `must be ${rule}` });
@@ -71,7 +80,7 @@ const shape = z.object(
       { from: text("an address, or null for none").nullable(), recipients: z.array(text("an address"), must("a list of addresses")) },
       must("a map with from and recipients"),
     ),
-    verdicts: verdicts.default({}),
+    verdicts: verdicts.optional(),
     rules: rows,
     blocked: rows,
     outbound: rows,
@@ -93,8 +102,8 @@ const shape = z.object(
   must("a map with at least domains and envelope"),
 );
 
-/** The input of a plan: the facts of one mail, and the policy of the operator. */
-export type ExplainCase = Readonly<{ facts: Facts; policy: Policy }>;
+/** The input of a plan: the facts of one mail, the policy of the operator, and what the file did not say. */
+export type ExplainCase = Readonly<{ facts: Facts; policy: Policy; assumed: readonly Assumed[] }>;
 
 // A fixed key that is not secret: it makes drafts repeatable, and loop marks made with it are recognised.
 const explainKey = new TextEncoder().encode("sesame explain: not a secret    ");
@@ -113,7 +122,7 @@ export function decodeFacts(value: unknown, octets: Uint8Array): Result<ExplainC
     mailId: (file.mailId ?? `explain/${createHash("sha256").update(octets).digest("hex")}`) as MailId,
     receivedAt: instant(file.receivedAt),
     envelope: { reversePath: parseReversePath(envelope.from), recipients: parseRecipients(envelope.recipients, domainNames) },
-    sesVerdicts: verdictsOf(verdicts),
+    sesVerdicts: verdicts === undefined ? allPassed : verdictsOf(verdicts),
     domains: domainNames,
     mail,
     bounce: bounceIn(mail, file.outbound),
@@ -124,7 +133,7 @@ export function decodeFacts(value: unknown, octets: Uint8Array): Result<ExplainC
     attachments: scanAttachments(openMail(octets, octets.length)).names(),
     loopKey: explainKey,
   };
-  return ok({ facts, policy: policyOf(policy) });
+  return ok({ facts, policy: policyOf(policy), assumed: verdicts === undefined ? ["verdicts"] : [] });
 }
 
 function describeIssue({ path, message }: z.core.$ZodIssue, value: unknown): string {

@@ -71,6 +71,10 @@ program
   .option("--to <address...>", "recipients; default: those of the To and Cc fields")
   .option("--subject <text>", "subject of the test mail")
   .option("--text <text>", "text of the test mail")
+  .option(
+    "--verdict <check=status...>",
+    "verdict that sesame local gives the mail, such as spf=FAIL; checks: spam, virus, spf, dkim, dmarc",
+  )
   .option("--host <host>", "host of sesame local", "127.0.0.1")
   .option("--port <port>", "SMTP port of sesame local", portNumber, 2500)
   .action(async (file: string | undefined, options: SendOptions) => {

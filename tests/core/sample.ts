@@ -8,7 +8,6 @@ import {
   type EpochMs,
   type Facts,
   type MailId,
-  noVerdicts,
   openMail,
   type Plan,
   parseRecipients,
@@ -18,6 +17,7 @@ import {
 import { scanAttachments } from "../../packages/core/mail/attachments.ts";
 import { loopMark } from "../../packages/core/mail/loop-mark.ts";
 import type { Serve } from "../../packages/core/plan/types.ts";
+import { allPassed } from "../../packages/core/ses/ses-verdicts.ts";
 
 /** Header of an ordinary mail from a person. */
 export const personal = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hello\r\nMessage-ID: <m1@remote.test>\r\n";
@@ -51,7 +51,7 @@ export function factsOf({
     mailId: "example-com-emails/1" as MailId,
     receivedAt: Date.parse("2026-01-05T12:00:00Z") as EpochMs,
     envelope: { reversePath: parseReversePath(from), recipients: parseRecipients(to, facts.domains ?? domains) },
-    sesVerdicts: noVerdicts,
+    sesVerdicts: allPassed,
     domains,
     mail: openMail(octets, octets.length),
     bounce: "not-a-bounce",

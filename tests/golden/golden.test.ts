@@ -28,11 +28,11 @@ for (const { name: folder } of folders) {
     const mail = new Uint8Array(readFileSync(join(path, "mail.eml")));
     const known = decodeFacts(JSON.parse(readFileSync(join(path, "facts.json"), "utf8")), mail);
     if (!known.ok) throw new Error(known.error);
-    const { facts, policy } = known.value;
+    const { facts, policy, assumed } = known.value;
     const decided = await plan(facts, policy);
     const files = new Map<string, Uint8Array>([
       ["plan.json", Buffer.from(`${JSON.stringify(planJson(decided, mail, facts.mail.bodyStart), withoutDraft, 2)}\n`)],
-      ["plan.txt", Buffer.from(explainText(decided, facts, { rules: "sesame rules", block: "sesame block" }))],
+      ["plan.txt", Buffer.from(explainText(decided, facts, { rules: "sesame rules", block: "sesame block" }, assumed))],
       ...mailsOf(decided, mail, facts),
     ]);
     const stale = readdirSync(path).filter((name) => !files.has(name) && name !== "mail.eml" && name !== "facts.json");

@@ -62,7 +62,7 @@ export async function compose(original: Original): Promise<Composed | null> {
   const reply = async (row: object) => {
     const { reply: rule } = decodeRuleRow({ ooo_active: true, ...row });
     if (rule === null) throw new Error("the rule is wrong");
-    const { head, body } = composeReply({ ...occasion, sender, rule, quotation: await quotationOf(mail, sender) });
+    const { head, body } = composeReply({ ...occasion, sender, rule, repeatsOriginal: true, quotation: await quotationOf(mail, sender) });
     return concat([head, body as Uint8Array]);
   };
   const forwarding = { ...occasion, original: readForwardFields(mail), target: addressOf("archive@other.test"), route: "ses" as const };

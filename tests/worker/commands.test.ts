@@ -38,6 +38,8 @@ const bad: readonly [readonly string[], RegExp][] = [
   [["send"], /^Cannot send a mail: it has no recipient; give --to/],
   [["send", "--to", "nobody"], /^Cannot read an address: must have a local part, an @ and a domain, is "nobody"/],
   [["send", "--to", "ü@example.com"], /^Cannot send a mail: an address must be ASCII, with its domain as xn--…, is "ü@example.com"/],
+  [["send", "--to", "a@example.com", "--verdict", "spf=MAYBE"], /^Cannot set a verdict: must be .*such as spf=FAIL, is "spf=MAYBE"/],
+  [["send", "--to", "a@example.com", "--verdict", "spf=FAIL", "arc=FAIL"], /^Cannot set a verdict: .*, is "arc=FAIL"/],
   [["send", "none.eml", "--to", "a@example.com"], /^Cannot read the mail file "none\.eml": ENOENT/],
   [["explain"], /^Cannot explain: give a mail and --facts, or --batch/],
   [["rules", "set", "a@example.com", "--forward"], /^error: option '--forward <address\.\.\.>' argument missing/],

@@ -30,10 +30,10 @@ export async function explainOne(
   }
   for (const name of unknownFacts(read.value.facts))
     problems.write(`Cannot use ${quote(name)} in the facts file: there is no fact of this name; it is ignored\n`);
-  const { facts, policy } = known.value;
+  const { facts, policy, assumed } = known.value;
   const decided = await plan(facts, policy);
   const answer = { id: facts.mailId, plan: planJson(decided, read.value.mail, facts.mail.bodyStart) };
-  out.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : explainText(decided, facts, commandNames));
+  out.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : explainText(decided, facts, commandNames, assumed));
   return 0;
 }
 

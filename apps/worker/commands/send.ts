@@ -5,13 +5,26 @@ import { type Address, type EpochMs, err, ok, openMail, parseAddress, quote, typ
 import { mailDate } from "@sesame/core/compose";
 import { type FieldValue, mailboxesOf, safeText, writeBlock } from "@sesame/core/mail";
 import nodemailer from "nodemailer";
+import { checks, verdictsField } from "../local/ses-notice.ts";
 import { readInputFile } from "./input-file.ts";
 
-export type SendOptions = Readonly<{ from?: string; to?: readonly string[]; subject?: string; text?: string; host: string; port: number }>;
+export type SendOptions = Readonly<{
+  from?: string;
+  to?: readonly string[];
+  subject?: string;
+  text?: string;
+  /** Verdicts that `sesame local` gives the mail in place of SES: `spf=FAIL`. */
+  verdict?: readonly string[];
+  host: string;
+  port: number;
+}>;
 
 /** Sends a file, or a mail made from the options. Returns the exit code: 1 if it was refused, 2 if it cannot be sent. */
 export async function send(file: string | undefined, options: SendOptions): Promise<number> {
-  const mail = file === undefined ? compose(options) : await readInputFile(file, "mail");
+  const verdicts = verdictField(options.verdict ?? []);
+  if (!verdicts.ok) return fail(2, verdicts.error);
+  const made = file === undefined ? compose(options) : await readInputFile(file, "mail");
+  const mail = made.ok ? ok(Buffer.concat([verdicts.value, made.value])) : made;
   const envelope = mail.ok ? envelopeOf(mail.value, options) : mail;
   if (!mail.ok || !envelope.ok) return fail(2, envelope.ok ? "" : envelope.error);
   const { host, port } = options;
@@ -37,6 +50,20 @@ function notSent(error: unknown, at: string): string {
   const { message = String(error), response } = error as { message?: string; response?: string };
   if (response !== undefined) return `Cannot send the mail: ${at} answered ${response}`;
   return `Cannot send the mail to ${at}: ${message}; start sesame local, or check --host and --port`;
+}
+
+const statuses = ["PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED"];
+
+/** The field that tells `sesame local` the verdicts; no octets without verdicts. */
+function verdictField(verdicts: readonly string[]): Result<Uint8Array> {
+  for (const text of verdicts) {
+    const [check = "", status = "", ...more] = text.split("=");
+    if (!checks.some((each) => each === check) || !statuses.includes(status) || more.length > 0)
+      return err(
+        `Cannot set a verdict: must be ${checks.join(", ")} with = and ${statuses.join(", ")}, such as spf=FAIL, is ${quote(text)}`,
+      );
+  }
+  return ok(Buffer.from(verdicts.length === 0 ? "" : `${verdictsField}: ${verdicts.join(", ")}\r\n`));
 }
 
 type Envelope = { from: string; to: string[] };

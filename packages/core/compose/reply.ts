@@ -30,6 +30,8 @@ export type ReplyInput = Readonly<{
   sender: Address;
   rule: ReplyRule;
   loopKey: Uint8Array;
+  /** Whether the subject of the mail may stand in the reply. Not, if the reverse-path may be forged. */
+  repeatsOriginal: boolean;
   /** The quotation, read once for all recipients: `quotationOf(mail, sender)`. `null`: the reply has none. */
   quotation: Quotation | null;
 }>;
@@ -45,7 +47,7 @@ export function composeReply(input: ReplyInput): Draft {
   const fields: readonly NewField[] = [
     structured("From", recipient), // RFC 5230 §5.4; without a name, because none is known
     structured("To", sender), // RFC 5230 §5.5; without a display name
-    { name: "Subject", value: { kind: "text", text: replySubject(rule, mail) } },
+    { name: "Subject", value: { kind: "text", text: replySubject(input) } },
     structured("Date", mailDate(input.receivedAt)),
     structured("Message-ID", `<${derivedId("reply", mailId, recipient)}@${domainOf(recipient)}>`),
     ...(original === null ? [] : [structured("In-Reply-To", original)]), // RFC 5230 §5.8
@@ -62,15 +64,18 @@ export function composeReply(input: ReplyInput): Draft {
 
 type Body = Readonly<{ fields: readonly NewField[]; octets: Uint8Array }>;
 
+const neutralSubject = "Automated reply";
+
 /**
  * The subject of the rule, else `Auto: ` and the original subject, else a fixed text (RFC 5230 §5.3). An existing `Auto: ` is not
  * repeated. Encoded words in a rule are decoded, because a migrated Sieve script may contain them.
  */
-function replySubject(rule: ReplyRule, mail: Mail): string {
+function replySubject({ rule, mail, repeatsOriginal }: ReplyInput): string {
   const own = truncateLine(decodeWords(rule.subject ?? ""), maxSubject);
   if (own !== "") return own;
+  if (!repeatsOriginal) return neutralSubject;
   const original = safeText(subjectOf(mail) ?? "", Number.MAX_SAFE_INTEGER).replace(/^(?:auto: ?)+/i, "");
-  return original === "" ? "Automated reply" : truncateLine(`Auto: ${original}`, maxSubject);
+  return original === "" ? neutralSubject : truncateLine(`Auto: ${original}`, maxSubject);
 }
 
 function plainBody(text: string, quotation: Quotation | null): Body {

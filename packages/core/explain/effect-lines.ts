@@ -74,9 +74,21 @@ function sentLines(effect: Forward | Reply): readonly Line[] {
   ];
 }
 
-function replyLines({ rememberAs, rememberUntil, when }: Reply, { row }: Serve, { facts, commands }: ExplainContext): readonly Line[] {
+/** Whether the reply repeats nothing of the mail. */
+function quotedLines(recipe: Reply["recipe"]): readonly Line[] {
+  if (recipe.kind !== "reply" || recipe.input.repeatsOriginal) return [];
+  const why = "SPF is not PASS, and DMARC does not confirm the envelope sender, so somebody else may have written the mail";
+  return [detail("quotes", `nothing, not even the subject: ${why}`)];
+}
+
+function replyLines(
+  { rememberAs, rememberUntil, when, recipe }: Reply,
+  { row }: Serve,
+  { facts, commands }: ExplainContext,
+): readonly Line[] {
   const reply = facts.rules.get(row ?? "")?.reply ?? null;
   return [
+    ...quotedLines(recipe),
     detail("rule", `auto-reply of the row ${row}, active ${reply === null ? "never" : timesOf(reply)}`),
     detail("repeated", `to ${rememberAs} not before ${formatInstant(rememberUntil)}`),
     ...(when.notAfter === null ? [] : [detail("expires", `at ${formatInstant(when.notAfter)}: no auto-reply is sent later`)]),

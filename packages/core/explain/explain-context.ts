@@ -6,5 +6,8 @@ import type { Facts } from "../plan/facts.ts";
 /** The commands that an explanation suggests, such as `{ rules: "sesame rules", block: "sesame block" }`. */
 export type ExplainCommands = Readonly<{ rules: string; block: string }>;
 
-/** The facts of the plan, and the names of the commands. */
-export type ExplainContext = Readonly<{ facts: Facts; commands: ExplainCommands }>;
+/** What the facts did not say and the explanation takes for granted. */
+export type Assumed = "verdicts";
+
+/** The facts of the plan, what they did not say, and the names of the commands. */
+export type ExplainContext = Readonly<{ facts: Facts; commands: ExplainCommands; assumed: readonly Assumed[] }>;

@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { ExplainCommands } from "./explain-context.ts";
+export type { Assumed, ExplainCommands } from "./explain-context.ts";
 export { outgoing, planJson } from "./plan-json.ts";
 export { explainText } from "./plan-text.ts";
 export { shellWord } from "./shell-word.ts";

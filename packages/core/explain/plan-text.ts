@@ -8,16 +8,19 @@ import type { Course, Plan, Serve, Warning, Withheld } from "../plan/types.ts";
 import { quote } from "../result.ts";
 import { isFromSesDaemon, isSesBounce } from "../ses/bounce.ts";
 import { effectLines } from "./effect-lines.ts";
-import type { ExplainCommands, ExplainContext } from "./explain-context.ts";
+import type { Assumed, ExplainCommands, ExplainContext } from "./explain-context.ts";
 import { changeText, isAboutRow, mailWarningLines, reasonLines, rowWarnings, seenLines } from "./reason-lines.ts";
 import { discardSentences, refuseSentences, withheldSentences } from "./reason-sentences.ts";
 import { deadKeyLines, lookupLines, placeOf, unblockCommands, unforwardCommand } from "./row-lines.ts";
 import { type Line, renderLines } from "./text-lines.ts";
 import { formatInstant, memoryText, timesOfRow } from "./times.ts";
 
-/** The whole explanation. The plan must be made from these facts. `commands`: the names of the commands that it suggests. */
-export function explainText(plan: Plan, facts: Facts, commands: ExplainCommands): string {
-  const context: ExplainContext = { facts, commands };
+/**
+ * The whole explanation. The plan must be made from these facts. `commands`: the names of the commands that it suggests. `assumed`:
+ * what the facts did not say.
+ */
+export function explainText(plan: Plan, facts: Facts, commands: ExplainCommands, assumed: readonly Assumed[] = []): string {
+  const context: ExplainContext = { facts, commands, assumed };
   if (plan.kind === "discard")
     return renderLines([...mailLines(context, []), ...reasonLines(0, "Dropped", plan.reason, discardSentences[plan.reason], context)]);
   const blocks = plan.courses.map((course) => `${renderLines(courseLines(course, context))}`);
@@ -36,6 +39,7 @@ function mailLines(context: ExplainContext, warnings: readonly Warning[]): reado
   const sender = reversePath === undefined ? "not an address" : reversePath === null ? "<> (null reverse-path)" : `<${reversePath}>`;
   const { spam, virus, spf, dkim, dmarc, dmarcPolicy } = sesVerdicts;
   const known = Object.entries({ spam, virus, SPF: spf, DKIM: dkim, DMARC: dmarc }).filter(([, status]) => status !== "none");
+  const said = context.assumed.includes("verdicts") ? " (assumed, because the facts have no verdicts)" : "";
   const verdictText = known.map(([name, status]) => `${name} ${status}`).join(", ");
   return [
     { level: 0, label: "Mail", text: subject === null ? "without a subject" : quote(safeText(subject, 100)) },
@@ -45,7 +49,7 @@ function mailLines(context: ExplainContext, warnings: readonly Warning[]): reado
       text: `${formatInstant(receivedAt)} for ${count(recipients.length, "recipient")}, ${count(mail.size, "octet")}`,
     },
     { level: 0, label: "Sender", text: sender },
-    { level: 0, label: "Verdicts", text: `${verdictText || "none"}${dmarcPolicy === null ? "" : `, policy ${dmarcPolicy}`}` },
+    { level: 0, label: "Verdicts", text: `${verdictText || "none"}${dmarcPolicy === null ? "" : `, policy ${dmarcPolicy}`}${said}` },
     ...bounceLines(facts),
     ...warnings.flatMap((warning) => mailWarningLines(warning, context)),
   ];

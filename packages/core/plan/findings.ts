@@ -16,6 +16,7 @@ import { ruleRowFor } from "../rules/rule-row.ts";
 import { sendersOf } from "../rules/sender.ts";
 import { bounceEdits, isFromSesComplaints, isFromSesDaemon } from "../ses/bounce.ts";
 import { sesRefusesFileName } from "../ses/ses-limits.ts";
+import { isPathAuthentic } from "./authentic.ts";
 import type { Facts } from "./facts.ts";
 import { memoryKeys, servedAddresses } from "./recipient.ts";
 import { SharedEffects } from "./shared-effect.ts";
@@ -42,6 +43,8 @@ export type Findings = Readonly<{
   forwardFields(): ForwardFields;
   /** The names of attachments that SES refuses, checked once for all targets. */
   refusedNames(): readonly string[];
+  /** Whether an auto-reply may repeat the subject and the text of the mail. */
+  repeatsOriginal: boolean;
   /** What an auto-reply quotes. Read at the first call. */
   quotation(): Promise<Quotation | null>;
   /** Effects that several recipients share. It grows while they are planned. */
@@ -64,6 +67,7 @@ export async function findingsOf(facts: Facts, pause: Pause): Promise<Findings> 
   const loopMarks = readLoopMarks(facts.loopKey, mail.block);
   await pause();
   const noRules = whyNobody(facts);
+  const repeatsOriginal = isPathAuthentic(facts);
   const dsn: Dsn = bounce === "not-a-bounce" ? noDsn : readDsn(mail);
   await pause();
   const warnings: Warning[] = mail.defects.map((defect) => ({ kind: "mail-defect", defect }));
@@ -86,7 +90,10 @@ export async function findingsOf(facts: Facts, pause: Pause): Promise<Findings> 
     forwardFields: once(() => readForwardFields(mail)),
     shared: new SharedEffects(),
     claims: once(() => claimsOf(facts)),
-    quotation: once(async () => (reversePath === null ? null : quotationOf(mail, asciiAddress(reversePath) ?? reversePath))),
+    repeatsOriginal,
+    quotation: once(async () =>
+      reversePath === null || !repeatsOriginal ? null : quotationOf(mail, asciiAddress(reversePath) ?? reversePath),
+    ),
   };
 }
 

@@ -45,7 +45,17 @@ export async function planReply(
     route,
     recipe: {
       kind: "reply",
-      input: { mail, mailId, receivedAt, recipient: self, sender: to, rule, loopKey, quotation: await findings.quotation() },
+      input: {
+        mail,
+        mailId,
+        receivedAt,
+        recipient: self,
+        sender: to,
+        rule,
+        loopKey,
+        repeatsOriginal: findings.repeatsOriginal,
+        quotation: await findings.quotation(),
+      },
     },
     textHash: rule.textHash,
     mailbox: withoutTag(addressKey(recipient)),

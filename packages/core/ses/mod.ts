@@ -8,7 +8,7 @@
 // Received mail: from the body of a queue entry to notices.
 export { decodeEntry, type IgnoreReason, type NoticeItem } from "./queue-entry.ts";
 export { type InlineLocation, type MailId, mailId, type Notice, type ObjectLocation } from "./notice.ts";
-export { noVerdicts, parseDmarcPolicy, parseVerdictStatus, type SesVerdicts, type VerdictStatus } from "./ses-verdicts.ts";
+export { allPassed, noVerdicts, parseDmarcPolicy, parseVerdictStatus, type SesVerdicts, type VerdictStatus } from "./ses-verdicts.ts";
 
 // Sent mail: events, the outbound table, and the bounce mails of SES.
 export type { SendingEvent } from "./sending-event.ts";

@@ -17,6 +17,9 @@ export type SesVerdicts = Readonly<{
 /** The value for a mail that SES did not check. */
 export const noVerdicts: SesVerdicts = { spam: "none", virus: "none", spf: "none", dkim: "none", dmarc: "none", dmarcPolicy: null };
 
+/** The value for a mail that passed all checks. */
+export const allPassed: SesVerdicts = { spam: "PASS", virus: "PASS", spf: "PASS", dkim: "PASS", dmarc: "PASS", dmarcPolicy: null };
+
 const known: readonly string[] = ["PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED"];
 
 /** Reads a status in any case, with its words joined by `_`, `-` or a space. Returns "none" for anything else. */

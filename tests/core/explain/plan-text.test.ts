@@ -143,6 +143,18 @@ test("explainText() lets nothing of a mail or a row steer the terminal", async (
   expect(text.replaceAll("\n", "")).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/);
 });
 
+test("X14 decodeFacts() takes all checks as passed where a file names no verdicts, and the explanation says so", async () => {
+  const said = async (more: object) => {
+    const known = decodeFacts({ ...facts, ...more }, personal);
+    if (!known.ok) throw new Error(known.error);
+    const { facts: found, assumed } = known.value;
+    return [found.sesVerdicts.spf, found.sesVerdicts.dmarc, explainText(await plan(found), found, commands, assumed).includes("(assumed")];
+  };
+  expect(await said({})).toEqual(["PASS", "PASS", true]);
+  expect(await said({ verdicts: {} })).toEqual(["none", "none", false]);
+  expect(await said({ verdicts: { spf: "GRAY" } })).toEqual(["GRAY", "none", false]);
+});
+
 test("explain prints what docs/commands.md shows of it", async () => {
   const page = readFileSync(join(import.meta.dir, "../../../docs/commands.md"), "utf8");
   const [, json = "", shown = ""] = /## `sesame explain`\n.*?```json\n(.*?)```\n```\n(.*?)```\n/s.exec(page) ?? [];

@@ -4,6 +4,7 @@
 
 import { expect, test } from "bun:test";
 import { type AddressKey, type EpochMs, type MailId, noVerdicts } from "@sesame/core";
+import { draftOf } from "../draft.ts";
 import { away, type Case, factsOf, markOf, personal, replyOf, serveOf } from "../sample.ts";
 
 const verdicts = (more: Partial<typeof noVerdicts>): Case => ({ facts: { sesVerdicts: { ...noVerdicts, ...more } } });
@@ -109,4 +110,45 @@ test("planReply() remembers the rule's words, and neither the subject answered n
   expect(await hashOf({ ooo_content_type: "html" })).not.toBe(plain);
   // Equal words in other places are another text (RFC 5230 §4.2, implementation note).
   expect(await hashOf({ ooo_subject: "a", ooo_message: "b" })).not.toBe(await hashOf({ ooo_subject: "b", ooo_message: "a" }));
+});
+
+type Verdicts = Partial<typeof noVerdicts>;
+const from = (address: string) => personal.replace("Bob <bob@remote.test>", address);
+/** `repeats`: whether the reply has the subject and a quotation of the mail. */
+const authentic: readonly (readonly [why: string, verdicts: Verdicts, one: Case, repeats: boolean])[] = [
+  ["SPF passes", { spf: "PASS" }, {}, true],
+  ["SPF passes, and DMARC fails without a policy", { spf: "PASS", dmarc: "FAIL", dmarcPolicy: "none" }, {}, true],
+  ["DMARC passes for the domain of the path", { spf: "GRAY", dmarc: "PASS" }, {}, true],
+  ["DMARC passes, and the path is of a subdomain", { dmarc: "PASS" }, { from: "bob@mail.remote.test" }, true],
+  ["DMARC passes, and From is of a subdomain", { dmarc: "PASS" }, { header: from("bob@mail.remote.test") }, true],
+  ["DMARC passes for another domain", { dmarc: "PASS" }, { header: from("eve@evil.test") }, false],
+  ["DMARC passes for a domain that ends alike", { dmarc: "PASS" }, { header: from("eve@evilremote.test") }, false],
+  ["DMARC passes for one of two authors", { dmarc: "PASS" }, { header: from("bob@remote.test, eve@evil.test") }, false],
+  ["DMARC passes for two subdomains of one domain", { dmarc: "PASS" }, { header: from("a@a.remote.test"), from: "b@b.remote.test" }, false],
+  ["DKIM passes alone", { dkim: "PASS" }, {}, false],
+  ["nothing was checked", {}, {}, false],
+  ["SPF is gray", { spf: "GRAY", dkim: "GRAY", dmarc: "GRAY" }, {}, false],
+  ["checks are disabled", { spf: "DISABLED", dkim: "DISABLED", dmarc: "DISABLED" }, {}, false],
+  ["checks did not work", { spf: "PROCESSING_FAILED", dmarc: "PROCESSING_FAILED" }, {}, false],
+];
+for (const [why, given, one, repeats] of authentic) {
+  test(`X14 a reply repeats ${repeats ? "subject and text" : "nothing of the mail"} when ${why}`, async () => {
+    const facts = { sesVerdicts: { ...noVerdicts, ...given } };
+    const { effects } = await serveOf({ rules: { "alice@example.com": away }, body: "Buy pills at spam.test\r\n", ...one, facts });
+    const reply = effects.find((effect) => effect.kind === "reply");
+    if (reply?.kind !== "reply") throw new Error("no reply");
+    const { head, body } = draftOf(reply);
+    const text = Buffer.concat([head, body as Uint8Array]).toString("latin1");
+    expect([text.includes("Subject: Auto: Hello"), text.includes("Buy pills")]).toEqual([repeats, repeats]);
+    expect(text.includes("Subject: Automated reply")).toBe(!repeats);
+  });
+}
+
+test("X14 a reply with a subject of its own keeps it, and SPF FAIL withholds it whatever else passes", async () => {
+  const rules = { "alice@example.com": { ...away, ooo_subject: "Away" } };
+  const { effects } = await serveOf({ rules, facts: { sesVerdicts: noVerdicts } });
+  const reply = effects.find((effect) => effect.kind === "reply");
+  expect(reply?.kind === "reply" && Buffer.from(draftOf(reply).head).toString("latin1")).toContain("Subject: Away\r\n");
+  const aligned: Verdicts = { spf: "FAIL", dkim: "PASS", dmarc: "PASS" };
+  expect(await replyOf(verdicts(aligned))).toBe("spf-verdict");
 });
