@@ -20,6 +20,7 @@ const slow = [
   "tests/hostile/metrics.test.ts",
   "tests/hostile/secrets.test.ts",
   "tests/hostile/smuggling.test.ts",
+  "tests/journey/amplification.test.ts",
   "tests/judges/sieve.test.ts",
   "tests/journey/stretches.test.ts",
   "tests/kill",
