@@ -166,6 +166,7 @@ export const makers: Readonly<Record<string, Maker>> = {
 export const bounded: Readonly<Record<string, unknown>> = {
   Address: "alice@example.com", // 254 octets: RFC 5321 §4.5.3.1.3
   AddressKey: "alice@example.com",
+  Domain: "example.com",
   ReversePath: "bob@remote.test",
   MailId: "bucket/key", // 1,024 octets: S3 User Guide, "Naming Amazon S3 objects"
   EpochMs: 1_767_600_000_000,
@@ -204,7 +205,14 @@ export const own: Readonly<Record<string, string>> = {
       'Facts["rules"]',
       "ReplyRule",
     ],
-    ...['Pick<Facts, "mail" | "domains" | "envelope">', "AutomaticSigns", "ReadonlyMap<string, RuleRow>", "SenderMatches", "ActivePeriod"],
+    ...[
+      'Pick<Facts, "mail" | "domains" | "envelope">',
+      'Pick<Facts, "mail" | "envelope" | "sesVerdicts">',
+      "AutomaticSigns",
+      "ReadonlyMap<string, RuleRow>",
+      "SenderMatches",
+      "ActivePeriod",
+    ],
   ),
   ...named(
     "it waits for ports, which bring the time",

@@ -27,7 +27,7 @@ for (const [index, { call, way, variants }] of cells.entries()) {
     test.concurrent.each(ways)(
       `${title}, by the %s`,
       async (way) => {
-        const end = await playCell(world, way, `cell-${way}-${index}-${at}`, call, variant);
+        const end = await playCell(world, way, `cell-${way.toLowerCase().replace(/[^a-z]+/g, "-")}-${index}-${at}`, call, variant);
         expectInvariants(end, call === "DeleteObject");
         const { first, copies, trail, outbound } = end;
         expect({ first, copies: Object.values(copies), trail, outbound }).toEqual({

@@ -19,7 +19,7 @@ export async function smoke(core: typeof Core): Promise<void> {
       reversePath: "bob@remote.test" as Core.Address,
       recipients: core.parseRecipients(["alice@bücher.example"], [domain.value]),
     },
-    sesVerdicts: core.noVerdicts,
+    sesVerdicts: { ...core.noVerdicts, spf: "PASS" },
     domains: [domain.value],
     mail: core.openMail(octets, octets.length),
     bounce: "not-a-bounce",

@@ -14,8 +14,8 @@ import { type HeaderBlock, valuesOf } from "./header.ts";
 /** A mail that Sesame sends: by which address, to whom, and the instant of the notice that it comes from. */
 export type MarkedMail = Readonly<{ address: Address; target: Address; mailId: string; receivedAt: EpochMs }>;
 
-/** A mark with a right MAC. Marks of earlier versions have no target and no instant. `address`: `null` if it is no address. */
-export type LoopMark = Readonly<{ address: Address | null; target: string | null; at: EpochMs | null }>;
+/** A mark with a right MAC. Marks of earlier versions have no instant. `address`: `null` if it is no address. */
+export type LoopMark = Readonly<{ address: Address | null; at: EpochMs | null }>;
 
 /** The marks of a mail. `forged`: it has a mark with a wrong MAC. */
 export type LoopMarks = Readonly<{ valid: readonly LoopMark[]; forged: boolean }>;
@@ -25,8 +25,14 @@ const secondMs = 1000;
 /** Returns the value of the X-Loop field of a mail that Sesame sends. */
 export function loopMark(key: Uint8Array, { address, target, mailId, receivedAt }: MarkedMail): string {
   const id = derivedId("mark", mailId, address);
+  const to = targetName(key, target);
   const at = String(Math.floor(receivedAt / secondMs));
-  return `${address}; id=${id}; hop=1; to=${target}; at=${at}; mac=${macOf(key, [folded(address), id, "1", folded(target), at])}`;
+  return `${address}; id=${id}; hop=1; to=${to}; at=${at}; mac=${macOf(key, [folded(address), id, "1", to, at])}`;
+}
+
+/** Stands for the target: whoever gets the mail from the target must not learn a private address. */
+function targetName(key: Uint8Array, target: Address): string {
+  return macOf(key, ["target", folded(target)]).slice(0, 16);
 }
 
 function macOf(key: Uint8Array, parts: readonly string[]): string {
@@ -47,7 +53,7 @@ const maxMarks = 30; // a mail with more hops is not forwarded
 const maxRead = 100; // marks of a header block that are read: each costs a MAC
 const maxLength = 2000; // characters of a value that are read; both addresses have at most 254 octets
 
-type MarkParts = Readonly<{ address: string; id: string; hop: string; mac: string; sent: Readonly<{ target: string; at: string }> | null }>;
+type MarkParts = Readonly<{ address: string; id: string; hop: string; mac: string; sent: Readonly<{ to: string; at: string }> | null }>;
 
 /**
  * `address; id=…; hop=…; to=…; at=…; mac=…`, with any white space. Marks of earlier versions have no `to` and `at`. A quoted local part
@@ -62,11 +68,10 @@ function markParts(value: string): MarkParts | null {
   const begin = parts.findIndex((part, index) => /^id=[0-9a-f]{32}$/i.test(part) && /^hop=\d{1,3}$/i.test(parts[index + 1] ?? ""));
   const mac = parts.at(-1) ?? "";
   if (begin < 1 || !/^mac=[0-9a-f]{32}$/i.test(mac)) return null;
-  const [id = "", hop = "", ...rest] = parts.slice(begin, -1);
-  const [at = "", ...target] = rest.reverse();
-  const to = target.reverse().join("; ");
-  if (rest.length > 0 && (!/^to=./i.test(to) || !/^at=\d{1,12}$/i.test(at))) return null;
-  const sent = rest.length > 0 ? { target: partValue(to), at: partValue(at) } : null;
+  const [id = "", hop = "", to = "", at = "", ...others] = parts.slice(begin, -1);
+  const isShort = to === "";
+  if (others.length > 0 || (!isShort && !(/^to=[0-9a-f]{16}$/i.test(to) && /^at=\d{1,12}$/i.test(at)))) return null;
+  const sent = isShort ? null : { to: partValue(to), at: partValue(at) };
   return { address: parts.slice(0, begin).join("; "), id: partValue(id), hop: partValue(hop), mac: partValue(mac), sent };
 }
 
@@ -91,11 +96,11 @@ function readMark(key: Uint8Array, value: string): LoopMark | "forged" {
   const parts = markParts(value);
   if (parts === null) return "forged";
   const { address, id, hop, mac, sent } = parts;
-  const sealed = [folded(address), id.toLowerCase(), hop, ...(sent === null ? [] : [folded(sent.target), sent.at])];
+  const sealed = [folded(address), id.toLowerCase(), hop, ...(sent === null ? [] : [sent.to.toLowerCase(), sent.at])];
   if (!constantTimeEqual(mac.toLowerCase(), macOf(key, sealed))) return "forged";
   const parsed = parseAddress(address);
   const at = sent === null ? null : ((Number(sent.at) * secondMs) as EpochMs);
-  return { address: parsed.ok ? parsed.value : null, target: sent?.target ?? null, at };
+  return { address: parsed.ok ? parsed.value : null, at };
 }
 
 const validMs = 14 * dayMs; // longer than any host tries to send a mail on
@@ -120,7 +125,7 @@ export function loopMarksIn(block: HeaderBlock): readonly string[] {
     const parts = markParts(value);
     if (parts === null) return [];
     const { address, id, hop, mac, sent } = parts;
-    const text = `${address}; id=${id}; hop=${hop};${sent === null ? "" : ` to=${sent.target}; at=${sent.at};`} mac=${mac}`;
+    const text = `${address}; id=${id}; hop=${hop};${sent === null ? "" : ` to=${sent.to}; at=${sent.at};`} mac=${mac}`;
     return /^[ -~]+$/.test(text) ? [text] : [];
   });
   return [...new Set(marks)].slice(0, maxMarks);
