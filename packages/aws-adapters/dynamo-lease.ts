@@ -31,7 +31,8 @@ export type ClaimRequest = Readonly<{ mailId: MailId; leaseSeconds: number; reci
 
 const maxAttempts = 5; // of a claim whose row changes meanwhile
 
-const isFree = "(attribute_not_exists(#owner) OR #owner = :me)";
+/** An owner may claim its own row again, but not by a claim that is older than what stands there: that one arrives late. */
+const isFree = "(attribute_not_exists(#owner) OR (#owner = :me AND (attribute_not_exists(#until) OR #until <= :until)))";
 const hasRunOut = `${isOpen} AND attribute_exists(#owner) AND (attribute_not_exists(#until) OR #until <= :now)`;
 
 export class DynamoLeases {
