@@ -152,14 +152,6 @@ function isAscii(text: string): boolean {
   return /^[ -~]*$/.test(text);
 }
 
-/**
- * Whether two domains are equal, or one is below the other. Relaxed alignment (RFC 7489 §3.1) compares the organizational domains,
- * which need the Public Suffix List; this is stricter, and `a.example.com` and `b.example.com` are not aligned.
- */
-export function areAligned(a: Domain, b: Domain): boolean {
-  return a === b || a.endsWith(`.${b}`) || b.endsWith(`.${a}`);
-}
-
 /** Whether two addresses are equal. */
 export function sameAddress(a: Address, b: Address): boolean {
   return addressKey(a) === addressKey(b);
