@@ -27,20 +27,20 @@ const routes = [
 for (const [api, route] of routes) {
   test(`sendOnce() leaves no request behind when its deadline is over (${api})`, async () => {
     aws.on(route, "hang");
-    const end = await sendOnce(letter, api, 100, { ...clients, abort: new AbortController().signal });
+    const end = await sendOnce(letter, api, 1000, { ...clients, abort: new AbortController().signal });
     expect(end).toMatchObject({ kind: "trouble", certain: false, trouble: { kind: "deadline" } });
     expect(aws.requests(route).length).toBe(1);
-    await until(() => aws.connections() === 0, "a connection is left", 1);
+    await until(() => aws.connections() === 0, "a connection is left");
   });
 
   test(`sendOnce() ends at once when its courier is aborted (${api})`, async () => {
     aws.on(route, "hang");
     const courier = new AbortController();
     const sending = sendOnce(letter, api, 60_000, { ...clients, abort: courier.signal });
-    await until(() => aws.requests(route).length === 1, "a connection is left", 1);
+    await until(() => aws.requests(route).length === 1, "no request is made");
     courier.abort();
     expect(await sending).toMatchObject({ kind: "trouble", certain: false });
-    await until(() => aws.connections() === 0, "a connection is left", 1);
+    await until(() => aws.connections() === 0, "a connection is left");
   });
 
   test(`sendOnce() asks nothing of SES when its courier was aborted before (${api})`, async () => {

@@ -147,7 +147,7 @@ for (const way of ways)
       test("lets a poll last as long as its wait and an answer after it may", async () => {
         const answer = JSON.stringify({});
         aws.on(receive, { headers: { "content-length": String(answer.length) }, body: [{ waitMs: 200 }, answer] });
-        expect(await makeQueue({ waitSeconds: 1, callMs: 50 }).receive(10, going)).toEqual([]);
+        expect(await makeQueue({ waitSeconds: 1, callMs: 1000 }).receive(10, going)).toEqual([]);
       });
       test("tells each caller by its own name when the URL that all of them wait for is refused", async () => {
         aws.on(getUrl, jsonError(403, "AccessDeniedException"));
@@ -273,7 +273,7 @@ for (const way of ways)
       });
       test("throws when no answer comes", async () => {
         aws.on(deleteBatch, "hang");
-        expect(await thrownBy(makeQueue({ callMs: 40, attempts: 2 }).ack(entries(1)))).toMatch(
+        expect(await thrownBy(makeQueue({ callMs: 400, attempts: 2 }).ack(entries(1)))).toMatch(
           /^PortError: Cannot ack \(queue "q"\): the answer of AWS did not come in time/,
         );
         // Deno repeats a request by itself when a connection that was kept ends: what the SDK asked for counts.
