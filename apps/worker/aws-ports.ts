@@ -89,6 +89,7 @@ export async function openAwsPorts(
       domains: config.domains,
       policy: config.policy,
       blockedMail: config.BLOCKED_MAIL,
+      auditMarks: config.AUDIT_MARK,
       honourMarks: honourMarksOf(config),
       leaseSeconds: config.VISIBILITY_SECONDS,
       inWork: new Set<MailId>(),

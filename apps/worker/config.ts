@@ -50,6 +50,7 @@ const shape = z.object({
   VISIBILITY_SECONDS: count(10, 43200).default(120),
   LEDGER_DAYS: count(1, 3650).default(35),
   MAIL_OBJECTS: z.string().default("{domain-dashed}-emails/**"),
+  AUDIT_MARK: oneOf("all", "exceptions").default("all"),
   BLOCKED_MAIL: oneOf("delete", "keep").default("delete"),
   HONOUR_MARKS: oneOf("false", "true", "all-names").default("false"),
   SPAM_VERDICT: oneOf("deliver", "drop").default("deliver"),

@@ -195,3 +195,15 @@ test(`handleEntry() delivers bounces of the corpus without a row to the octet${c
     expect([name, way.courier.mailsFor(alice).map((mail) => Buffer.from(mail).toString("latin1"))]).toEqual([name, [text]]);
   }
 });
+
+for (const [why, answer, status] of [
+  ["a mail that every recipient got", { action: "delivered", detail: "250" }, undefined],
+  ["a mail that somebody did not get", noMailbox, "all_invalid"],
+] as const) {
+  test(`handleEntry() with AUDIT_MARK=exceptions ${status === undefined ? "does not mark" : "marks"} ${why}, also when it comes again`, async () => {
+    const way = new TestWay("From: bob@remote.test\r\nTo: alice@example.com\r\n\r\nHi\r\n");
+    way.courier.script("mailbox", "alice@example.com" as Address, answer);
+    for (let i = 0; i < 2; i++) expect(await way.receive({ auditMarks: "exceptions" })).toEqual({ kind: "ack" });
+    expect(way.store.attributesOf(location)?.["status"]).toBe(status as string);
+  });
+}

@@ -52,6 +52,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     domains: config.domains,
     policy: config.policy,
     blockedMail: config.BLOCKED_MAIL,
+    auditMarks: config.AUDIT_MARK,
     honourMarks: honourMarksOf(config),
     leaseSeconds: config.VISIBILITY_SECONDS,
     inWork: new Set<MailId>(),

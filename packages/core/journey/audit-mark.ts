@@ -4,6 +4,9 @@
 
 import type { EpochMs } from "../time.ts";
 
+/** Which mails get a mark. "exceptions": all but those that every recipient got. */
+export type AuditMarks = "all" | "exceptions";
+
 /**
  * `partial`: some recipients got it, some did not. `all_invalid`: no recipient who did not block it has a mailbox. `rejected`: no
  * recipient got it, for other reasons.

@@ -16,7 +16,7 @@ import { eraseDelayMs } from "./retry-delay.ts";
 import { finalsWithoutDelivery } from "./second-notice.ts";
 import type { Settlement } from "./settle.ts";
 
-type ClosePorts = Pick<JourneyPorts, "ledger" | "outbound" | "store" | "clock" | "journal" | "worker">;
+type ClosePorts = Pick<JourneyPorts, "ledger" | "outbound" | "store" | "clock" | "journal" | "worker" | "auditMarks">;
 
 /** One attempt at a mail, from its notice to the second decision. */
 export type Attempt = Readonly<{

@@ -12,7 +12,7 @@ import type { DirectoryRows, Inquiry } from "../rules/inquiry.ts";
 import type { MailId, ObjectLocation } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
 import type { EpochMs } from "../time.ts";
-import type { AuditRecord } from "./audit-mark.ts";
+import type { AuditMarks, AuditRecord } from "./audit-mark.ts";
 import type { JournalEvent } from "./events.ts";
 import type { HonourMarks } from "./foreign-mark.ts";
 import type { Mailboxes } from "./known-mailbox.ts";
@@ -273,6 +273,8 @@ export type JourneyPorts = Readonly<{
   blockedMail: BlockedMail;
   /** Whose audit marks end a mail that is still queued. Default "never". */
   honourMarks?: HonourMarks;
+  /** Which mails get an audit mark. Default "all". */
+  auditMarks?: AuditMarks;
   resting: Resting;
   /** Seconds that a lease lasts; the caller extends it. */
   leaseSeconds: number;

@@ -15,7 +15,10 @@ import { thrownEvent } from "./port-error.ts";
 import type { JourneyPorts } from "./ports.ts";
 import { settle } from "./settle.ts";
 
-type RepairPorts = Pick<JourneyPorts, "ledger" | "outbound" | "store" | "clock" | "journal" | "worker" | "domains" | "policy" | "pause">;
+type RepairPorts = Pick<
+  JourneyPorts,
+  "ledger" | "outbound" | "store" | "clock" | "journal" | "worker" | "auditMarks" | "domains" | "policy" | "pause"
+>;
 
 /** Writes the audit mark of a mail that is closed already. Never rejects. */
 export async function repairAuditTrail(
