@@ -170,7 +170,9 @@ async function exchangeAll(routePool: RoutePool, first: AcquiredSession, work: W
   let pending = work.recipients;
   while (acquired.kind === "open") {
     const { session, reused } = acquired;
-    const exchange = await session.send({ from: work.from, recipients: pending.map(({ path }) => path) }, work.transaction.content);
+    const isCarriedOn = pending.length < work.recipients.length;
+    const envelope = { from: work.from, recipients: pending.map(({ path }) => path), isCarriedOn };
+    const exchange = await session.send(envelope, work.transaction.content);
     const found = verdictsOf(exchange, success, work.transaction.content.size);
     for (const [index, verdict] of found.entries()) setVerdicts(verdicts, pending.slice(index, index + 1), verdict);
     const left = session.hasWorked ? carriedBy(exchange) : [];

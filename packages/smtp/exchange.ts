@@ -71,6 +71,7 @@ export class ExchangeLog {
   readonly #answers: Reply[] = [];
   #mail: Reply | null = null;
   #data: Reply | null = null;
+  #accepted = 0;
   #dotSent = false;
 
   constructor(protocol: "smtp" | "lmtp", recipientCount: number) {
@@ -83,7 +84,7 @@ export class ExchangeLog {
     if (this.#rcpt.length < this.#recipientCount) return "rcpt";
     if (this.#data === null) return "data";
     if (this.#answers.length >= this.#answersDue()) return "over";
-    if (this.#accepted() === 0) return "empty-mail";
+    if (this.#accepted === 0) return "empty-mail";
     return this.#dotSent ? "dot" : "body";
   }
 
@@ -92,6 +93,25 @@ export class ExchangeLog {
     if (reply.code === 0) return { kind: "protocol-error", detail: `invalid SMTP reply: ${reply.line}` };
     const violation = this.#assign(reply, this.phase);
     return reply.code === 421 ? { kind: "closing", reply, detail: reply.line } : violation;
+  }
+
+  /** Recipients that RCPT accepted. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  get isMailRefused(): boolean {
+    return this.#mail !== null && !isPositive(this.#mail);
+  }
+
+  /** Whether RCPT refused a recipient, for good or for now. */
+  get hasRefusals(): boolean {
+    return this.#rcpt.length > this.#accepted;
+  }
+
+  /** Whether the server answered DATA with 354. */
+  get waitsForMail(): boolean {
+    return this.#data?.code === 354;
   }
 
   /** Recipients that were refused for good while others of the same mail still wait for their answer. */
@@ -117,14 +137,9 @@ export class ExchangeLog {
     };
   }
 
-  #accepted(): number {
-    return this.#rcpt.filter(isPositive).length;
-  }
-
   #answersDue(): number {
     if (this.#data?.code !== 354) return 0;
-    const accepted = this.#accepted();
-    if (accepted > 0) return this.#protocol === "smtp" ? 1 : accepted;
+    if (this.#accepted > 0) return this.#protocol === "smtp" ? 1 : this.#accepted;
     // An SMTP server that answers DATA with 354 although it accepted no recipient gets an empty mail and answers it (RFC 2920 §3.1).
     return this.#protocol === "smtp" ? 1 : 0;
   }
@@ -136,6 +151,7 @@ export class ExchangeLog {
         return is3yz(reply) ? protocolError("unexpected reply to MAIL", reply) : null;
       case "rcpt":
         this.#rcpt.push(reply);
+        if (isPositive(reply)) this.#accepted++;
         return is3yz(reply) ? protocolError("unexpected reply to RCPT", reply) : null;
       case "data":
         return this.#assignData(reply);
@@ -159,7 +175,7 @@ export class ExchangeLog {
     this.#data = reply;
     if (reply.code !== 354) return reply.code < 400 ? protocolError("unexpected reply to DATA", reply) : null;
     // An LMTP server must refuse DATA without an accepted recipient (RFC 2033 §4.2). It would send no reply to an empty mail.
-    return this.#accepted() === 0 && this.#protocol === "lmtp"
+    return this.#accepted === 0 && this.#protocol === "lmtp"
       ? { kind: "lost", detail: "connection closed: the server accepted DATA without an accepted recipient" }
       : null;
   }

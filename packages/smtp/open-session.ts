@@ -2,10 +2,13 @@
 // the greeting, EHLO or LHLO (HELO if the server knows no EHLO), STARTTLS according to the TLS mode, and AUTH.
 // RFC 5321 §3.1, §3.2, RFC 3207, RFC 4954. nodemailer does these steps; this file observes them and sets the deadlines.
 
+import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { LoopShare } from "./loop-share.ts";
 import { isLoopback, type SmtpOptions, type SmtpTarget } from "./options.ts";
 import { type Capabilities, SmtpSession } from "./session.ts";
+import { type Offers, offersOf } from "./smtp-commands.ts";
 import { type Reply, replyOf } from "./smtp-reply.ts";
 import { Deadline, type Timers } from "./timers.ts";
 
@@ -60,7 +63,6 @@ class Attempt {
   #remoteAddress = "";
   #extensions: readonly string[] = [];
   #over = false;
-  #opened: SmtpSession | null = null;
 
   constructor(target: SmtpTarget, options: SmtpOptions, timers: Timers, share: LoopShare, tls: SmtpOptions["tls"]) {
     this.#target = target;
@@ -79,17 +81,23 @@ class Attempt {
     signal?.removeEventListener("abort", cancel);
     this.#over = true;
     this.#deadline.disarm();
-    if (failure) {
-      this.#connection.close();
-      return { kind: "failed", failure };
-    }
-    this.#opened = this.#session();
-    return { kind: "open", session: this.#opened };
+    const socket = this.#connection._socket;
+    if (!failure && socket) return { kind: "open", session: this.#session(socket) };
+    this.#connection.close();
+    return { kind: "failed", failure: failure ?? { stage: "connection", reply: null, detail: "the connection ended" } };
   }
 
-  #session(): SmtpSession {
-    const capabilities = capabilitiesOf(this.#extensions, this.#connection.secure);
-    return new SmtpSession(this.#connection, this.#target.protocol, capabilities, this.#options, this.#timers, this.#share);
+  /** From here on the session alone reads from the socket and writes to it. nodemailer closes it, and says how it ended. */
+  #session(socket: Socket): SmtpSession {
+    const offers = offersOf(this.#extensions);
+    const capabilities = capabilitiesOf(this.#extensions, offers, this.#connection.secure);
+    const greeted = { connection: this.#connection, socket, protocol: this.#target.protocol, capabilities, offers };
+    const session = new SmtpSession(greeted, this.#options, this.#timers, this.#share);
+    const surplus = unread(this.#connection);
+    socket.removeAllListeners("data");
+    socket.on("data", (chunk: Buffer) => session.receive(chunk));
+    if (surplus.length > 0) session.receive(surplus);
+    return session;
   }
 
   #step(begin: (done: (error?: NodemailerFault | null) => void) => void): Promise<OpeningFailure | null> {
@@ -130,7 +138,6 @@ class Attempt {
   }
 
   #readLog(entry: LogEntry, line: string): void {
-    if (entry.tnx === "client") this.#opened?.commandSent();
     if (this.#over) return;
     if (entry.tnx === "network" && entry.remoteAddress) this.#connected(entry.remoteAddress);
     if (entry.tnx === "client") this.#commandSent(line);
@@ -181,10 +188,18 @@ function connectionOptions(target: SmtpTarget, options: SmtpOptions, tls: SmtpOp
   };
 }
 
-function capabilitiesOf(extensions: readonly string[], secure: boolean): Capabilities {
+/** Takes the octets that nodemailer has read behind the last reply that it waited for. */
+function unread(connection: SMTPConnection): Buffer {
+  const replies = Reflect.get(connection, "_responseQueue") as string[];
+  const text = [...replies.splice(0), Reflect.get(connection, "_remainder") as string].join("\r\n");
+  Reflect.set(connection, "_remainder", "");
+  return Buffer.from(text, "latin1");
+}
+
+function capabilitiesOf(extensions: readonly string[], { smtpUtf8 }: Offers, secure: boolean): Capabilities {
   const size = extensions.map((line) => /^SIZE\s+(\d+)/i.exec(line)?.[1]).find((octets) => octets !== undefined);
   return {
-    smtpUtf8: extensions.some((line) => /^SMTPUTF8\b/i.test(line)),
+    smtpUtf8,
     // 0: the server has no fixed limit (RFC 1870 §4).
     sizeLimit: Number(size ?? 0) || null,
     secure,

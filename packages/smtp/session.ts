@@ -1,17 +1,19 @@
-// Session: one SMTP or LMTP session over nodemailer's SMTPConnection. It reads the socket before nodemailer does, so it has
-// every reply even if the connection breaks right after it. It sends the mail itself. Every wait has a deadline.
+// Session: one SMTP or LMTP session, from the end of EHLO and AUTH on. It owns the socket: it writes the commands that
+// dialogue.ts chooses, reads the replies, sends the mail, and ends. Every wait has a deadline.
 // A broken session stays broken (RFC 5321 §3.8, RFC 2033 §4).
 // It makes no verdicts (trouble.ts does) and does not reconnect (pool.ts does).
 
 import type { Buffer } from "node:buffer";
-import type { Readable } from "node:stream";
+import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import { ContentTransfer } from "./content-transfer.ts";
-import { type Ending, type Exchange, ExchangeLog, hasAnswers, type Phase } from "./exchange.ts";
+import { Dialogue, type Step } from "./dialogue.ts";
+import { type Ending, type Exchange, ExchangeLog, hasAnswers, isPositive, type Phase } from "./exchange.ts";
 import type { LoopShare } from "./loop-share.ts";
 import type { SessionPhase, SmtpOptions } from "./options.ts";
+import type { Envelope, Offers } from "./smtp-commands.ts";
 import { type Reply, ReplyReader } from "./smtp-reply.ts";
 import { Deadline, type Timers } from "./timers.ts";
 
@@ -24,10 +26,19 @@ export type Capabilities = Readonly<{
   secure: boolean;
 }>;
 
-/** Paths as MAIL and RCPT contain them; `from` is "" for the null reverse-path. Each recipient occurs once. */
-export type Envelope = Readonly<{ from: string; recipients: readonly string[] }>;
+/** A connection after the greeting, EHLO and AUTH. */
+export type Greeted = Readonly<{
+  /** Closes the socket, and tells how it ended. */
+  connection: SMTPConnection;
+  socket: Socket;
+  protocol: "smtp" | "lmtp";
+  capabilities: Capabilities;
+  offers: Offers;
+}>;
 
-type Operation = { readonly log: ExchangeLog | null; readonly settle: (ending: Ending) => void };
+type Transaction = Readonly<{ log: ExchangeLog; dialogue: Dialogue; transfer: ContentTransfer }>;
+/** `transaction` is `null` for RSET and QUIT. */
+type Operation = { readonly transaction: Transaction | null; readonly settle: (ending: Ending) => void };
 
 const complete: Ending = { kind: "complete" };
 
@@ -46,11 +57,12 @@ const answersCommand: Readonly<Record<Phase | "no-transaction", boolean>> = {
 export class SmtpSession {
   readonly capabilities: Capabilities;
   readonly #connection: SMTPConnection;
+  readonly #socket: Socket;
   readonly #protocol: "smtp" | "lmtp";
+  readonly #offers: Offers;
   readonly #options: SmtpOptions;
   readonly #deadline: Deadline;
   readonly #reader: ReplyReader;
-  readonly #extensions: readonly string[];
   readonly #share: LoopShare;
   #operation: Operation | null = null;
   #finalEnding: Ending | null = null;
@@ -62,27 +74,19 @@ export class SmtpSession {
   /** Commands of the current operation that are sent and not answered. */
   #unanswered = 0;
 
-  /** Takes over a connection after the greeting, EHLO and AUTH. */
-  constructor(
-    connection: SMTPConnection,
-    protocol: "smtp" | "lmtp",
-    capabilities: Capabilities,
-    options: SmtpOptions,
-    timers: Timers,
-    share: LoopShare,
-  ) {
-    this.#connection = connection;
-    this.#protocol = protocol;
-    this.capabilities = capabilities;
+  /** Takes over a connection. Nobody else may read from its socket or write to it afterwards. */
+  constructor(greeted: Greeted, options: SmtpOptions, timers: Timers, share: LoopShare) {
+    this.#connection = greeted.connection;
+    this.#socket = greeted.socket;
+    this.#protocol = greeted.protocol;
+    this.capabilities = greeted.capabilities;
+    this.#offers = greeted.offers;
     this.#options = options;
     this.#share = share;
     this.#deadline = new Deadline(timers, (detail) => this.#timedOut(detail));
     this.#reader = new ReplyReader(options.maxReplySize);
-    this.#extensions = Reflect.get(connection, "_supportedExtensions") as readonly string[];
-    connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
-    connection.on("end", () => this.#end({ kind: "lost", detail: "the connection ended" }));
-    // If the connection breaks, nodemailer loses the LMTP replies before it. It also acts on replies before it checks them.
-    if (connection._socket) connection._socket.prependListener("data", (chunk: Buffer) => this.#receive(chunk));
+    this.#connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
+    this.#connection.on("end", () => this.#end({ kind: "lost", detail: "Connection closed unexpectedly" }));
     options.onPhase?.("connect");
   }
 
@@ -112,33 +116,18 @@ export class SmtpSession {
   async send(envelope: Envelope, content: Content): Promise<Exchange> {
     const log = new ExchangeLog(this.#protocol, envelope.recipients.length);
     this.#transactions++;
-    this.#choosePipelining(envelope.recipients.length);
-    const transfer = new ContentTransfer(content, this.#share, {
-      waitsFor: (side) => this.#waitForChunk(side),
-      ended: () => this.#sendDot(log),
-      sent: () => this.#options.onPhase && this.#reportDot(this.#options.onPhase),
-      // The session is still in DATA: the server would read the next command as part of the mail.
-      failed: (error) => this.#end({ kind: "source", detail: error.message }),
-    });
-    const message = { from: envelope.from, to: [...envelope.recipients], size: content.size, use8BitMime: content.eightBit !== false };
-    const ending = await this.#run(log, this.#options.commandTimeoutMs, "answer to MAIL", (done) =>
-      this.#connection.send(message, this.#inPlaceOfStream(log, transfer), done),
-    );
-    transfer.cancel();
+    const transaction = { log, dialogue: this.#dialogue(envelope, content), transfer: this.#transfer(log, content) };
+    const ending = await this.#run(transaction, this.#options.commandTimeoutMs, "answer to MAIL", () => this.#advance());
+    transaction.transfer.cancel();
     const exchange = log.close(ending);
     this.#needsReset = !exchange.answers.some((answer) => answer.code < 400);
     this.#hasWorked ||= hasAnswers(exchange);
     return exchange;
   }
 
-  /** nodemailer has sent a command. */
-  commandSent(): void {
-    this.#unanswered++;
-  }
-
   /** Sends RSET: ends an open transaction and shows whether the session is alive (RFC 5321 §4.1.1.5). */
   async reset(timeoutMs: number = this.#options.commandTimeoutMs): Promise<boolean> {
-    const ending = await this.#run(null, timeoutMs, "answer to RSET", (done) => this.#connection.reset(done));
+    const ending = await this.#run(null, timeoutMs, "answer to RSET", () => this.#write("RSET\r\n", 1));
     this.#needsReset = false;
     return ending.kind === "complete";
   }
@@ -146,7 +135,8 @@ export class SmtpSession {
   /** Sends QUIT, and closes the connection whatever the server replies. */
   async quit(): Promise<void> {
     if (this.dead) return this.close();
-    await this.#run(null, this.#options.quitTimeoutMs, "answer to QUIT", () => this.#connection.quit());
+    await this.#run(null, this.#options.quitTimeoutMs, "answer to QUIT", () => this.#write("QUIT\r\n", 1));
+    this.close();
   }
 
   /** Closes the connection at once. */
@@ -154,31 +144,87 @@ export class SmtpSession {
     this.#end({ kind: "lost", detail: "closed by this worker" });
   }
 
-  /** Runs one operation at a time: nodemailer hangs if two are sent at once. */
-  async #run(
-    log: ExchangeLog | null,
-    timeoutMs: number,
-    expected: string,
-    begin: (done: (error: Error | null) => void) => void,
-  ): Promise<Ending> {
+  /** Reads what came behind the last reply to EHLO or AUTH: nobody asked for it. */
+  receive(chunk: Buffer): void {
+    const replies = this.#reader.read(chunk);
+    for (const reply of replies) {
+      if (this.#finalEnding) return;
+      const ending = this.#operation ? this.#handleReply(this.#operation.transaction, reply) : unsolicited(reply);
+      if (ending) this.#end(ending);
+    }
+    // Only now: the chunk may end with a reply that belongs to no command.
+    if (replies.length > 0) this.#advance();
+  }
+
+  /** Runs one operation at a time. */
+  async #run(transaction: Transaction | null, timeoutMs: number, expected: string, begin: () => void): Promise<Ending> {
     if (this.#operation) throw new TypeError("Cannot use a session: another operation is running");
     if (this.#finalEnding) return this.#finalEnding;
     const ending = await new Promise<Ending>((settle) => {
-      this.#operation = { log, settle };
+      this.#operation = { transaction, settle };
       this.#unanswered = 0;
       this.#deadline.arm(timeoutMs, expected);
-      begin((error) => this.#finish(error, log !== null));
+      begin();
     });
     this.#operation = null;
     this.#deadline.disarm();
     return this.#finalEnding ?? ending;
   }
 
-  /** nodemailer has finished an operation. After a refusal the session is usable; after any other error it is not. */
-  #finish(error: (Error & { code?: string }) | null, isTransaction: boolean): void {
-    const refused = isTransaction && (error?.code === "EENVELOPE" || error?.code === "EMESSAGE");
-    if (error && !refused) this.#end({ kind: "lost", detail: error.message });
-    else this.#operation?.settle(complete);
+  #dialogue(envelope: Envelope, content: Content): Dialogue {
+    return new Dialogue(envelope, content, {
+      protocol: this.#protocol,
+      offers: this.#offers,
+      maxRefusals: this.#options.maxRefusals,
+      isCareful: this.#refusals > 0 || envelope.isCarriedOn === true,
+    });
+  }
+
+  #transfer(log: ExchangeLog, content: Content): ContentTransfer {
+    return new ContentTransfer(content, this.#share, {
+      waitsFor: (side) => this.#waitForChunk(side),
+      ended: () => this.#sendDot(log),
+      sent: () => this.#options.onPhase && this.#reportDot(this.#options.onPhase),
+      // The session is still in DATA: the server would read the next command as part of the mail.
+      failed: (error) => this.#end({ kind: "source", detail: error.message }),
+    });
+  }
+
+  #write(text: string, commands: number): void {
+    this.#unanswered += commands;
+    this.#socket.write(text);
+  }
+
+  /** Goes on when every command has its reply. */
+  #advance(): void {
+    if (this.#finalEnding || !this.#operation) return;
+    const { transaction, settle } = this.#operation;
+    if (transaction && transaction.log.phase !== "mail") this.#waitFor(transaction.log);
+    if (this.#unanswered > 0) return;
+    if (transaction) this.#take(transaction.dialogue.next(transaction.log), transaction, settle);
+    else settle(complete);
+  }
+
+  #take(step: Step, { transfer }: Transaction, settle: (ending: Ending) => void): void {
+    switch (step.kind) {
+      case "write":
+        this.#write(step.text, step.commands);
+        break;
+      case "content":
+        void transfer.send(this.#socket);
+        break;
+      case "wait":
+        break;
+      case "over":
+        settle(complete);
+        break;
+      case "end":
+        if (step.isPolite) this.#socket.write("QUIT\r\n"); // no command is without a reply (RFC 5321 §4.1.1.10)
+        this.#end(step.ending);
+        break;
+      default:
+        step satisfies never;
+    }
   }
 
   /** Closes the connection. The first ending stays. */
@@ -187,7 +233,6 @@ export class SmtpSession {
     this.#finalEnding = ending;
     this.#deadline.disarm();
     this.#connection.close();
-    // nodemailer: after close() it does not call back a send that is running.
     this.#operation?.settle(ending);
   }
 
@@ -195,64 +240,21 @@ export class SmtpSession {
     this.#end(this.#waitsForStore ? { kind: "source", detail: `the mail stalled: ${detail}` } : { kind: "timeout", detail });
   }
 
-  #receive(chunk: Buffer): void {
-    for (const reply of this.#reader.read(chunk)) {
-      if (this.#finalEnding) return;
-      const ending = this.#operation ? this.#handleReply(this.#operation, reply) : unsolicited(reply);
-      if (ending) this.#end(ending);
-    }
-  }
-
-  #handleReply(operation: Operation, reply: Reply): Ending | null {
-    const phase = operation.log?.phase ?? "no-transaction";
+  #handleReply(transaction: Transaction | null, reply: Reply): Ending | null {
+    const phase = transaction?.log.phase ?? "no-transaction";
     // A reply that came before its command would be taken for the reply to it.
     if (answersCommand[phase] && --this.#unanswered < 0) return unsolicited(reply);
-    if (operation.log === null) return reply.code === 0 || reply.code === 421 ? unsolicited(reply) : null;
+    if (transaction === null) return isPositive(reply) ? null : notTaken(reply);
     if (reply.code >= 400) this.#refusals++;
-    const ending = operation.log.record(reply) ?? this.#retiring(operation.log);
-    this.#waitFor(operation.log);
+    const ending = transaction.log.record(reply);
     if (this.#options.onPhase) reportReply(this.#options.onPhase, phase);
     return ending;
   }
 
-  /** With many refusals the recipients that are left wait for a server that slows down: they go over a fresh session. */
-  #retiring(log: ExchangeLog): Ending | null {
-    const { maxRefusals } = this.#options;
-    if (this.#protocol === "lmtp" || log.refusedAhead < maxRefusals) return null;
-    if (this.#connection._socket) this.#connection._socket.write("QUIT\r\n"); // nothing is pipelined behind it (RFC 5321 §4.1.1.10)
-    return { kind: "retired", detail: `closed by this worker after ${maxRefusals} refusals` };
-  }
-
-  /**
-   * A server may hold back its answers to pipelined commands until the last one. It would slow down for the refusals among
-   * many recipients before this session sees the first of them.
-   */
-  #choosePipelining(recipientCount: number): void {
-    const isMany = this.#protocol === "smtp" && recipientCount > this.#options.maxRefusals;
-    const extensions = this.#extensions.filter((name) => !(isMany && name === "PIPELINING"));
-    // nodemailer has no option for it: it looks into its own list before each mail.
-    Reflect.set(this.#connection, "_supportedExtensions", extensions);
-  }
-
-  /**
-   * What nodemailer takes for the stream of a mail. nodemailer pipes such a stream through its own dot-stuffing, which does not
-   * give the event loop back. Here nothing flows through it: the mail goes into the socket with its final dot.
-   */
-  #inPlaceOfStream(log: ExchangeLog, transfer: ContentTransfer): Readable {
-    const pipe = (stuffing: Readable) => {
-      const socket = this.#connection._socket;
-      if (!socket) return;
-      stuffing.unpipe(socket);
-      if (this.#mayStart(log)) void transfer.send(socket);
-    };
-    return { pipe } as unknown as Readable;
-  }
-
   /** Reports the final dot when the socket has sent all data, unless the reply came first. */
   #reportDot(report: (phase: SessionPhase) => void): void {
-    const socket = this.#connection._socket;
-    if (!socket || this.#finalEnding || this.#operation?.log?.phase !== "dot") return;
-    if (socket.writableLength === 0) report("dot-sent");
+    if (this.#finalEnding || this.#operation?.transaction?.log.phase !== "dot") return;
+    if (this.#socket.writableLength === 0) report("dot-sent");
     else setImmediate(() => this.#reportDot(report));
   }
 
@@ -275,13 +277,6 @@ export class SmtpSession {
     );
   }
 
-  /** Whether the replies that this session assigned allow the mail to start; nodemailer may have assigned them differently. */
-  #mayStart(log: ExchangeLog): boolean {
-    if (log.phase === "body") return true;
-    this.#end({ kind: "protocol-error", detail: "the replies do not match the commands" });
-    return false;
-  }
-
   #sendDot(log: ExchangeLog): void {
     if (this.#finalEnding) return;
     log.dot();
@@ -293,6 +288,12 @@ export class SmtpSession {
 function reportReply(report: (phase: SessionPhase) => void, phase: Phase | "no-transaction"): void {
   if (phase === "mail" || phase === "rcpt" || phase === "data") report(phase);
   if (phase === "dot") report("answer-read");
+}
+
+/** RSET or QUIT was not taken: after that nobody can tell whether a transaction is open. */
+function notTaken(reply: Reply): Ending {
+  if (reply.code === 0 || reply.code === 421) return unsolicited(reply);
+  return { kind: "lost", detail: reply.line };
 }
 
 /** A reply without a command: a 421, or one that would be taken for the reply to the next command. */

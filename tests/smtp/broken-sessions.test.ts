@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import type { SmtpOptions } from "@sesame/smtp";
 import { courierTo, inOrder, transaction, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";
-import { data, envelope, hello, play } from "./scripts.ts";
+import { data, envelope, hello, play, resetAndBye } from "./scripts.ts";
 
 describe("SmtpCourier.send() when the session breaks", () => {
   const misfits: [string, string, string][] = [
@@ -63,11 +63,24 @@ describe("SmtpCourier.send() when the session breaks", () => {
     await server.played();
   });
 
-  test("send() sends no mail when a surplus answer to EHLO shifts the others", async () => {
-    const script = `${envelope.replace("S: 250 mx.test", "S: 250 mx.test\n S: 250 surplus")}
-      C: DATA
-      X: mute`;
-    expect(await play({ script })).toEqual(["delayed protocol-error mail"]);
+  const surplus: [string, string][] = [
+    ["a reply", "S: 250 surplus"],
+    ["a refusal", "S: 554 5.7.1 go away"],
+    ["garbage", "S: banana"],
+  ];
+  for (const [what, says] of surplus) {
+    test(`send() says nothing when ${what} follows the answer to EHLO, because it would shift the others`, async () => {
+      expect(await play({ script: `${hello}\n ${says}` })).toEqual(["delayed protocol-error host"]);
+    });
+  }
+
+  test("send() says nothing when 421 follows the answer to EHLO", async () => {
+    expect(await play({ script: `${hello}\n S: 421 4.3.2 bye` })).toEqual(["delayed try-later host"]);
+  });
+
+  test("send() takes half a reply behind the answer to EHLO for the beginning of the next one", async () => {
+    const script = `${hello}\n S~ 250 o\n C: MAIL FROM:<carol@remote.test>\n S: k\n C: RCPT TO:<alice@example.com>\n S: 550 5.1.1 no`;
+    expect(await play({ script: `${script}${resetAndBye}` })).toEqual(["failed no-such-mailbox recipient 5.1.1"]);
   });
 
   const silences: [string, string, string, Partial<SmtpOptions>][] = [
