@@ -41,7 +41,7 @@ export class ContentTransfer {
   /** Sends the mail with its final dot. Does not throw. */
   async send(socket: Writable): Promise<void> {
     try {
-      const last = await this.#sendAllButLast(socket);
+      const last = this.#shortMail() ?? (await this.#sendAllButLast(socket));
       if (this.#isOver) return;
       this.#observer.waitsFor("server");
       this.#observer.ended();
@@ -61,6 +61,18 @@ export class ContentTransfer {
     this.#wake();
   }
 
+  /** The whole mail with its final dot, if it is one piece and one slice. */
+  #shortMail(): Buffer | null {
+    const { pieces, rest, size } = this.#content;
+    const [piece] = pieces;
+    if (rest !== null || pieces.length !== 1 || piece?.length !== size || size > slice) return null;
+    return this.#lastSlice(Buffer.from(piece.buffer, piece.byteOffset, size));
+  }
+
+  #lastSlice(part: Buffer): Buffer {
+    return Buffer.concat([this.#stuffing.encode(part), this.#stuffing.end()]);
+  }
+
   /** Returns the last slice with the final dot, so that a short mail is one packet. It is sent when the content has ended as it should. */
   async #sendAllButLast(socket: Writable): Promise<Buffer> {
     const { size } = this.#content;
@@ -73,7 +85,7 @@ export class ContentTransfer {
       for (let at = 0; at < piece.length && !this.#isOver; at += slice) {
         const part = Buffer.from(piece.buffer, piece.byteOffset + at, Math.min(slice, piece.length - at));
         if (octets === size && at + slice >= piece.length)
-          last = Buffer.concat([this.#stuffing.encode(part), this.#stuffing.end()]); // a piece is valid until the next one is read
+          last = this.#lastSlice(part); // a piece is valid until the next one is read
         else await this.#sendSlice(socket, part);
       }
       if (this.#isOver) break;

@@ -8,7 +8,6 @@ const [nul, lf, cr, dot] = [0x00, 0x0a, 0x0d, 0x2e];
 // Dovecot stores the same octet in place of NUL, because IMAP cannot carry NUL either (RFC 3501 §4.3.1). One octet replaces
 // one octet: the SIZE that MAIL declares stays right, and no dot moves to the start of a line.
 const nulSubstitute = 0x80;
-const shortLine = 16; // octets: the length from which two searches are faster than one pass
 
 /** Encodes one mail, piece by piece. */
 export class DotStuffing {
@@ -30,22 +29,35 @@ export class DotStuffing {
 }
 
 /**
- * Whether each line ends with CRLF and begins without a dot, and there is no NUL. It searches instead of looking at each
- * octet: for ordinary lines this takes a third of the time. False if most lines are so short that it would take longer.
+ * Whether each line ends with CRLF and begins without a dot, and there is no NUL. It looks at four octets at once, and at
+ * single ones only where a control character is among them: for ordinary lines this takes less than half of the time.
  */
 function isUnchanged(octets: Buffer, before: number): boolean {
-  if (octets.includes(nul) || (before === cr && octets[0] !== lf)) return false;
-  let at = before === cr ? 1 : 0;
-  let isLineStart = before === cr || before === lf;
-  for (let lines = 1; lines * shortLine < at + 2048; lines++) {
-    if (isLineStart && octets[at] === dot) return false;
-    const [nextCr, nextLf] = [octets.indexOf(cr, at), octets.indexOf(lf, at)];
-    if (nextLf < 0) return nextCr < 0 || nextCr === octets.length - 1;
-    if (nextCr < 0 || nextCr !== nextLf - 1) return false;
-    at = nextLf + 1;
-    isLineStart = true;
+  if (before === cr ? octets[0] !== lf : before === lf && octets[0] === dot) return false;
+  const from = Math.min(octets.length, (4 - (octets.byteOffset % 4)) % 4);
+  const words = new Int32Array(octets.buffer, octets.byteOffset + (octets.length > from ? from : 0), (octets.length - from) >> 2);
+  if (!hasNoEdge(octets, 0, from, before)) return false;
+  for (let index = 0; index < words.length; index++) {
+    const at = from + 4 * index;
+    if (hasControl(words[index] as number) && !hasNoEdge(octets, at, at + 4, before)) return false;
   }
-  return false;
+  return hasNoEdge(octets, from + 4 * words.length, octets.length, before);
+}
+
+/** Whether one of the four octets is below 14, as NUL, LF and CR are. */
+function hasControl(word: number): boolean {
+  return ((word - 0x0e0e0e0e) & ~word & 0x80808080) !== 0;
+}
+
+/** The same question about a part of the octets. The octet before a part and the one behind it count too. */
+function hasNoEdge(octets: Buffer, from: number, to: number, before: number): boolean {
+  for (let at = from; at < to; at++) {
+    const octet = octets[at];
+    if (octet === nul) return false;
+    if (octet === cr && at + 1 < octets.length && octets[at + 1] !== lf) return false;
+    if (octet === lf && ((at === 0 ? before : octets[at - 1]) !== cr || octets[at + 1] === dot)) return false;
+  }
+  return true;
 }
 
 /** One pass, and one allocation, whatever the octets are: a mail may consist of line ends and dots only. */

@@ -12,6 +12,16 @@ const enhancedForm = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/;
 
 /** Parses the lines of one reply. */
 export function replyOf(lines: readonly string[]): Reply {
+  const [first = ""] = lines;
+  return lines.length === 1 ? replyOfLine(first) : replyOfLines(lines);
+}
+
+function replyOfLine(line: string): Reply {
+  const part = lineForm.exec(line);
+  return !part || part[2] === "-" ? notUnderstood(line) : { code: Number(part[1]), line: printable(`${part[1]} ${part[3] ?? ""}`) };
+}
+
+function replyOfLines(lines: readonly string[]): Reply {
   const parts = lines.map((line) => lineForm.exec(line));
   const [code, enhanced] = [parts[0]?.[1], enhancedForm.exec(parts[0]?.[3] ?? "")?.[0]];
   const texts: string[] = [];
@@ -30,6 +40,7 @@ function notUnderstood(text: string): Reply {
 }
 
 function printable(text: string): string {
+  if (text.length <= shownLimit && /^[\x20-\x7e]*$/.test(text)) return text.trim(); // nearly every reply
   const shown = text.length > shownLimit ? `${text.slice(0, shownLimit - 1)}…` : text;
   return shown.replace(/\p{Cc}/gu, " ").trim();
 }
