@@ -12,6 +12,7 @@ import {
   type Route,
   type Verdict,
 } from "@sesame/core";
+import { Caution } from "./caution.ts";
 import { carriedBy, type Exchange } from "./exchange.ts";
 import { LoopShare } from "./loop-share.ts";
 import { openSession } from "./open-session.ts";
@@ -57,7 +58,8 @@ export class SmtpCourier implements Courier {
     const share = new LoopShare(timers);
     const poolTo = (target: SmtpTarget) => {
       const own = { ...filled, ...target.security };
-      return new SessionPool((signal) => openSession(target, own, timers, signal, share), own, timers);
+      const caution = new Caution(timers);
+      return new SessionPool((signal) => openSession(target, own, timers, signal, share, caution), own, timers);
     };
     const mailbox = poolTo(checkTarget(targets.mailbox));
     const internal = isSame(targets.mailbox, checkTarget(targets.internal)) ? mailbox : poolTo(targets.internal);
@@ -124,9 +126,10 @@ function recipientsOf(transaction: MailTransaction, verdicts: Verdicts): readonl
 }
 
 function addPath(valid: Map<string, { path: ValidPath; keys: EffectKey[] }>, address: Address, path: ValidPath, key: EffectKey): void {
-  const same = valid.get(addressKey(address));
+  const name = addressKey(address);
+  const same = valid.get(name);
   if (same) same.keys.push(key);
-  else valid.set(addressKey(address), { path, keys: [key] });
+  else valid.set(name, { path, keys: [key] });
 }
 
 /** Sends to all recipients that this server supports, and stores every verdict. */

@@ -28,6 +28,9 @@ export type Manner = Readonly<{
   isCareful: boolean;
 }>;
 
+const growth = 4; // of a group, if nothing was refused in those before: 100 recipients take 3 groups
+const largestGroup = 80; // a server that waits a second for each refusal answers in less than the deadline of a command
+
 const over: Step = { kind: "over" };
 
 /** The commands of one mail. */
@@ -106,9 +109,9 @@ export class Dialogue {
   #groupSize(log: ExchangeLog): number {
     const { protocol, maxRefusals, isCareful } = this.#manner;
     if (protocol === "lmtp") return Number.POSITIVE_INFINITY;
-    if (isCareful || log.hasRefusals) return Math.max(1, maxRefusals - log.refusedAhead);
+    if (isCareful || log.refused > 0) return Math.max(1, maxRefusals - log.refusedAhead);
     const size = this.#group;
-    this.#group *= 2;
+    this.#group = Math.min(growth * size, largestGroup);
     return size;
   }
 }

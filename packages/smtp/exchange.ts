@@ -104,9 +104,9 @@ export class ExchangeLog {
     return this.#mail !== null && !isPositive(this.#mail);
   }
 
-  /** Whether RCPT refused a recipient, for good or for now. */
-  get hasRefusals(): boolean {
-    return this.#rcpt.length > this.#accepted;
+  /** Recipients that RCPT refused, for good or for now. */
+  get refused(): number {
+    return this.#rcpt.length - this.#accepted;
   }
 
   /** Whether the server answered DATA with 354. */

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
+import { Caution } from "./caution.ts";
 import { LoopShare } from "./loop-share.ts";
 import { isLoopback, type SmtpOptions, type SmtpTarget } from "./options.ts";
 import { type Capabilities, SmtpSession } from "./session.ts";
@@ -37,12 +38,13 @@ export async function openSession(
   timers: Timers,
   signal?: AbortSignal,
   share: LoopShare = new LoopShare(timers),
+  caution: Caution = new Caution(timers),
 ): Promise<Opening> {
   if (signal?.aborted) return { kind: "failed", failure: cancelled };
-  const first = await new Attempt(target, options, timers, share, options.tls).open(signal);
+  const first = await new Attempt(target, options, timers, share, caution, options.tls).open(signal);
   const mayFallBack = options.tls === "opportunistic" && options.credentials === null && !signal?.aborted;
   if (first.kind === "open" || first.failure.stage !== "tls" || !mayFallBack) return first;
-  return new Attempt(target, options, timers, share, "off").open(signal);
+  return new Attempt(target, options, timers, share, caution, "off").open(signal);
 }
 
 const loginInClear =
@@ -56,6 +58,7 @@ class Attempt {
   readonly #options: SmtpOptions;
   readonly #timers: Timers;
   readonly #share: LoopShare;
+  readonly #caution: Caution;
   readonly #connection: SMTPConnection;
   readonly #deadline: Deadline;
   #settle: (failure: OpeningFailure | null) => void = () => {};
@@ -64,11 +67,12 @@ class Attempt {
   #extensions: readonly string[] = [];
   #over = false;
 
-  constructor(target: SmtpTarget, options: SmtpOptions, timers: Timers, share: LoopShare, tls: SmtpOptions["tls"]) {
+  constructor(target: SmtpTarget, options: SmtpOptions, timers: Timers, share: LoopShare, caution: Caution, tls: SmtpOptions["tls"]) {
     this.#target = target;
     this.#options = options;
     this.#timers = timers;
     this.#share = share;
+    this.#caution = caution;
     this.#deadline = new Deadline(timers, (detail) => this.#fail(new Error(detail)));
     this.#connection = new SMTPConnection({ ...connectionOptions(target, options, tls), logger: this.#logger() });
   }
@@ -92,7 +96,7 @@ class Attempt {
     const offers = offersOf(this.#extensions);
     const capabilities = capabilitiesOf(this.#extensions, offers, this.#connection.secure);
     const greeted = { connection: this.#connection, socket, protocol: this.#target.protocol, capabilities, offers };
-    const session = new SmtpSession(greeted, this.#options, this.#timers, this.#share);
+    const session = new SmtpSession(greeted, this.#options, this.#timers, this.#share, this.#caution);
     const surplus = unread(this.#connection);
     socket.removeAllListeners("data");
     socket.on("data", (chunk: Buffer) => session.receive(chunk));

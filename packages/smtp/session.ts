@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
+import type { Caution } from "./caution.ts";
 import { ContentTransfer } from "./content-transfer.ts";
 import { Dialogue, type Step } from "./dialogue.ts";
 import { type Ending, type Exchange, ExchangeLog, hasAnswers, isPositive, type Phase } from "./exchange.ts";
@@ -64,6 +65,7 @@ export class SmtpSession {
   readonly #deadline: Deadline;
   readonly #reader: ReplyReader;
   readonly #share: LoopShare;
+  readonly #caution: Caution;
   #operation: Operation | null = null;
   #finalEnding: Ending | null = null;
   #waitsForStore = false;
@@ -75,7 +77,7 @@ export class SmtpSession {
   #unanswered = 0;
 
   /** Takes over a connection. Nobody else may read from its socket or write to it afterwards. */
-  constructor(greeted: Greeted, options: SmtpOptions, timers: Timers, share: LoopShare) {
+  constructor(greeted: Greeted, options: SmtpOptions, timers: Timers, share: LoopShare, caution: Caution) {
     this.#connection = greeted.connection;
     this.#socket = greeted.socket;
     this.#protocol = greeted.protocol;
@@ -83,6 +85,7 @@ export class SmtpSession {
     this.#offers = greeted.offers;
     this.#options = options;
     this.#share = share;
+    this.#caution = caution;
     this.#deadline = new Deadline(timers, (detail) => this.#timedOut(detail));
     this.#reader = new ReplyReader(options.maxReplySize);
     this.#connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
@@ -120,6 +123,7 @@ export class SmtpSession {
     const ending = await this.#run(transaction, this.#options.commandTimeoutMs, "answer to MAIL", () => this.#advance());
     transaction.transfer.cancel();
     const exchange = log.close(ending);
+    if (this.#protocol === "smtp" && log.refused > this.#options.maxRefusals) this.#caution.tooManyRefusals();
     this.#needsReset = !exchange.answers.some((answer) => answer.code < 400);
     this.#hasWorked ||= hasAnswers(exchange);
     return exchange;
@@ -176,7 +180,7 @@ export class SmtpSession {
       protocol: this.#protocol,
       offers: this.#offers,
       maxRefusals: this.#options.maxRefusals,
-      isCareful: this.#refusals > 0 || envelope.isCarriedOn === true,
+      isCareful: this.#refusals > 0 || envelope.isCarriedOn === true || this.#caution.isCareful,
     });
   }
 

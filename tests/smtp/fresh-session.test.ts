@@ -265,6 +265,33 @@ describe("SmtpCourier and a session with refusals", () => {
   });
 });
 
+describe("SmtpCourier and large groups of recipients", () => {
+  const [known, unknown] = [(at: number) => `good${at}@example.com`, (at: number) => `bad${at}@example.com`];
+  const listOf = (count: number, name: (at: number) => string) => Array.from({ length: count }, (_, at) => name(at));
+  /** RCPT commands in each session, refused ones only. */
+  const refusalsOf = (server: SinkServer) => {
+    const counts: number[] = [];
+    for (const line of server.commands) {
+      const session = /^(\d+) RCPT TO:<bad/.exec(line)?.[1];
+      if (session !== undefined) counts[Number(session)] = (counts[Number(session)] ?? 0) + 1;
+    }
+    return counts.map((count) => count ?? 0);
+  };
+
+  test("X05 a mail that hides unknown recipients behind known ones meets a large group once, and the next such mail never", async () => {
+    const server = await sink({ answer: (command) => (command.includes("<bad") ? "550 5.1.1 no" : null) });
+    const made = courier(server, { poolSize: 1 });
+    const to = [...listOf(5, known), ...listOf(30, unknown)];
+    const expected = [...Array(5).fill("delivered"), ...Array(30).fill(no)];
+    expect(inOrder(await made.send("mailbox", transaction(to))).map(words)).toEqual(expected);
+    const first = refusalsOf(server);
+    expect(first[0]).toBe(20); // five known ones, then a group of 20
+    expect(Math.max(...first.slice(1))).toBeLessThanOrEqual(5);
+    expect(inOrder(await made.send("mailbox", transaction(to))).map(words)).toEqual(expected);
+    expect(Math.max(...refusalsOf(server).slice(first.length))).toBeLessThanOrEqual(5);
+  });
+});
+
 /** A server that knows the recipients with a k, and ends a session with 421 after so many errors, as Postfix does. */
 function counting(limit: number): SinkOptions {
   const errors = new Map<number, number>();
