@@ -148,7 +148,7 @@ export class SmtpSession {
     this.#end({ kind: "lost", detail: "closed by this worker" });
   }
 
-  /** Reads what came behind the last reply to EHLO or AUTH: nobody asked for it. */
+  /** Takes octets of the server. Replies that nobody asked for end the session. */
   receive(chunk: Buffer): void {
     const replies = this.#reader.read(chunk);
     for (const reply of replies) {
