@@ -26,14 +26,17 @@ const compactFinal = z.union([
 ]);
 
 /** The element of the list in rows of earlier versions. */
-export const formerFinal = z.discriminatedUnion("action", [
+export type FormerFinal = Readonly<{ key: string; action: Final["action"] }>;
+
+/** Reads such an element. */
+export const formerFinal: z.ZodType<FormerFinal> = z.discriminatedUnion("action", [
   z.object({ key: text, action: z.enum(["delivered", "relayed"]), detail: text.default("") }),
   z.object({ key: text, action: z.literal("failed"), status: text, reason: text, scope: text, detail: text.default("") }),
   z.object({ key: text, action: z.literal("skipped"), reason: text }),
 ]);
 
 /** Decodes finals. Throws if one is invalid or of a later version: to read it as absent would repeat what was done. */
-export function decodeFinals(former: readonly z.infer<typeof formerFinal>[], encoded: readonly string[]): Finals {
+export function decodeFinals(former: readonly FormerFinal[], encoded: readonly string[]): Finals {
   const first = new Map<EffectKey, Final>();
   const add = (key: string, final: unknown) => {
     if (!first.has(key as EffectKey)) first.set(key as EffectKey, final as Final);

@@ -129,6 +129,7 @@ export const makers: Readonly<Record<string, Maker>> = {
   FoldedText: (shape) => toFoldedText(fill(shape, 254)),
   Work: () => startWork(),
   Pause: () => noPause,
+  Envelope: (_, size) => ({ from: "bob@remote.test", recipients: Array.from({ length: Math.ceil(size / 64) }, (__, i) => `p${i}@x.test`) }),
   Dsn: () => ({ finalRecipients: [], original: null }),
   "AsyncIterable<Uint8Array> | null": () => null,
   "readonly HeaderEdit[]": (shape, size) => [{ kind: "prepend", name: "X", value: fill(shape, size).replace(/[^ -~]+/g, "x") }],
@@ -267,7 +268,7 @@ export const own: Readonly<Record<string, string>> = {
   ),
   ...named(
     "one entry for each recipient and effect of a mail, and these are limited",
-    ...["ReadonlyMap<EffectKey, Final>", "ReadonlyMap<EffectKey, T>", "Row | null", "Finals", "readonly z.infer<typeof formerFinal>[]"],
+    ...["ReadonlyMap<EffectKey, Final>", "ReadonlyMap<EffectKey, T>", "Row | null", "Finals", "readonly FormerFinal[]"],
     'Pick<Lease, "owner" | "crashes" | "nonce">',
   ),
   ...named("at most 100 marks of at most 2,000 characters; readLoopMarks makes them, which is measured", "LoopMark", "LoopMarks"),
@@ -295,6 +296,8 @@ export const classes: Readonly<Record<string, string | ((text: string) => unknow
     "Deadline",
     "LoopShare",
     "ExchangeLog",
+    "Dialogue",
+    "Caution",
   ),
   ...named(
     "it waits for AWS, which brings the time",

@@ -28,7 +28,7 @@ function leaseOf(claim: Claim): Lease {
 }
 
 function closedWith(all: ReadonlyMap<EffectKey, Final>, eraseAfter: EpochMs | null = null): Claim {
-  return { kind: "closed", nonce: expect.any(String), finals: all, eraseAfter };
+  return { kind: "closed", nonce: expect.stringMatching(/./), finals: all, eraseAfter };
 }
 
 function finals(...rows: readonly (readonly [EffectKey, Final])[]): ReadonlyMap<EffectKey, Final> {
