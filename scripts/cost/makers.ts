@@ -176,6 +176,7 @@ export const bounded: Readonly<Record<string, unknown>> = {
   EffectKey: "deliver alice@example.com",
   number: 600,
   boolean: true,
+  Offers: { pipelining: true, size: true, eightBitMime: true, smtpUtf8: true },
   'Pick<Content, "size" | "eightBit">': { size: 1000, eightBit: true },
   "0 | 1": 0,
   SmtpPhase: "rcpt",
