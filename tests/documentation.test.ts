@@ -222,6 +222,13 @@ for (const name of ["smtp", "aws-adapters"]) {
   });
 }
 
+test("packages/core/README.md names each file of each room, and no other", () => {
+  const named = namedIn("packages/core/README.md").filter((word) => /^(?:[a-z]+\/)?[a-z0-9-]+\.ts$/.test(word));
+  const files = readdirSync(join(root, "packages/core"), { recursive: true, encoding: "utf8" });
+  const sources = files.filter((name) => /^(?:[a-z]+\/)?[a-z0-9-]+\.ts$/.test(name) && !name.endsWith("mod.ts"));
+  expect([...new Set(named)].filter((name) => !name.endsWith("mod.ts")).sort()).toEqual(sources.sort());
+});
+
 const promtool = Bun.which("promtool", { PATH: `${process.env["PATH"]}:/usr/bin` });
 if (promtool === null) console.warn("SKIPPED tests/documentation: promtool is missing");
 test.skipIf(promtool === null)("promtool takes the alerts of docs/operations.md", () => {

@@ -93,7 +93,7 @@ export async function openAwsPorts(
       honourMarks: honourMarksOf(config),
       leaseSeconds: config.VISIBILITY_SECONDS,
       inWork: new Set<MailId>(),
-      mailboxes: knownMailboxes(clock, config.MAILBOX_GRACE_SECONDS),
+      mailboxes: knownMailboxes({ clock, graceSeconds: config.MAILBOX_GRACE_SECONDS }),
       pause: pauseEachTurn(),
       blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
       mayOpen: mailObjects(config.MAIL_OBJECTS, queueNamesOf(config)),

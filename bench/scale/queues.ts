@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { type AwsClients, awsClients, SqsMailQueue } from "@sesame/aws-adapters";
 import { blocklistCache, type Courier, type Domain, defaultPolicy, type MailQueue } from "@sesame/core";
-import { mailboxesThatTookMail } from "@sesame/core/journey";
+import { noKnownMailboxes } from "@sesame/core/journey";
 import pino from "pino";
 import { Fleet } from "../../apps/worker/fleet.ts";
 import { healthApp, serve } from "../../apps/worker/http.ts";
@@ -130,7 +130,7 @@ function fleetOf(count: number, { sqs, sqsPoll, clock }: AwsClients, store: Memo
       ...common,
       blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
       pause: pauseEachTurn(),
-      mailboxes: mailboxesThatTookMail(0),
+      mailboxes: noKnownMailboxes,
     },
     logger: pino({ level: "silent" }),
     logAddresses: "plain",

@@ -4,10 +4,8 @@
 
 import {
   type Address,
-  blocklistCache,
   type Domain,
   decodeEntry,
-  defaultPolicy,
   type EffectKey,
   type EntryOutcome,
   type EpochMs,
@@ -16,11 +14,10 @@ import {
   type JourneyPorts,
   type Ledger,
   type MailId,
-  noPause,
   type QueueEntry,
 } from "@sesame/core";
-import { mailboxesThatTookMail } from "@sesame/core/journey";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
+import { usualChoices } from "../fakes/choices.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { MemoryDirectory } from "../fakes/memory-directory.ts";
@@ -189,17 +186,13 @@ export class NoticesWorld {
       clock: this.clock,
       stop: { stopped: false },
       domains: [domain],
-      policy: defaultPolicy,
-      blockedMail: "delete",
+      ...usualChoices(),
       resting: { quietSince: (instant: EpochMs) => this.#emptyAt >= instant, hides: (seconds) => this.#hide(seconds), admit: () => true },
       leaseSeconds,
       worker: "worker-example.com",
       mayOpen: () => true,
       inWork: worker.inWork,
       budget: new CountingBudget(),
-      pause: noPause,
-      mailboxes: mailboxesThatTookMail(0),
-      blocklists: blocklistCache({ maxOctets: 1_000_000 }),
       onLease: () => {},
     };
   }

@@ -1,20 +1,17 @@
 // A whole way on fakes: one queue, one mail in the store, and everything that a test wants to look at afterwards.
 
 import {
-  blocklistCache,
   type Domain,
   decodeEntry,
-  defaultPolicy,
   type EntryOutcome,
   handleEntry,
   type JourneyPorts,
   type MailId,
-  noPause,
   type ObjectLocation,
   type QueueEntry,
 } from "@sesame/core";
-import { mailboxesThatTookMail } from "@sesame/core/journey";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
+import { usualChoices } from "../fakes/choices.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { FaultInjector } from "../fakes/faults.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
@@ -130,17 +127,11 @@ export class TestWay {
       clock: this.clock,
       stop: { stopped: false },
       domains: ["example.com" as Domain, "another.test" as Domain],
-      policy: defaultPolicy,
-      blockedMail: "delete",
+      ...usualChoices(),
       resting: { quietSince: (instant) => this.quietAt >= instant, hides: () => {}, admit: () => this.admits },
-      leaseSeconds: 120,
       worker: "worker-example.com",
       mayOpen: (bucket) => bucket === "example-com-emails",
-      inWork: new Set(),
       budget: this.budget,
-      pause: noPause,
-      mailboxes: mailboxesThatTookMail(0),
-      blocklists: blocklistCache({ maxOctets: 1_000_000 }),
       onLease: () => {},
     };
   }

@@ -2,24 +2,14 @@
 // attempt; then nothing goes wrong any more, until the mail is done. Tells how the first attempt ended, and all that
 // recipients, AWS and an operator can see in the end.
 
-import {
-  type Address,
-  blocklistCache,
-  type Courier,
-  type Domain,
-  defaultPolicy,
-  delayed,
-  type MailQueue,
-  noPause,
-  type Verdict,
-} from "@sesame/core";
-import { mailboxesThatTookMail } from "@sesame/core/journey";
+import { type Address, type Courier, type Domain, delayed, type MailQueue, type Verdict } from "@sesame/core";
 import pino from "pino";
 import { Fleet } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { ManualAwsClock } from "../aws-adapters/dynalite.ts";
 import type { Way } from "../aws-adapters/ways.ts";
+import { usualChoices } from "../fakes/choices.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { until } from "../until.ts";
 import { type CallName, calls, type Scenario } from "./aws-calls.ts";
@@ -182,13 +172,7 @@ class AwsCell {
       journeyPorts: {
         ...ports,
         domains,
-        policy: defaultPolicy,
-        blockedMail: "delete",
-        leaseSeconds: 120,
-        inWork: new Set(),
-        pause: noPause,
-        mailboxes: mailboxesThatTookMail(0),
-        blocklists: blocklistCache({ maxOctets: 1_000_000 }),
+        ...usualChoices(),
         mayOpen,
       },
       logger: pino({ level: "debug" }, { write: (line: string) => void this.#lines.push(JSON.parse(line) as LogLine) }),

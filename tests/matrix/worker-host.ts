@@ -1,12 +1,12 @@
 // Worker host: one worker as a process would be, a fleet under timers of its own, on queue, store, ledger and mail server
 // that it shares with others. It can die: then its timers stand still, and nobody closes anything.
 
-import { blocklistCache, type Courier, type Domain, defaultPolicy, type Ledger, type MailQueue, noPause } from "@sesame/core";
-import { mailboxesThatTookMail } from "@sesame/core/journey";
+import type { Courier, Domain, Ledger, MailQueue } from "@sesame/core";
 import pino from "pino";
 import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { usualChoices } from "../fakes/choices.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
@@ -110,13 +110,7 @@ export class WorkerHost {
       journeyPorts: {
         ...ports,
         domains,
-        policy: defaultPolicy,
-        blockedMail: "delete",
-        leaseSeconds: 120,
-        inWork: new Set(),
-        pause: noPause,
-        mailboxes: mailboxesThatTookMail(0),
-        blocklists: blocklistCache({ maxOctets: 1_000_000 }),
+        ...usualChoices(),
         mayOpen,
       },
       logger: pino({ level: "debug" }, { write: (line: string) => void this.lines.push(JSON.parse(line) as Line) }),

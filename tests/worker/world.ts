@@ -1,11 +1,11 @@
 // World: a fleet with fake ports and a fake clock.
 
-import { blocklistCache, type Domain, defaultPolicy, type MailQueue, noPause } from "@sesame/core";
-import { mailboxesThatTookMail } from "@sesame/core/journey";
+import type { Domain, MailQueue } from "@sesame/core";
 import pino from "pino";
 import { Fleet, type FleetOptions } from "../../apps/worker/fleet.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { usualChoices } from "../fakes/choices.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
@@ -45,13 +45,7 @@ export class World {
       directory: this.directory,
       outbound: new MemoryOutbound(),
       domains: [one, two],
-      policy: defaultPolicy,
-      blockedMail: "delete",
-      leaseSeconds: 120,
-      inWork: new Set(),
-      pause: noPause,
-      mailboxes: mailboxesThatTookMail(0),
-      blocklists: blocklistCache({ maxOctets: 1_000_000 }),
+      ...usualChoices(),
       mayOpen: () => true,
     };
     this.fleet = new Fleet({

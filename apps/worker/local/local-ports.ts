@@ -56,7 +56,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     honourMarks: honourMarksOf(config),
     leaseSeconds: config.VISIBILITY_SECONDS,
     inWork: new Set<MailId>(),
-    mailboxes: knownMailboxes(clock, config.MAILBOX_GRACE_SECONDS),
+    mailboxes: knownMailboxes({ clock, graceSeconds: config.MAILBOX_GRACE_SECONDS }),
     pause: pauseEachTurn(),
     blocklists: blocklistCache({ maxOctets: blocklistCacheOctets }),
     mayOpen: mailObjects(config.MAIL_OBJECTS, new Map(config.domains.map((domain) => [domain, domain]))),

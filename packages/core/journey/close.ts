@@ -9,7 +9,7 @@ import type { MailId, Notice } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
 import type { EpochMs } from "../time.ts";
 import { writeAuditMark } from "./audit-trail.ts";
-import type { Report } from "./execute.ts";
+import type { Report } from "./effect-run.ts";
 import { thrownEvent } from "./port-error.ts";
 import type { JourneyPorts, Lease, Recorded, StoredMail } from "./ports.ts";
 import { eraseDelayMs } from "./retry-delay.ts";
@@ -63,7 +63,8 @@ async function recordEnd(attempt: Attempt, { ledger, journal, clock }: ClosePort
     const eraseAfter = rests ? ((clock.now() + eraseDelayMs) as EpochMs) : undefined;
     return await ledger.record(lease, finals, settlement.kind === "close" ? "close" : "release", eraseAfter);
   } catch (error) {
-    if (report.unrecorded.size > 0) journal.note({ kind: "unrecorded", mailId: lease.mailId, keys: [...report.unrecorded.keys()] });
+    const keys = copiesIn(report.unrecorded);
+    if (keys.length > 0) journal.note({ kind: "unrecorded", mailId: lease.mailId, keys });
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 // server restarts, its table of users may be empty, and it then refuses everybody. Such a refusal is believed only if the
 // server repeats it ten minutes later. For a mailbox that nobody knows it is final at once.
 
-import { type Address, addressKey } from "../mail/address.ts";
+import type { Address } from "../mail/address.ts";
 import type { EffectKey } from "../plan/types.ts";
 import { type Delayed, delayed, type Final, type Verdict } from "../plan/verdict.ts";
 import type { EpochMs } from "../time.ts";
@@ -14,6 +14,9 @@ export interface Mailboxes {
   /** Told when a mailbox took a mail. */
   tookMail(mailbox: Address): void;
 }
+
+/** Knows no mailbox. For callers whose mail server never loses its list of users. */
+export const noKnownMailboxes: Mailboxes = { mayExist: () => false, tookMail: () => {} };
 
 /** When the server first refused known mailboxes of a mail, by the key of the delivery. */
 export type FirstRefusals = ReadonlyMap<EffectKey, EpochMs>;
@@ -58,19 +61,4 @@ export function splitFirstRefusals(
     else if (!firstRefusals.has(delivery as EffectKey)) firstRefusals.set(delivery as EffectKey, Number(at) as EpochMs);
   }
   return { finals, firstRefusals };
-}
-
-/** Remembers mailboxes. `limit`: how many; those that took no mail for the longest time are forgotten first. */
-export function mailboxesThatTookMail(limit: number): Mailboxes {
-  const keys = new Set<string>();
-  return {
-    mayExist: (mailbox) => keys.has(addressKey(mailbox)),
-    tookMail: (mailbox) => {
-      const key = addressKey(mailbox);
-      keys.delete(key);
-      keys.add(key);
-      const [oldest] = keys;
-      if (keys.size > limit && oldest !== undefined) keys.delete(oldest);
-    },
-  };
 }

@@ -8,13 +8,14 @@
 export { type AuditMark, type AuditRecord, type AuditStatus, auditListText, auditRecord, auditTexts } from "./audit-mark.ts";
 export { handleEntry } from "./entry.ts";
 export type { JournalEvent, Stage } from "./events.ts";
-export { execute, type Report } from "./execute.ts";
+export type { Report } from "./effect-run.ts";
+export { execute } from "./execute.ts";
 export type { ForeignMark, HonourMarks } from "./foreign-mark.ts";
 export { type Answers, type Gathered, gather } from "./gather.ts";
 export { runJourney } from "./journey.ts";
 export { lookUp, openForPlanning } from "./look-up.ts";
 export type { EntryOutcome } from "./outcome.ts";
-export { type FirstRefusals, type Mailboxes, mailboxesThatTookMail } from "./known-mailbox.ts";
+export { type FirstRefusals, type Mailboxes, noKnownMailboxes } from "./known-mailbox.ts";
 export { NoRoom, PortError, thrownEvent } from "./port-error.ts";
 export {
   type AfterRecord,
