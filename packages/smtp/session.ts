@@ -14,9 +14,10 @@ import { Dialogue, type Step } from "./dialogue.ts";
 import { type Ending, type Exchange, ExchangeLog, hasAnswers, isPositive, type Phase } from "./exchange.ts";
 import type { LoopShare } from "./loop-share.ts";
 import type { SessionPhase, SmtpOptions } from "./options.ts";
+import { PhaseDeadline } from "./phase-deadline.ts";
 import type { Envelope, Offers } from "./smtp-commands.ts";
 import { type Reply, ReplyReader } from "./smtp-reply.ts";
-import { Deadline, type Timers } from "./timers.ts";
+import type { Timers } from "./timers.ts";
 
 /** What the server announced in its last reply to EHLO or LHLO. */
 export type Capabilities = Readonly<{
@@ -62,13 +63,12 @@ export class SmtpSession {
   readonly #protocol: "smtp" | "lmtp";
   readonly #offers: Offers;
   readonly #options: SmtpOptions;
-  readonly #deadline: Deadline;
+  readonly #deadline: PhaseDeadline;
   readonly #reader: ReplyReader;
   readonly #share: LoopShare;
   readonly #caution: Caution;
   #operation: Operation | null = null;
   #finalEnding: Ending | null = null;
-  #waitsForStore = false;
   #transactions = 0;
   #refusals = 0;
   #hasWorked = false;
@@ -86,7 +86,7 @@ export class SmtpSession {
     this.#options = options;
     this.#share = share;
     this.#caution = caution;
-    this.#deadline = new Deadline(timers, (detail) => this.#timedOut(detail));
+    this.#deadline = new PhaseDeadline(options, timers, (ending) => this.#end(ending));
     this.#reader = new ReplyReader(options.maxReplySize);
     this.#connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
     this.#connection.on("end", () => this.#end({ kind: "lost", detail: "Connection closed unexpectedly" }));
@@ -186,7 +186,9 @@ export class SmtpSession {
 
   #transfer(log: ExchangeLog, content: Content): ContentTransfer {
     return new ContentTransfer(content, this.#share, {
-      waitsFor: (side) => this.#waitForChunk(side),
+      waitsFor: (side) => {
+        if (!this.#finalEnding) this.#deadline.armForSlice(side);
+      },
       ended: () => this.#sendDot(log),
       sent: () => this.#options.onPhase && this.#reportDot(this.#options.onPhase),
       // The session is still in DATA: the server would read the next command as part of the mail.
@@ -203,7 +205,7 @@ export class SmtpSession {
   #advance(): void {
     if (this.#finalEnding || !this.#operation) return;
     const { transaction, settle } = this.#operation;
-    if (transaction && transaction.log.phase !== "mail") this.#waitFor(transaction.log);
+    if (transaction && transaction.log.phase !== "mail") this.#deadline.armFor(transaction.log);
     if (this.#unanswered > 0) return;
     if (transaction) this.#take(transaction.dialogue.next(transaction.log), transaction, settle);
     else settle(complete);
@@ -240,10 +242,6 @@ export class SmtpSession {
     this.#operation?.settle(ending);
   }
 
-  #timedOut(detail: string): void {
-    this.#end(this.#waitsForStore ? { kind: "source", detail: `the mail stalled: ${detail}` } : { kind: "timeout", detail });
-  }
-
   #handleReply(transaction: Transaction | null, reply: Reply): Ending | null {
     const phase = transaction?.log.phase ?? "no-transaction";
     // A reply that came before its command would be taken for the reply to it.
@@ -262,29 +260,10 @@ export class SmtpSession {
     else setImmediate(() => this.#reportDot(report));
   }
 
-  /** Each reply has its own deadline (RFC 5321 §4.5.3.2). */
-  #waitFor(log: ExchangeLog): void {
-    const { commandTimeoutMs, dataTimeoutMs, dotTimeoutMs } = this.#options;
-    const phase = log.phase;
-    if (phase === "mail" || phase === "rcpt") this.#deadline.arm(commandTimeoutMs, "answer to RCPT");
-    else if (phase === "data" || phase === "empty-mail") this.#deadline.arm(dataTimeoutMs, "answer to DATA");
-    else if (phase === "dot") this.#deadline.arm(dotTimeoutMs, "answer to the final dot");
-    else if (phase === "body") this.#waitForChunk("server");
-  }
-
-  #waitForChunk(side: "store" | "server"): void {
-    if (this.#finalEnding) return;
-    this.#waitsForStore = side === "store";
-    this.#deadline.arm(
-      this.#options.chunkTimeoutMs,
-      side === "store" ? "octets of the mail from its store" : "progress in sending the mail",
-    );
-  }
-
   #sendDot(log: ExchangeLog): void {
     if (this.#finalEnding) return;
     log.dot();
-    this.#waitFor(log);
+    this.#deadline.armFor(log);
   }
 }
 

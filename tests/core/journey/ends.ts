@@ -1,6 +1,6 @@
 // One mail on its whole way, and how its effects ended.
 
-import type { Address } from "@sesame/core";
+import type { Address, Final } from "@sesame/core";
 import type { TestWay } from "../../journey/way.ts";
 
 export const mail = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hi\r\n\r\nHello\r\n";
