@@ -67,7 +67,6 @@ export async function openAwsPorts(
   const ses = sesCourier(config, clients, stop);
   return ok({
     queues: queuesOf(config, clients),
-    ledger,
     courier: couriers(server, ses),
     stop,
     probe: () => probeMailServer(server),

@@ -2,9 +2,10 @@
 // A mail larger than the whole budget is admitted when nothing else is held. A mail that waits too long returns to the queue.
 // The budget adds up what callers reserve; it measures no memory.
 
-import { headLimit, type MailStore, type ObjectLocation, type StoredMail } from "@sesame/core";
+import { headLimit, type MailStore } from "@sesame/core";
 import { NoRoom } from "@sesame/core/journey";
 import type { Timers } from "./timers.ts";
+import { withOpen } from "./with-open.ts";
 
 type Waiter = { readonly bytes: number; readonly own: () => number; readonly admit: (admitted: boolean) => void };
 
@@ -145,20 +146,16 @@ export function budgetedStore(store: MailStore, scope: BudgetScope): MailStore {
   const take = async (operation: string, bytes: number) => {
     if (!(await scope.take(bytes))) throw new NoRoom(operation, bytes);
   };
-  return {
-    open: async (location: ObjectLocation): Promise<StoredMail | "missing"> => {
-      await take("open", headLimit);
-      const stored = await store.open(location);
-      const head = stored === "missing" ? 0 : stored.head.length;
-      scope.give(headLimit - head);
-      if (stored === "missing") return stored;
-      const whole = async () => {
-        await take("whole", stored.size);
-        return stored.whole();
-      };
-      return { ...stored, whole };
-    },
-    mark: (mail, record) => store.mark(mail, record),
-    erase: (mail) => store.erase(mail),
-  };
+  return withOpen(store, async (location) => {
+    await take("open", headLimit);
+    const stored = await store.open(location);
+    const head = stored === "missing" ? 0 : stored.head.length;
+    scope.give(headLimit - head);
+    if (stored === "missing") return stored;
+    const whole = async () => {
+      await take("whole", stored.size);
+      return stored.whole();
+    };
+    return { ...stored, whole };
+  });
 }

@@ -20,6 +20,7 @@ import {
 import { Breaker, type Sign } from "./breaker.ts";
 import { Circuit, type CircuitState } from "./circuit.ts";
 import type { Timers } from "./timers.ts";
+import { withOpen } from "./with-open.ts";
 
 /** The name of a dependency in the log and in `sesame_circuit_open`: `s3:` is followed by the name of the bucket. */
 export type Dependency = "mail-server" | "ledger" | "ses" | `s3:${string}`;
@@ -114,15 +115,11 @@ export class Circuits {
 
   /** A mail store whose answers are watched, each for its bucket. Of a bucket that is away it opens nothing. */
   watchStore(store: MailStore): MailStore {
-    return {
-      open: async (location) => {
-        const { bucket } = location;
-        if (this.#buckets.get(bucket)?.admit() === false) throw new CircuitOpen("MailStore", "open", `s3:${bucket}`);
-        return this.#watchBucket(location, store.open(location));
-      },
-      mark: (mail, record) => store.mark(mail, record),
-      erase: (mail) => store.erase(mail),
-    };
+    return withOpen(store, async (location) => {
+      const { bucket } = location;
+      if (this.#buckets.get(bucket)?.admit() === false) throw new CircuitOpen("MailStore", "open", `s3:${bucket}`);
+      return this.#watchBucket(location, store.open(location));
+    });
   }
 
   /** A courier whose verdicts are watched. It sends nothing that the ledger could not record, and nothing to SES while that is away. */

@@ -1,25 +1,28 @@
 // Fleet: one poller for each queue, with a shared window, circuits and byte budget, and a watchdog that replaces a poller that
 // crashed or hangs. Domains may share a queue. A missing queue affects its own domains only.
 
-import { type Courier, type Domain, headLimit, type Journal, type Ledger, type MailQueue, type Stop } from "@sesame/core";
+import { type Courier, type Domain, headLimit, type Journal, type MailQueue, type Stop } from "@sesame/core";
 import type { Logger } from "pino";
 import { ByteBudget } from "./byte-budget.ts";
 import type { CircuitState } from "./circuit.ts";
+import { kindOf, logCircuit } from "./circuit-log.ts";
 import { Circuits, type Dependency } from "./circuits.ts";
-import { type LogAddresses, logJournal, maskAddresses } from "./log.ts";
+import { type LogAddresses, logJournal } from "./log.ts";
 import type { MayOpen } from "./mail-objects.ts";
 import type { Metrics } from "./metrics.ts";
 import { Poller, type PollerOptions } from "./poller.ts";
+import { membersOf, type QueueMember } from "./queue-members.ts";
+import { QueueSizes } from "./queue-sizes.ts";
 import { RestingQueues } from "./resting.ts";
 import { SendPlaces } from "./send-places.ts";
 import { StatusCount } from "./status-count.ts";
+import { TimerGroup } from "./timer-group.ts";
 import type { Timers } from "./timers.ts";
 import { Window } from "./window.ts";
 
 export type FleetOptions = Readonly<{
   /** The queue of each domain. Domains with the same object share one poller. */
   queues: ReadonlyMap<Domain, MailQueue>;
-  ledger: Ledger;
   courier: Courier;
   /** `null` if the mail server accepts mail now; else the reason why not. */
   probe(): Promise<string | null>;
@@ -54,43 +57,12 @@ export type DomainView = Readonly<{
 }>;
 
 const maxWaitMs = 5_000;
-const queueSizeEveryMs = 30_000;
 const headsForWaiting = 16; // mails that wait for SES hold a sixteenth of the memory at most
-const leastSizeGapMs = 100; // between the sizes of two queues: with many queues each is asked more rarely
 const quietServerCheckMs = 5_000;
 const statusEveryMs = 60_000;
 const halfHourMs = 1_800_000;
 const longestRestartDelayMs = 60_000;
-/** Three quarters of the 120,000 entries that SQS lets be in flight (SQS Developer Guide, "Amazon SQS message quotas"). */
-const mostInFlight = 90_000;
-
-const circuitTexts: Readonly<Record<"mail-server" | "ledger" | "ses" | "s3", Readonly<Record<CircuitState, string>>>> = {
-  "mail-server": {
-    open: "the mail server is unreachable or refuses us: receiving stops until it answers",
-    closed: "the mail server answers again: receiving continues",
-  },
-  ledger: {
-    open: "the ledger does not answer: receiving stops until it answers",
-    closed: "the ledger answers again: receiving continues",
-  },
-  ses: {
-    open: "SES does not answer: mail is delivered, and forwards and replies through SES wait",
-    closed: "SES answers again: forwards and replies continue",
-  },
-  s3: { open: "the bucket does not answer: its mail waits", closed: "the bucket answers again: its mail continues" },
-};
-
-type Member = {
-  /** The domains of the queue; the first is its name in the audit mark. */
-  readonly domains: readonly [Domain, ...Domain[]];
-  /** Its name in the log and in metrics. */
-  readonly label: string;
-  readonly queue: MailQueue;
-  poller: Poller;
-  restarts: number;
-  size: DomainView["queue"];
-  isFull: boolean;
-};
+type Member = QueueMember & { poller: Poller; restarts: number };
 
 export class Fleet {
   readonly #options: FleetOptions;
@@ -102,15 +74,16 @@ export class Fleet {
   readonly #resting: RestingQueues;
   readonly #members: readonly Member[];
   readonly #running = new Set<Promise<void>>();
-  readonly #cancels = new Set<() => void>();
+  readonly #timers: TimerGroup;
+  readonly #sizes: QueueSizes;
   readonly #counts = new Map<string, StatusCount>();
   #givesUp = false;
-  #nextSize = 0;
 
   constructor(options: FleetOptions) {
     const { timers, metrics } = options;
     this.#options = options;
     this.#stop = options.stop ?? { stopped: false };
+    this.#timers = new TimerGroup(timers, this.#stop);
     this.#budget = new ByteBudget({ most: options.bytesInFlight, maxWaitMs, timers });
     this.#window = new Window({ most: options.concurrency, timers });
     this.#places = new SendPlaces({
@@ -121,7 +94,7 @@ export class Fleet {
     });
     this.#circuits = new Circuits({
       probe: options.probe,
-      ledger: options.ledger,
+      ledger: options.journeyPorts.ledger,
       store: options.journeyPorts.store,
       timers,
       changed: (dependency, state, answer) => this.#circuitChanged(dependency, state, answer),
@@ -129,17 +102,16 @@ export class Fleet {
     metrics.watch({ bytesInFlight: () => this.#budget.held, circuits: () => this.#circuits.states() });
     const members = membersOf(options.queues);
     this.#resting = new RestingQueues({
-      queues: members.map(({ domains }) => labelOf(domains)),
+      queues: members.map(({ label }) => label),
       clock: options.journeyPorts.clock,
       circuitOpen: () => [...this.#circuits.states().values()].includes(true),
     });
-    this.#members = members.map(({ domains, queue: unwatched }) => {
-      const label = labelOf(domains);
-      const queue = this.#resting.watch(label, unwatched);
-      this.#counts.set(label, new StatusCount());
-      metrics.begin(label);
-      const member = { domains, label, queue, restarts: 0, size: null, isFull: false };
-      return Object.assign(member, { poller: this.#poller(member) });
+    const watched = members.map((member) => ({ ...member, queue: this.#resting.watch(member.label, member.queue) }));
+    this.#sizes = new QueueSizes({ members: watched, metrics, logger: options.logger });
+    this.#members = watched.map((member) => {
+      this.#counts.set(member.label, new StatusCount());
+      metrics.begin(member.label);
+      return { ...member, restarts: 0, poller: this.#poller(member) };
     });
   }
 
@@ -164,23 +136,23 @@ export class Fleet {
   /** Starts polling. */
   start(): void {
     for (const member of this.#members) this.#run(member);
-    this.#every(Math.max(queueSizeEveryMs / this.#members.length, leastSizeGapMs), () => this.#updateNextSize());
-    this.#every(statusEveryMs, () => this.#logStatus());
-    this.#every((this.maxAgeSeconds * 1000) / 4, () => this.#watch());
-    this.#every(quietServerCheckMs, () => this.#circuits.mailServer.lookIfQuiet());
+    this.#timers.every(this.#sizes.gapMs, () => void this.#sizes.askNext());
+    this.#timers.every(statusEveryMs, () => this.#logStatus());
+    this.#timers.every((this.maxAgeSeconds * 1000) / 4, () => this.#watch());
+    this.#timers.every(quietServerCheckMs, () => void this.#circuits.mailServer.lookIfQuiet());
     void this.#circuits.mailServer.lookIfQuiet();
-    this.#updateNextSize();
+    void this.#sizes.askNext();
   }
 
   views(): readonly DomainView[] {
     const now = this.#options.timers.now();
-    return this.#members.flatMap(({ domains, poller, size }) =>
+    return this.#members.flatMap(({ domains, label, poller }) =>
       domains.map((domain) => ({
         domain,
         loopAgeSeconds: (now - poller.aliveAt) / 1000,
         pollAgeSeconds: poller.answeredAt === null ? null : (now - poller.answeredAt) / 1000,
         inFlight: poller.inFlight,
-        queue: size,
+        queue: this.#sizes.of(label),
       })),
     );
   }
@@ -191,7 +163,7 @@ export class Fleet {
     this.#circuits.end();
     this.#budget.end();
     this.#places.end();
-    for (const cancel of this.#cancels) cancel();
+    this.#timers.cancel();
     while (this.#running.size > 0) await Promise.all(this.#running);
     this.#window.end();
   }
@@ -201,17 +173,13 @@ export class Fleet {
     this.#givesUp = true;
   }
 
-  #poller(member: Pick<Member, "domains" | "label" | "queue" | "isFull">): Poller {
+  #poller({ label, queue, domains: [domain] }: QueueMember): Poller {
     const { metrics, journeyPorts, courier, visibilitySeconds, timers } = this.#options;
-    const { label, queue } = member;
-    const ledger = this.#circuits.watchLedger(this.#options.ledger);
     const store = this.#circuits.watchStore(journeyPorts.store);
-    const domain = member.domains[0];
     return new Poller(
       {
         domain: label,
         queue,
-        ledger,
         journal: this.#journal(label),
         metrics,
         ports: {
@@ -228,7 +196,7 @@ export class Fleet {
         budget: this.#budget,
         places: this.#places,
         circuits: this.#circuits,
-        isFull: () => member.isFull,
+        isFull: () => this.#sizes.isFull(label),
         recordMs: this.#options.recordMs ?? halfHourMs,
         givesUp: () => this.#givesUp,
         timers,
@@ -248,13 +216,11 @@ export class Fleet {
     };
   }
 
-  /** The detail is the answer of the mail server or of AWS, which may contain an address. */
   #circuitChanged(dependency: Dependency, state: CircuitState, answer: string): void {
     const { logger, logAddresses } = this.#options;
-    const detail = logAddresses === "masked" ? maskAddresses(answer) : answer;
-    const [kind = "s3"] = dependency.split(":") as ["mail-server" | "ledger" | "ses" | "s3"];
+    const kind = kindOf(dependency);
     if (state === "open" && (kind === "mail-server" || kind === "ledger")) this.#window.startSlowly();
-    logger[state === "open" ? "error" : "info"]({ event: "circuit", dependency, state, detail }, circuitTexts[kind][state]);
+    logCircuit(logger, logAddresses, { dependency, state, answer });
   }
 
   /** Runs a poller. If a bug ends it, another one replaces it after a delay. */
@@ -284,11 +250,7 @@ export class Fleet {
 
   #replaceLater(member: Member): void {
     const restartDelayMs = Math.min(1000 * 2 ** member.restarts, longestRestartDelayMs);
-    const cancel = this.#options.timers.after(restartDelayMs, () => {
-      this.#cancels.delete(cancel);
-      this.#replace(member);
-    });
-    this.#cancels.add(cancel);
+    this.#timers.after(restartDelayMs, () => this.#replace(member));
   }
 
   #replace(member: Member): void {
@@ -298,66 +260,14 @@ export class Fleet {
     this.#run(member);
   }
 
-  /** Asks one queue after another for its size: all at once would keep the event loop busy for seconds. */
-  #updateNextSize(): void {
-    const member = this.#members[this.#nextSize % this.#members.length];
-    this.#nextSize++;
-    if (member !== undefined) void this.#updateSize(member);
-  }
-
-  async #updateSize(member: Member): Promise<void> {
-    const { metrics, logger } = this.#options;
-    const { label, queue } = member;
-    member.size = await queue.size().catch(() => null);
-    if (member.size === null) return;
-    for (const [state, value] of Object.entries(member.size)) metrics.queueSize.set({ domain: label, state: stateLabel(state) }, value);
-    const isFull = member.size.inFlight >= mostInFlight;
-    if (isFull && !member.isFull)
-      logger.error(
-        { event: "queue-full", domain: label, inFlight: member.size.inFlight },
-        "too many entries of this queue are in flight, which includes entries that wait: receiving stops until there are fewer",
-      );
-    member.isFull = isFull;
-  }
-
   #logStatus(): void {
-    for (const { label, poller, size } of this.#members) {
+    for (const { label, poller } of this.#members) {
       const count = this.#counts.get(label)?.take();
       const [inFlight, bytesInFlight] = [poller.inFlight, this.#budget.held];
-      this.#options.logger.info({ event: "status", domain: label, ...count, inFlight, queue: size, bytesInFlight }, "status");
+      this.#options.logger.info(
+        { event: "status", domain: label, ...count, inFlight, queue: this.#sizes.of(label), bytesInFlight },
+        "status",
+      );
     }
   }
-
-  #every(ms: number, run: () => unknown): void {
-    let cancel = () => {};
-    const again = () => {
-      this.#cancels.delete(cancel);
-      cancel = this.#options.timers.after(ms, () => {
-        run();
-        if (!this.#stop.stopped) again();
-      });
-      this.#cancels.add(cancel);
-    };
-    again();
-  }
-}
-
-function stateLabel(state: string): string {
-  return state === "inFlight" ? "in_flight" : state;
-}
-
-/** The distinct queues, each with its domains. */
-function membersOf(queues: ReadonlyMap<Domain, MailQueue>): readonly Pick<Member, "domains" | "queue">[] {
-  const byQueue = new Map<MailQueue, [Domain, ...Domain[]]>();
-  for (const [domain, queue] of queues) {
-    const known = byQueue.get(queue);
-    if (known) known.push(domain);
-    else byQueue.set(queue, [domain]);
-  }
-  return [...byQueue].map(([queue, domains]) => ({ queue, domains }));
-}
-
-/** The domain of a queue; of a shared one the first domain and how many others there are: `example.com+2`. */
-function labelOf([first, ...others]: Member["domains"]): string {
-  return others.length === 0 ? first : `${first}+${others.length}`;
 }

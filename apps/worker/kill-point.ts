@@ -75,11 +75,11 @@ export function armTrap(order: KillOrder, logger: Logger): KillTrap {
 
 /** The same ports; those calls that are points report to the trap. */
 export function trapPorts(ports: ServicePorts, { reach }: KillTrap): ServicePorts {
-  const ledger = trapLedger(ports.ledger, reach);
+  const ledger = trapLedger(ports.journeyPorts.ledger, reach);
   const trapped = new Map([...new Set(ports.queues.values())].map((queue) => [queue, trapQueue(queue, reach)])); // domains may share one
   const queues = new Map([...ports.queues].map(([domain, queue]) => [domain, trapped.get(queue) ?? queue]));
   const journeyPorts = { ...ports.journeyPorts, ledger, store: trapStore(ports.journeyPorts.store, reach) };
-  return { ...ports, queues, ledger, courier: trapCourier(ports.courier, reach), journeyPorts, observer: trapJournal(reach) };
+  return { ...ports, queues, courier: trapCourier(ports.courier, reach), journeyPorts, observer: trapJournal(reach) };
 }
 
 type Reach = KillTrap["reach"];

@@ -107,12 +107,18 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
     case "entry-ignored":
     case "event-noted":
     case "already-closed":
-    case "mark-honoured":
     case "busy-elsewhere":
     case "bounce":
-    case "erase-waits":
-    case "erased":
       logger.info(line, kind);
+      break;
+    case "mark-honoured":
+      logger.info(line, "an earlier program processed this mail: acknowledged without a delivery");
+      break;
+    case "erase-waits":
+      logger.info(line, "blocked by all recipients: deleted later, if no other notice names somebody else");
+      break;
+    case "erased":
+      logger.info(line, "blocked by all recipients: deleted");
       break;
     case "unrecorded":
       logger.error(line, "done, but not recorded: may be delivered more than once");
@@ -129,8 +135,10 @@ function write(logger: Levels, domain: string, event: JournalEvent): void {
     case "fenced":
       logger.warn(line, event.keys.length === 0 ? kind : "sent, and another worker has the mail now: may be delivered more than once");
       break;
-    case "object-missing":
     case "blocked-kept":
+      logger.warn(line, "blocked by all recipients, and kept: nobody could tell in time that no other recipient needs it");
+      break;
+    case "object-missing":
       logger.warn(line, kind);
       break;
     default:

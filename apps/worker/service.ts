@@ -25,7 +25,7 @@ export function warnOfSharedWindow(
 }
 
 /** The ports of a service, and how to close them. */
-export type ServicePorts = Pick<FleetOptions, "queues" | "ledger" | "courier" | "probe" | "journeyPorts" | "stop" | "observer"> &
+export type ServicePorts = Pick<FleetOptions, "queues" | "courier" | "probe" | "journeyPorts" | "stop" | "observer"> &
   Readonly<{
     smtpSessions(): Readonly<{ idle: number; busy: number }>;
     /** Aborts running SMTP transactions and sends, so that their verdicts arrive at once. */

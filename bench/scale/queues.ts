@@ -122,7 +122,6 @@ function fleetOf(count: number, { sqs, sqsPoll, clock }: AwsClients, store: Memo
   const common = { policy: defaultPolicy, blockedMail: "keep", leaseSeconds: 120, inWork: new Set<never>(), mayOpen: () => true } as const;
   return new Fleet({
     queues: new Map(domains.map((domain) => [domain, queueOf(domain)])),
-    ledger,
     courier,
     probe: async () => null,
     journeyPorts: {

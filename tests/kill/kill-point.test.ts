@@ -60,7 +60,7 @@ function trapped(point: KillPoint) {
   queue.put("{}");
   store.put(location, mailOf("x"));
   const ledger = new MemoryLedger({ clock });
-  const ports = { queues: new Map([["example.com", queue]]), ledger, courier: new MemoryCourier(), journeyPorts: { store, ledger } };
+  const ports = { queues: new Map([["example.com", queue]]), courier: new MemoryCourier(), journeyPorts: { store, ledger } };
   const trap = new KillTrap({ point, signal: "SIGKILL", nth: 1 }, () => {
     struck = true;
   });
@@ -70,7 +70,8 @@ function trapped(point: KillPoint) {
 /** Does what the points of the ports name, one after the other, and gives the first after which the trap had struck. */
 async function firstStruck(point: KillPoint): Promise<string> {
   const { ports, struck } = trapped(point);
-  const { ledger, courier, journeyPorts, observer } = ports;
+  const { courier, journeyPorts, observer } = ports;
+  const { ledger } = journeyPorts;
   const [queue] = [...ports.queues.values()];
   if (!queue || !observer) throw new Error("nothing is wrapped");
   const entries = await queue.receive(1, { stopped: false });

@@ -166,7 +166,6 @@ class AwsCell {
     const mayOpen = (name: string) => name === bucket;
     return new Fleet({
       queues: new Map<Domain, MailQueue>([[domain as Domain, this.#queue]]),
-      ledger,
       courier: this.#courier(),
       probe: async () => null,
       journeyPorts: {

@@ -104,7 +104,6 @@ export class WorkerHost {
     const ports = { store, ledger, clock, directory, outbound };
     this.fleet = new Fleet({
       queues: new Map<Domain, MailQueue>([[domain, queue]]),
-      ledger,
       courier: site.courier as Courier,
       probe: async () => null,
       journeyPorts: {

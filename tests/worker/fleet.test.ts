@@ -113,7 +113,6 @@ test("F04 a domain whose queue is missing does not affect the others", async () 
       [one, world.queue],
       [two, missing],
     ]),
-    ledger: world.ledger,
     courier: world.courier,
   });
   both.store.put({ kind: "object", bucket: "mails", key: "k1" }, octets);

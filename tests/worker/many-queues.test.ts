@@ -47,7 +47,7 @@ function manyQueues(count: number, mails: number, courier?: Courier, concurrency
     journeyPorts: { ...source.journeyPorts, domains },
     ...(courier && { courier }),
   };
-  const world = new World({ ...fleet, ledger: source.ledger });
+  const world = new World(fleet);
   for (const [index, queue] of inner.entries()) for (let i = 0; i < mails; i++) source.put(queue, domainOf(index));
   const pass = async (seconds: number, each: () => void = () => {}) => {
     for (let i = 0; i < seconds * 4; i++) {
@@ -176,7 +176,7 @@ test("X37 a receive that hangs gives its permits to the others when its poller i
     ...Array.from({ length: 4 }, (_, i) => [domainOf(i), hanging()] as const),
     [one, world.queue],
   ]);
-  const fleet = new World({ queues, courier: world.courier, ledger: world.ledger, journeyPorts: world.journeyPorts, concurrency: 4 });
+  const fleet = new World({ queues, courier: world.courier, journeyPorts: world.journeyPorts, concurrency: 4 });
   fleet.fleet.start();
   for (let i = 0; i < 5; i++) world.put();
   await fleet.pass(59);
@@ -296,7 +296,6 @@ test("X37 domains of one queue share one poller, under a name of both", async ()
   const shared = new World({
     metrics,
     courier: world.courier,
-    ledger: world.ledger,
     journeyPorts: world.journeyPorts,
     queues: new Map<Domain, MailQueue>([
       [one, queue],

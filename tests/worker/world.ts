@@ -50,7 +50,6 @@ export class World {
     };
     this.fleet = new Fleet({
       queues: new Map([[one, queue as MailQueue]]),
-      ledger,
       courier,
       probe: async () => this.trouble,
       journeyPorts: this.journeyPorts,

@@ -67,7 +67,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     await server?.close();
     database.close();
   };
-  return { database, store, ledger, queues, journeyPorts, courier: couriers(config, folder, server), ...serverPorts(server), close };
+  return { database, store, queues, journeyPorts, courier: couriers(config, folder, server), ...serverPorts(server), close };
 }
 
 /** Ignores errors such as a full disk: the next hour tries again. */
