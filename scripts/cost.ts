@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { checkExpressions } from "./cost/expressions.ts";
 import { type Measured, measureFunctions } from "./cost/functions.ts";
 import { maxGrowth } from "./cost/growth.ts";
-import { builders } from "./cost/makers.ts";
+import { builders } from "./cost/reasons.ts";
 import { sourcesIn } from "./cost/sources.ts";
 
 process.env["RECHECK_BACKEND"] = "pure"; // no Java, no native program

@@ -1,10 +1,11 @@
 // Functions: measures each exported function that takes octets or text of a stranger, a user or a server, with each hostile shape.
-// makers.ts has the values. A function whose parameters have none is reported.
+// makers.ts has the values, reasons.ts says what needs none. A function or class that stands in neither is reported.
 
 import { resolve } from "node:path";
 import { finish } from "../../packages/core/steps.ts";
 import { type Growth, growthOf } from "./growth.ts";
-import { bounded, classes, exceptions, makers, own, shapes } from "./makers.ts";
+import { feeds, makers, shapes } from "./makers.ts";
+import { bounded, exceptions, leftOut, own } from "./reasons.ts";
 import type { ExportedFunction, Found } from "./sources.ts";
 
 /** One function: the shape that made it work most, or why it was not measured. */
@@ -20,7 +21,9 @@ export async function measureFunctions(found: Pick<Found, "functions" | "classes
     const name = `${each.path} ${each.name}`;
     const sort = sortOf(each);
     if (sort.kind === "unknown")
-      problems.push(`Cannot measure ${name}: no maker for the type ${sort.type}. Add one to scripts/cost/makers.ts`);
+      problems.push(
+        `Cannot measure ${name}: no maker for the type ${sort.type}. Add one to scripts/cost/makers.ts, or the type with a reason to scripts/cost/reasons.ts`,
+      );
     else if (sort.kind === "left") left.push(`${name}: ${sort.reason}`);
     else {
       const module = (await import(resolve(each.path))) as Record<string, (...given: unknown[]) => unknown>;
@@ -30,9 +33,13 @@ export async function measureFunctions(found: Pick<Found, "functions" | "classes
     }
   }
   for (const { path, name } of found.classes) {
-    const feed = classes[name];
-    if (feed === undefined) problems.push(`Cannot measure the class ${path} ${name}: add it to scripts/cost/makers.ts`);
-    else if (typeof feed === "string") left.push(`${path} ${name}: ${feed}`);
+    const feed = feeds[name];
+    const reason = leftOut[name];
+    if (reason !== undefined) left.push(`${path} ${name}: ${reason}`);
+    else if (feed === undefined)
+      problems.push(
+        `Cannot measure the class ${path} ${name}: add it to scripts/cost/makers.ts, or with a reason to scripts/cost/reasons.ts`,
+      );
     else measured.push(await worstOf(`${path} ${name}`, (shape, size) => feedWith(feed, shape, size)));
   }
   const slow = measured.filter(({ growth }) => growth.tooMuch);
