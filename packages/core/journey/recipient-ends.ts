@@ -62,14 +62,22 @@ function blockedIn(delivery: Verdict | undefined): string | null {
 
 /** The ends of recipients whom this notice does not name. */
 function otherEnds(verdicts: Verdicts, own: ReadonlySet<AddressKey>): readonly RecipientEnd[] {
-  const parsed = [...verdicts].map(([key, verdict]) => ({ effect: parseEffectKey(key), verdict }));
-  return parsed.flatMap(({ effect, verdict }) => {
-    if (effect?.kind !== "deliver" || own.has(addressKey(effect.recipient))) return [];
-    const { recipient } = effect;
-    // A forward may stand under the row whose rule made it.
-    const rows = tableKeys(recipient);
-    const forwards = parsed.filter((other) => other.effect?.kind === "forward" && rows.includes(addressKey(other.effect.recipient)));
-    const carried = forwards.map((forward) => forward.verdict).filter((each) => each.action !== "relayed" || !each.standIn);
+  const parsed = [...verdicts].flatMap(([key, verdict]) => {
+    const effect = parseEffectKey(key);
+    return effect === null ? [] : [{ ...effect, verdict }];
+  });
+  // A forward stands under the row whose rule made it. A stand-in does not count.
+  const forwards = new Map<string, Verdict[]>();
+  for (const { kind, recipient, verdict } of parsed) {
+    if (kind !== "forward" || (verdict.action === "relayed" && verdict.standIn)) continue;
+    const row = addressKey(recipient);
+    const list = forwards.get(row) ?? [];
+    list.push(verdict);
+    forwards.set(row, list);
+  }
+  return parsed.flatMap(({ kind, recipient, verdict }) => {
+    if (kind !== "deliver" || own.has(addressKey(recipient))) return [];
+    const carried = tableKeys(recipient).flatMap((row) => forwards.get(row) ?? []);
     return [{ recipient, end: endOf(verdict, carried), blockedSender: blockedIn(verdict) }];
   });
 }

@@ -7,7 +7,7 @@ import type { Facts } from "./facts.ts";
 
 /**
  * Whether a reply may repeat the subject and the text of the mail: SPF says that the host may send for the reverse-path (RFC 7208
- * §2.6.3), or DMARC confirms From (RFC 7489 §3.1) and the reverse-path has the same domain or one above or below it.
+ * §2.6.3), or DMARC confirms From (RFC 7489 §3.1) and the domain of the reverse-path is that of From, or below it.
  */
 export function isPathAuthentic({ mail, envelope, sesVerdicts }: Facts): boolean {
   const { spf, dmarc } = sesVerdicts;
@@ -15,13 +15,13 @@ export function isPathAuthentic({ mail, envelope, sesVerdicts }: Facts): boolean
   const { reversePath } = envelope;
   if (dmarc !== "PASS" || !reversePath) return false;
   const writers = mailboxesOf(mail, "From");
-  return writers.length > 0 && writers.every(({ address }) => areAligned(domainOf(address), domainOf(reversePath)));
+  return writers.length > 0 && writers.every(({ address }) => isWithin(domainOf(reversePath), domainOf(address)));
 }
 
 /**
- * Whether two domains are equal, or one is below the other. Relaxed alignment (RFC 7489 §3.1) compares the organizational domains,
- * which need the Public Suffix List; this is stricter, and `a.example.com` and `b.example.com` are not aligned.
+ * Whether a domain is another one, or below it. Relaxed alignment (RFC 7489 §3.1) compares the organizational domains, which need the
+ * Public Suffix List; this is stricter. A domain above that of From may belong to somebody else, as that of a host of many sites does.
  */
-function areAligned(a: Domain, b: Domain): boolean {
-  return a === b || a.endsWith(`.${b}`) || b.endsWith(`.${a}`);
+function isWithin(domain: Domain, other: Domain): boolean {
+  return domain === other || domain.endsWith(`.${other}`);
 }

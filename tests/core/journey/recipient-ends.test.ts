@@ -65,3 +65,29 @@ test("markOf() believes what was done before the rules changed", async () => {
   const plan = await planOf({ to: ["a@example.com"] });
   expect(markOf(plan, finals({ "deliver a@example.com": blocked }))).toMatchObject({ status: "blocked", blockedSender: "eve@remote.test" });
 });
+
+test("X03 markOf() takes time in proportion to the recipients of other notices", async () => {
+  const plan = await planOf({ to: ["a@example.com"] });
+  const of = (count: number): Ends => {
+    const recipients = Array.from({ length: count }, (_, index) => `r${index}@example.com`);
+    return Object.fromEntries(
+      recipients.flatMap((to) => [
+        [`deliver ${to}`, gone],
+        [`forward ${to} x@other.test`, relayed],
+      ]),
+    );
+  };
+  const timeOf = (count: number) => {
+    const verdicts = finals(of(count));
+    const rounds = Array.from({ length: 5 }, () => {
+      const before = process.cpuUsage();
+      markOf(plan, verdicts);
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    });
+    return Math.min(...rounds);
+  };
+  timeOf(1_000);
+  // Four times the recipients; a list searched for each of them would take sixteen times.
+  expect(timeOf(8_000) / timeOf(2_000)).toBeLessThan(8);
+});
