@@ -10,6 +10,7 @@ import type { EntryInWork } from "./heartbeat.ts";
 import { lastingLedger } from "./lasting-ledger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { SendPlaces } from "./send-places.ts";
+import type { Slot } from "./slot.ts";
 import type { Timers } from "./timers.ts";
 
 export type EntryWorkOptions = Readonly<{
@@ -18,7 +19,7 @@ export type EntryWorkOptions = Readonly<{
   journal: Journal;
   metrics: Metrics;
   /** The ports of the journey, without those that differ for each entry. */
-  ports: Omit<JourneyPorts, "stop" | "onLease" | "journal" | "budget">;
+  ports: Omit<JourneyPorts, "stop" | "onLease" | "onRecorded" | "journal" | "budget">;
   budget: ByteBudget;
   /** Places for sends through SES. */
   places: SendPlaces;
@@ -31,19 +32,14 @@ export type EntryWorkOptions = Readonly<{
 
 const longestUnreadSeconds = 120; // how long an entry that failed keeps blocked mails from being deleted
 
-/** `giveBack` returns the permit early: the mail only waits for SES. */
-export async function workOn(
-  entry: QueueEntry,
-  inWork: EntryInWork,
-  giveBack: () => void,
-  options: EntryWorkOptions,
-): Promise<EntryOutcome> {
+/** The slot returns its permit early if the mail only waits for SES, and when its end is recorded. */
+export async function workOn(entry: QueueEntry, inWork: EntryInWork, slot: Slot, options: EntryWorkOptions): Promise<EntryOutcome> {
   const { ports, places, budget } = options;
   const scope = budget.scope();
-  const courier = budgetedCourier(ports.courier, scope, places, giveBack);
+  const courier = budgetedCourier(ports.courier, scope, places, () => slot.giveBack());
   const outcome = await caught(entry, options, async () => {
     if (!(await scope.take(entry.body.length))) throw new NoRoom("entry", entry.body.length);
-    return handleEntry(entry, portsFor(inWork, scope, courier, options));
+    return handleEntry(entry, portsFor(inWork, slot, scope, courier, options));
   });
   courier.end();
   scope.end();
@@ -56,7 +52,7 @@ export function retryUnread(afterSeconds: number, { resting }: Pick<JourneyPorts
   return { kind: "retry", afterSeconds };
 }
 
-function portsFor(inWork: EntryInWork, scope: BudgetScope, courier: BudgetedCourier, options: EntryWorkOptions): JourneyPorts {
+function portsFor(inWork: EntryInWork, slot: Slot, scope: BudgetScope, courier: BudgetedCourier, options: EntryWorkOptions): JourneyPorts {
   const { ports, timers, journal, recordMs, givesUp } = options;
   return {
     ...ports,
@@ -66,6 +62,7 @@ function portsFor(inWork: EntryInWork, scope: BudgetScope, courier: BudgetedCour
     journal,
     stop: inWork,
     onLease: inWork.onLease,
+    onRecorded: () => slot.recorded(),
     budget: scope,
   };
 }

@@ -2,9 +2,10 @@
 // the permits of a running receive until mails use them. The permit of a mail in work is given back by its poller.
 
 import type { MailQueue } from "@sesame/core";
+import { HeldPermits } from "./held-permits.ts";
 import type { Timers } from "./timers.ts";
 import { stopCheckMs, Waiting } from "./waiting.ts";
-import type { Ticket, Window } from "./window.ts";
+import { batchSize, type Ticket, type Window } from "./window.ts";
 
 export type PollPermitsOptions = Readonly<{
   queue: MailQueue;
@@ -17,19 +18,19 @@ export type PollPermitsOptions = Readonly<{
 /** What one receive may bring: at most `limit` entries. "long": it may wait for the first one. */
 export type Reach = Readonly<{ limit: number; wait: "long" | "none" }>;
 
-const batchSize = 10; // the most entries that SQS returns for one call
 const placeWaitMs = 20_000; // how long an entry waits for a permit that came without one
 
 export class PollPermits {
   readonly #options: PollPermitsOptions;
   /** The place in the line of the window, while the poller waits for permits. */
   #ticket: Ticket | null = null;
-  /** Permits of the running receive that no mail uses yet. */
-  #unused = 0;
+  /** Those of the running receive. */
+  #held: HeldPermits;
   #isQuiet = false;
 
   constructor(options: PollPermitsOptions) {
     this.#options = options;
+    this.#held = new HeldPermits(options.window, 0);
     options.window.join(options.queue);
   }
 
@@ -52,7 +53,7 @@ export class PollPermits {
     const permits = this.#ticket.granted;
     if (permits === 0) return null;
     this.#ticket = null;
-    this.#unused = permits;
+    this.#held = new HeldPermits(window, permits);
     return { limit: permits, wait: window.queues > 1 ? "none" : "long" };
   }
 
@@ -66,17 +67,9 @@ export class PollPermits {
     this.#isQuiet = this.#options.window.queues > 1 && entries < limit;
   }
 
-  /** Takes a permit of the receive for one of its entries. False: none is left. */
-  use(): boolean {
-    if (this.#unused === 0) return false;
-    this.#unused--;
-    return true;
-  }
-
-  giveUnused(): void {
-    const unused = this.#unused;
-    this.#unused = 0;
-    this.#options.window.give(unused);
+  /** The permits of the running receive, or of the last one. */
+  get held(): HeldPermits {
+    return this.#held;
   }
 
   /** Waits in the line for the permit of one entry that came without. False: there was none in time, or no mail may begin any more. */

@@ -1,16 +1,19 @@
 // Poller: receives entries from one queue and works on several at once. It takes permits of the shared window before it
 // receives, extends entries while they are in work, and then acknowledges them or returns them to the queue. What is done
-// about one entry is in entry-work.ts.
+// about one entry is in entry-work.ts; extra-receivers.ts helps while the queue is hot.
 
 import { type EntryOutcome, type MailQueue, type QueueEntry, type Stop, thrownEvent } from "@sesame/core";
 import { handBackDelay, noRoomDelay } from "@sesame/core/journey";
 import type { Circuits } from "./circuits.ts";
 import { type EntryWorkOptions, retryUnread, workOn } from "./entry-work.ts";
+import { ExtraReceivers } from "./extra-receivers.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import type { HeldPermits } from "./held-permits.ts";
 import { PollPermits, type Reach } from "./poll-permits.ts";
 import { RecentBuckets } from "./recent-buckets.ts";
+import { Slot } from "./slot.ts";
 import { stopCheckMs, Waiting } from "./waiting.ts";
-import type { Window } from "./window.ts";
+import { batchSize, type Window } from "./window.ts";
 
 export type PollerOptions = EntryWorkOptions &
   Readonly<{
@@ -32,10 +35,13 @@ export class Poller {
   readonly #stop: Stop;
   readonly #heartbeat: Heartbeat;
   readonly #permits: PollPermits;
+  readonly #extra: ExtraReceivers;
   readonly #buckets: RecentBuckets;
   /** Wakes the loop when a mail ends or a permit comes. */
   readonly #waiting: Waiting;
   readonly #inWork = new Set<Promise<void>>();
+  /** Mails in work that have a permit. */
+  #slots = 0;
   #aliveAt: number;
   #answeredAt: number | null = null;
   #superseded = false;
@@ -48,13 +54,19 @@ export class Poller {
     this.#heartbeat = new Heartbeat({ queue, ledger: ports.ledger, journal, visibilitySeconds, timers });
     this.#waiting = new Waiting(timers);
     this.#permits = new PollPermits({ queue, window, timers, granted: () => this.#waiting.wake() });
+    this.#extra = new ExtraReceivers({
+      ...{ queue, window, stop, timers },
+      mayReceive: () => this.#mayReceive && this.#room - this.#permits.held.left >= batchSize && !this.#buckets.needTrial,
+      begin: (entries, permits) => this.#begin(entries, permits),
+      failed: (error) => this.#noteFailure(error),
+    });
     this.#aliveAt = timers.now();
     options.metrics.inFlight.inc({ domain: options.domain }, 0);
   }
 
-  /** When the loop last ran, with or without an answer of the queue. */
+  /** When the loop last ran, with or without an answer of the queue. A receive that hangs counts from its start. */
   get aliveAt(): number {
-    return this.#aliveAt;
+    return Math.min(this.#aliveAt, this.#extra.oldest);
   }
 
   /** When the queue last answered, or the poller did not poll because it had no room; `null`: never. */
@@ -69,7 +81,8 @@ export class Poller {
   /** Another poller takes over: entries that this one still receives return to the queue. */
   supersede(): void {
     this.#superseded = true;
-    this.#permits.giveUnused(); // its receive hangs
+    this.#permits.held.giveUnused(); // its receive hangs
+    this.#extra.giveUnused();
   }
 
   /** Polls until it is stopped or superseded, then waits for the mails in work. Rejects only because of a bug. */
@@ -79,6 +92,7 @@ export class Poller {
     } finally {
       this.#permits.leaveLine();
     }
+    await this.#extra.ended();
     await Promise.all(this.#inWork);
   }
 
@@ -103,12 +117,20 @@ export class Poller {
 
   /** What may be received now; `null`: nothing. */
   #reach(): Reach | null {
-    const { window, circuits, budget, isFull } = this.#options;
-    const room = window.mostOfOne - this.#inWork.size;
-    if (room > 0 && !circuits.stopsAll && budget.hasRoom && !isFull() && !this.#buckets.areAway)
-      return this.#permits.reach(room, this.#buckets.needTrial);
+    const room = this.#room;
+    if (room > 0 && this.#mayReceive) return this.#permits.reach(room, this.#buckets.needTrial);
     this.#permits.leaveLine();
     return null;
+  }
+
+  get #mayReceive(): boolean {
+    const { budget, isFull } = this.#options;
+    return this.#mayBegin && budget.hasRoom && !isFull() && !this.#buckets.areAway;
+  }
+
+  /** How many more mails of this queue may have a permit. */
+  get #room(): number {
+    return this.#options.window.mostOfOne - this.#slots - this.#extra.expected;
   }
 
   /** Waits until a mail ends or a permit comes, at most 250 ms: circuits and the memory budget send no signal when they change. */
@@ -120,7 +142,7 @@ export class Poller {
 
   /** Polls once. Returns the number of failures in a row. */
   async #receive(reach: Reach, failures: number): Promise<number> {
-    const { domain, queue, metrics, journal, timers, ports } = this.#options;
+    const { domain, queue, metrics, timers, ports } = this.#options;
     const askedAt = timers.now();
     const wasQuiet = this.#permits.isQuiet;
     try {
@@ -129,23 +151,29 @@ export class Poller {
       this.#aliveAt = this.#answeredAt; // returning the entries may take as long as the poll
       metrics.lastPoll.set({ domain }, ports.clock.now() / 1000);
       this.#permits.noteAnswer(reach, entries.length);
-      await this.#begin(entries);
-      this.#permits.giveUnused();
+      if (entries.length === batchSize) this.#extra.addOne();
+      await this.#begin(entries, this.#permits.held);
+      this.#permits.held.giveUnused();
       if (entries.length === 0 && (wasQuiet || !this.#permits.isQuiet)) await this.#wait(askedAt + emptyPollMs - timers.now());
       return 0;
     } catch (error) {
-      this.#permits.giveUnused();
-      metrics.pollErrors.inc({ domain });
-      journal.note(thrownEvent(error, null));
+      this.#permits.held.giveUnused();
+      this.#noteFailure(error);
       // Random jitter: workers that failed at the same time must not poll again at the same time.
       await this.#wait(Math.min(500 * 2 ** failures, longestRetryDelayMs) * (0.75 + Math.random() / 4));
       return failures + 1;
     }
   }
 
+  #noteFailure(error: unknown): void {
+    const { metrics, domain, journal } = this.#options;
+    metrics.pollErrors.inc({ domain });
+    journal.note(thrownEvent(error, null));
+  }
+
   /** Starts the entries, or returns them if they came after a stop or while a circuit is open. */
-  async #begin(entries: readonly QueueEntry[]): Promise<void> {
-    if (this.#mayBegin) for (const entry of entries) this.#start(entry, this.#permits.use());
+  async #begin(entries: readonly QueueEntry[], permits: HeldPermits): Promise<void> {
+    if (this.#mayBegin) for (const entry of entries) this.#start(entry, permits.use());
     else await Promise.all(entries.map((entry) => this.#settleEntry(this.#handBack(entry), entry)));
   }
 
@@ -166,20 +194,22 @@ export class Poller {
   }
 
   async #workOn(entry: QueueEntry, hasPermit: boolean): Promise<void> {
-    const { window, circuits } = this.#options;
     const inWork = this.#heartbeat.start(entry, this.#stop);
-    const isPermitted = hasPermit || (await this.#permits.one(() => this.#mayBegin));
-    let permits = isPermitted ? 1 : 0;
-    const giveBack = () => {
-      window.give(permits);
-      permits = 0;
-    };
-    const outcome = isPermitted ? await workOn(entry, inWork, giveBack, this.#options) : this.#outcomeWithoutPermit(entry);
+    const slot = this.#slot(hasPermit || (await this.#permits.one(() => this.#mayBegin)));
+    const outcome = slot.hasPermit ? await workOn(entry, inWork, slot, this.#options) : this.#outcomeWithoutPermit(entry);
     await inWork.end();
     await this.#settleEntry(outcome, entry);
-    // A mail that ends while a dependency is away does not show how much load it can take.
-    if (isPermitted && circuits.allAnswer) window.widen();
-    giveBack();
+    slot.end();
+  }
+
+  #slot(hasPermit: boolean): Slot {
+    const { window, circuits } = this.#options;
+    if (hasPermit) this.#slots++;
+    const freed = () => {
+      this.#slots--;
+      this.#waiting.wake();
+    };
+    return new Slot({ window, hasPermit, allAnswer: () => circuits.allAnswer, freed });
   }
 
   #outcomeWithoutPermit(entry: QueueEntry): EntryOutcome {

@@ -1,6 +1,7 @@
 // Window: how many mails this process may have in work at once, over all its queues. A poller takes permits before it
-// receives, and a permit returns when its mail ends. Askers are served in turn, each with a fair part of what is free. After
-// an outage the window starts again with one mail and doubles with each mail that ends.
+// receives, and a permit returns when the end of its mail is recorded. Askers are served in turn, each with a fair part of what is
+// free. After an outage the window starts again with one mail and doubles with each mail that ends. As many mails as it has permits
+// may be closing besides: their end is recorded, and the audit mark and the deletion of the entry are under way.
 
 import type { Timers } from "./timers.ts";
 
@@ -13,7 +14,8 @@ export type WindowOptions = Readonly<{
 /** A place in the line. `granted`: the permits that it got; 0 while it waits. The holder gives them back one by one. */
 export type Ticket = { readonly wanted: number; granted: number; readonly wake: () => void };
 
-const batchSize = 10; // the most entries of one receive
+/** The most entries that SQS returns for one receive. */
+export const batchSize = 10;
 const gatherMs = 25; // a busy window waits for more mails to end; otherwise each receive would bring one entry
 
 export class Window {
@@ -21,6 +23,7 @@ export class Window {
   readonly #line: Ticket[] = [];
   readonly #queues = new Set<object>();
   #out = 0;
+  #closing = 0;
   #limit: number;
   #cancelGathering: (() => void) | null = null;
 
@@ -80,6 +83,24 @@ export class Window {
   give(permits: number): void {
     this.#out -= permits;
     this.#serveSoon();
+  }
+
+  /** Takes permits for a whole batch, if they are free and nobody waits for any. */
+  takeBatch(): boolean {
+    if (this.#line.length > 0 || this.free < batchSize) return false;
+    this.#out += batchSize;
+    return true;
+  }
+
+  /** A mail begins to close, so that its permit can return. False: so many are closing that it must keep its permit. */
+  beginClosing(): boolean {
+    if (this.#closing >= this.#options.most) return false;
+    this.#closing++;
+    return true;
+  }
+
+  endClosing(): void {
+    this.#closing--;
   }
 
   /** Work starts again with one mail: a dependency was away. */

@@ -194,6 +194,7 @@ export class NoticesWorld {
       inWork: worker.inWork,
       budget: new CountingBudget(),
       onLease: () => {},
+      onRecorded: () => {},
     };
   }
 

@@ -133,6 +133,7 @@ export class TestWay {
       mayOpen: (bucket) => bucket === "example-com-emails",
       budget: this.budget,
       onLease: () => {},
+      onRecorded: () => {},
     };
   }
 }

@@ -12,6 +12,7 @@ import {
   type QueueEntry,
   type Verdict,
 } from "@sesame/core";
+import type { FleetOptions } from "../../apps/worker/fleet.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { MemoryCourier } from "../fakes/memory-courier.ts";
 import { MemoryMailQueue } from "../fakes/memory-mail-queue.ts";
@@ -382,6 +383,88 @@ test("Fleet.end() waits for the mails in work", async () => {
   await ending;
   expect([world.queue.bodies.length, world.timers.pending]).toEqual([0, 0]);
 });
+
+/** A fleet whose audit marks wait until `release`. */
+function slowMarks(more: Partial<FleetOptions> = {}) {
+  const world = new World(more);
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const mark = world.store.mark.bind(world.store);
+  world.store.mark = async (...given) => {
+    await gate;
+    return mark(...given);
+  };
+  return { world, release: () => release() };
+}
+
+test("Fleet lets the next mail begin when the end of one is recorded, while its mark and its deletion are under way", async () => {
+  const { world, release } = slowMarks({ concurrency: 1 });
+  for (let i = 0; i < 5; i++) world.put();
+  world.fleet.start();
+  await world.pass(5);
+  // One closes in the bound of one, the next keeps its permit until it is marked.
+  expect([world.courier.sent.length, world.queue.bodies.length]).toEqual([2, 5]);
+  release();
+  await world.pass(5);
+  expect([world.courier.sent.length, world.queue.bodies.length]).toEqual([5, 0]);
+  await world.end();
+});
+
+test("Fleet.end() waits for mails whose mark and deletion are under way", async () => {
+  const { world, release } = slowMarks();
+  world.put();
+  world.fleet.start();
+  await world.pass(1);
+  const ended: string[] = [];
+  const ending = world.fleet.end().then(() => ended.push("ended"));
+  await world.pass(1);
+  expect([world.courier.sent.length, world.queue.bodies.length, ...ended]).toEqual([1, 1]);
+  release();
+  await ending;
+  expect([world.queue.bodies.length, world.timers.pending]).toEqual([0, 0]);
+});
+
+test("Fleet extends the entry of a mail that is closing", async () => {
+  const { world, release } = slowMarks();
+  const extended: number[] = [];
+  const extend = world.queue.extend.bind(world.queue);
+  world.queue.extend = (entry, seconds) => {
+    extended.push(seconds);
+    return extend(entry, seconds);
+  };
+  world.put();
+  world.fleet.start();
+  await world.pass(125);
+  expect([world.courier.sent.length, extended.length > 2, world.queue.bodies.length]).toEqual([1, true, 1]);
+  release();
+  await world.pass(1);
+  expect([world.courier.sent.length, world.queue.bodies.length]).toEqual([1, 0]);
+  await world.end();
+});
+
+for (const [mails, receives] of [
+  [0, 1],
+  [9, 1],
+  [200, 4],
+] as const) {
+  test(`Fleet asks a queue of ${mails} mails by ${receives} receives at once`, async () => {
+    const world = new World({ concurrency: 128 });
+    for (let i = 0; i < mails; i++) world.put();
+    const receive = world.queue.receive.bind(world.queue);
+    let [running, most] = [0, 0];
+    world.queue.receive = async (...given) => {
+      most = Math.max(most, ++running);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      return receive(...given).finally(() => running--);
+    };
+    world.fleet.start();
+    await world.pass(10);
+    expect([most, world.courier.sent.length]).toEqual([receives, mails]);
+    await world.end();
+  });
+}
 
 test("Fleet.end() stops probing the mail server", async () => {
   const away: Courier = { send: async (_, { recipients }) => new Map(recipients.map(({ key }) => [key, hostAway])) };

@@ -46,10 +46,10 @@ for (const [what, room, isTrial, limit] of limits) {
 test("PollPermits give back what the entries of a receive did not use", () => {
   const { first, window } = bench(16, 1);
   first.reach(3, false);
-  expect([first.use(), first.use()]).toEqual([true, true]);
-  first.giveUnused();
-  expect([first.use(), window.out]).toEqual([false, 2]);
-  first.giveUnused();
+  expect([first.held.use(), first.held.use()]).toEqual([true, true]);
+  first.held.giveUnused();
+  expect([first.held.use(), window.out]).toEqual([false, 2]);
+  first.held.giveUnused();
   expect(window.out).toBe(2);
 });
 
@@ -74,7 +74,7 @@ test("PollPermits of a quiet queue hold none while it waits, and only among seve
     const { first, window } = bench(16, pollers);
     const reach = first.reach(10, false);
     if (reach) first.noteAnswer(reach, 0);
-    first.giveUnused();
+    first.held.giveUnused();
     expect([first.isQuiet, first.reach(10, false)?.wait, window.out]).toEqual([isQuiet, "long", isQuiet ? 0 : 10]);
   }
 });

@@ -16,7 +16,7 @@ import { eraseDelayMs } from "./retry-delay.ts";
 import { finalsWithoutDelivery } from "./second-notice.ts";
 import type { Settlement } from "./settle.ts";
 
-type ClosePorts = Pick<JourneyPorts, "ledger" | "outbound" | "store" | "clock" | "journal" | "worker" | "auditMarks">;
+type ClosePorts = Pick<JourneyPorts, "ledger" | "outbound" | "store" | "clock" | "journal" | "worker" | "auditMarks" | "onRecorded">;
 
 /** One attempt at a mail, from its notice to the second decision. */
 export type Attempt = Readonly<{
@@ -40,6 +40,7 @@ export async function close(attempt: Attempt, ports: ClosePorts): Promise<Record
     ports.journal.note({ kind: "fenced", mailId, keys: copiesIn(report.unrecorded) });
     return recorded;
   }
+  ports.onRecorded();
   noteMail(attempt, ports);
   for (const row of report.outbound) await noteOutbound(row, mailId, ports);
   // While the recipients of another notice wait, the mail has no end to tell of.

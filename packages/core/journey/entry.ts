@@ -21,9 +21,10 @@ export async function handleEntry(entry: QueueEntry, ports: JourneyPorts): Promi
   stage("decode");
   let latest: EntryOutcome = { kind: "ack" };
   let failure: { readonly thrown: unknown } | null = null;
+  const last = items.value.at(-1);
   for (const item of items.value) {
     try {
-      latest = laterOf(latest, await handleItem(item, entry, ports));
+      latest = laterOf(latest, await handleItem(item, entry, item === last ? ports : { ...ports, onRecorded: () => {} }));
     } catch (thrown) {
       // The other records are still handled; the caller notes what is thrown on.
       if (failure === null) failure = { thrown };

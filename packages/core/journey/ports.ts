@@ -294,4 +294,6 @@ export type JourneyPorts = Readonly<{
   pause: Pause;
   /** Told when a lease is held, so that it can be extended together with the entry. */
   onLease(lease: Lease): void;
+  /** Told when the end of the last mail of an entry is recorded. What follows can neither fail the mail nor repeat it. */
+  onRecorded(): void;
 }>;

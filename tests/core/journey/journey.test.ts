@@ -120,6 +120,48 @@ test("handleEntry() tells the caller of each lease, so that it can be extended",
   expect(leases).toEqual([mailId]);
 });
 
+/** The calls of the ports up to the moment when the caller is told that the end is recorded. `null`: it was not told. */
+async function callsBeforeRecorded(way: TestWay, of: (body: string) => string = (body) => body): Promise<readonly string[] | null> {
+  let told: readonly string[] | null = null;
+  const onRecorded = () => {
+    expect(told).toBeNull(); // once
+    told = [...way.faults.points];
+  };
+  const entry = await bodyOf(way);
+  await handleEntry({ ...entry, body: of(entry.body) }, { ...way.way(), onRecorded });
+  return told;
+}
+
+test("handleEntry() tells the caller when the end is recorded, before the mark and the rows of what was sent", async () => {
+  const way = new TestWay(mail);
+  way.directory.rule(alice, { forwards: ["x@other.test"] });
+  const calls = await callsBeforeRecorded(way);
+  expect(calls?.at(-1)).toBe("Ledger.record#2"); // the delivery; the forward with the end
+  expect(way.faults.points.slice(calls?.length)).toEqual(["Outbound.note#1", "MailStore.mark#1"]);
+});
+
+test("handleEntry() does not tell of an end that was not recorded", async () => {
+  for (const value of ["fenced", "throws"] as const) {
+    const way = new TestWay(mail);
+    const fault = value === "fenced" ? ({ kind: "answer", value } as const) : ({ kind: "throw-before" } as const);
+    way.faults = new FaultInjector([faultAt("Ledger.record#1", fault), faultAt("Ledger.record#2", fault)]);
+    const told = await callsBeforeRecorded(way).catch(() => null);
+    expect([way.courier.sent.length, told]).toEqual([1, null]);
+  }
+});
+
+test("handleEntry() tells of the last mail of an entry only: the mails before it still need the place of the entry", async () => {
+  const way = new TestWay(mail);
+  way.store.put({ ...location, key: "k2" }, new TextEncoder().encode(mail));
+  const calls = await callsBeforeRecorded(way, (body) => {
+    const notice = (JSON.parse(body) as { Message?: string }).Message ?? body;
+    const record = (text: string) => ({ eventSource: "aws:ses", ses: JSON.parse(text) as unknown });
+    return JSON.stringify({ Records: [record(notice), record(notice.replaceAll("k1", "k2"))] });
+  });
+  expect(way.courier.sent.length).toBe(2);
+  expect(calls?.filter((call) => call.startsWith("MailStore.mark"))).toEqual(["MailStore.mark#1"]);
+});
+
 async function bodyOf(way: TestWay) {
   const { writeNotice } = await import("../../../apps/worker/local/ses-notice.ts");
   const head = new TextEncoder().encode(mail);
