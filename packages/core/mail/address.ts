@@ -79,7 +79,8 @@ function domainIn(text: string): Domain | null {
   if (isNormalDomain(text)) return text as Domain; // as most are
   const folded = text.trim().normalize("NFC").toLowerCase().replace(/\.$/, "");
   if (/^\[[0-9a-z.:]{1,60}\]$/.test(folded)) return folded as Domain;
-  const ascii = folded.length > maxDomain ? "" : toASCII(folded); // RFC 3492, RFC 5890 §2.3.2.1
+  if (folded.length > maxDomain || /[\s\p{Cc}]/u.test(folded)) return null; // no U-label has them, and Punycode would hide them
+  const ascii = toASCII(folded); // RFC 3492, RFC 5890 §2.3.2.1
   return isNormalDomain(ascii) ? (ascii as Domain) : null;
 }
 
