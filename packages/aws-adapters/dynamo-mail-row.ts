@@ -2,7 +2,7 @@
 // one row; if its finals outgrow that, they go on in further rows, which the first one names (`more`).
 // Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type AddressKey, addressKey, type EffectKey, type Final, type MailId } from "@sesame/core";
 import { parseEffectKey } from "@sesame/core/plan";
 import { z } from "zod";
@@ -102,10 +102,7 @@ export function furtherRowId(mailId: MailId, name: string): string {
  * hashes would end each other's wait.
  */
 export function waitingHash(mailId: string, recipient: AddressKey): string {
-  return createHash("sha256")
-    .update(JSON.stringify([mailId, recipient]))
-    .digest("hex")
-    .slice(0, 12);
+  return hash("sha256", JSON.stringify([mailId, recipient]), "hex").slice(0, 12);
 }
 
 /**

@@ -56,6 +56,8 @@ export function isTooLarge(error: unknown): boolean {
 
 export class MailRows {
   readonly #options: MailRowsOptions;
+  /** The attributes in each pair of expressions that was written; there are some twenty pairs. */
+  readonly #namesIn = new Map<string, Record<string, string>>();
 
   constructor(options: MailRowsOptions) {
     this.#options = options;
@@ -87,17 +89,28 @@ export class MailRows {
   }
 
   input(id: string, { condition, update, values }: Expressions): Write {
-    const used = new Set(`${condition} ${update}`.match(/#\w+/g)); // DynamoDB refuses a placeholder that is not used
     return {
       ...this.#at(id),
       ...(condition !== "" && { ConditionExpression: condition }),
       UpdateExpression: update,
-      ExpressionAttributeNames: Object.fromEntries([...names].filter(([name]) => used.has(name))),
+      ExpressionAttributeNames: this.#names(`${condition} ${update}`),
       ExpressionAttributeValues: { ...values },
     };
+  }
+
+  #names(expressions: string): Record<string, string> {
+    const known = this.#namesIn.get(expressions) ?? namesIn(expressions);
+    this.#namesIn.set(expressions, known);
+    return known;
   }
 
   #at(id: string): RowKey {
     return { TableName: this.#options.table, Key: { id } };
   }
+}
+
+/** DynamoDB refuses a placeholder that is not used. */
+function namesIn(expressions: string): Record<string, string> {
+  const used = new Set(expressions.match(/#\w+/g));
+  return Object.fromEntries([...names].filter(([name]) => used.has(name)));
 }

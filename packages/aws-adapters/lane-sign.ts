@@ -1,7 +1,7 @@
 // Lane signature: AWS Signature Version 4 of one request whose path is already encoded, as S3 wants it.
 // IAM User Guide, "Create a signed AWS API request".
 
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 /** What is signed. */
 export type Signable = Readonly<{
@@ -21,7 +21,7 @@ export type Scope = Readonly<{ region: string; service: string }>;
 
 /** SHA-256 in hexadecimal. */
 export function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 /** `20150830T123600Z`, the form of `x-amz-date`. */

@@ -2,7 +2,7 @@
 // entries of the first one would be out of sight until their visibility timeout ends.
 // SQS API Reference: "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch".
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import type { Poll, QueueCalls, Received } from "./hot-calls.ts";
 import type { ExchangeAnswer, Lane, LaneCall } from "./lane.ts";
@@ -70,7 +70,7 @@ function sqsCall(operation: string, input: Readonly<{ QueueUrl: string }>): Pick
 async function readEntries(answer: ExchangeAnswer): Promise<readonly Received[]> {
   const { Messages = [] } = await jsonOf(answer);
   if (!Array.isArray(Messages)) throw new GarbledError("the answer has no list of entries");
-  const damaged = Messages.filter(({ Body = "", MD5OfBody }) => createHash("md5").update(String(Body)).digest("hex") !== MD5OfBody);
+  const damaged = Messages.filter(({ Body = "", MD5OfBody }) => hash("md5", String(Body), "hex") !== MD5OfBody);
   if (damaged.length > 0) throw new Error(`Invalid MD5 checksum on messages: ${damaged.map(({ MessageId }) => MessageId).join(", ")}`);
   return Messages;
 }

@@ -86,6 +86,7 @@ export class RefusedError extends Error {
 }
 
 const restMs = 1000;
+const emptyHash = sha256("");
 const overload: ReadonlySet<TroubleKind> = new Set(["throttled", "unavailable"]);
 
 export class Lane {
@@ -156,23 +157,17 @@ export class Lane {
   async #sign(client: SdkClient, { origin, host, scope, userAgent }: Route, request: LaneRequest): Promise<SignedRequest> {
     const credentials = await client.config.credentials();
     const { method, path, query, body } = request;
-    const payloadHash = sha256(body ?? "");
-    const fields: Record<string, string> = {
-      ...request.fields,
-      host,
-      "x-amz-date": amzDate(this.#options.clock.now()),
-      "x-amz-content-sha256": payloadHash,
-      ...(credentials.sessionToken !== undefined && { "x-amz-security-token": credentials.sessionToken }),
-    };
-    const authorization = this.#signer.authorization({ method, path, query, fields, payloadHash }, credentials, scope);
-    const { host: _, ...sent } = fields;
-    const url = `${origin}${path}${query === "" ? "" : `?${query}`}`;
-    return {
-      method,
-      url,
-      headers: { ...sent, "accept-encoding": "identity", "user-agent": userAgent, authorization },
-      ...(body !== undefined && { body }),
-    };
+    const payloadHash = body === undefined ? emptyHash : sha256(body);
+    const headers: Record<string, string> = { ...request.fields };
+    headers["x-amz-date"] = amzDate(this.#options.clock.now());
+    headers["x-amz-content-sha256"] = payloadHash;
+    if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken;
+    const signable = { method, path, query, fields: { ...headers, host }, payloadHash };
+    headers["authorization"] = this.#signer.authorization(signable, credentials, scope);
+    headers["accept-encoding"] = "identity";
+    headers["user-agent"] = userAgent;
+    const url = query === "" ? origin + path : `${origin}${path}?${query}`;
+    return body === undefined ? { method, url, headers } : { method, url, headers, body };
   }
 
   #isResting(client: SdkClient): boolean {
