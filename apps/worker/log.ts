@@ -29,7 +29,16 @@ export type LogAddresses = "plain" | "masked";
 /** The journal that writes log lines. */
 export function logJournal(logger: Logger, domain: string, addresses: LogAddresses): Journal {
   const shown = addresses === "plain" ? logger : maskedLogger(logger);
-  return { note: (event) => write(shown, domain, event) };
+  return {
+    note: (event) => {
+      if (!isForDebugging(event) || logger.isLevelEnabled("debug")) write(shown, domain, event);
+    },
+  };
+}
+
+/** Each mail has some eight such events. Their lines are not made where nobody reads them. */
+function isForDebugging(event: JournalEvent): boolean {
+  return event.kind === "stage" || (event.kind === "deed" && event.verdict.action !== "delayed");
 }
 
 type Levels = Record<"debug" | "info" | "warn" | "error", (line: object, text: string) => void>;
@@ -92,12 +101,14 @@ function maskAll(value: unknown): object {
 }
 
 function write(logger: Levels, domain: string, event: JournalEvent): void {
+  if (event.kind === "mail") logger[hasWarnings(event.plan) ? "warn" : "info"](closingFields(event, domain), closingText(event));
+  else writeEvent(logger, domain, event);
+}
+
+function writeEvent(logger: Levels, domain: string, event: Exclude<JournalEvent, { readonly kind: "mail" }>): void {
   const { kind, ...fields } = event;
   const line = { event: kind, domain, ...logFields(fields) };
   switch (event.kind) {
-    case "mail":
-      logger[hasWarnings(event.plan) ? "warn" : "info"](closingFields(event, domain), closingText(event));
-      break;
     case "deed":
       writeEffect(logger, line, event.verdict);
       break;
