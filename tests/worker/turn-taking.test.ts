@@ -40,3 +40,20 @@ test("X04 pauseEachTurn() lets one of several waiting computations go on in each
   expect(Math.max(...turns.map(({ length }) => length))).toBe(1);
   expect(turns.flat().sort()).toEqual(["a", "a", "a", "b", "b", "b", "c", "c", "c"]);
 });
+
+test("X04 pauseEachTurn() lets a short computation go on while others wait, and those in their order", async () => {
+  let now = 0;
+  const pause = pauseEachTurn(() => now);
+  now = 3;
+  const done: string[] = [];
+  const costly = async (name: string) => {
+    await pause();
+    done.push(name);
+    await pause(); // the turn has time left
+    done.push(`${name} again`);
+    now += 3;
+    if (name === "a") for (let piece = 0; piece < 5; piece++) await pause();
+  };
+  await Promise.all(["a", "b", "c"].map(costly));
+  expect(done).toEqual(["a", "a again", "b", "b again", "c", "c again"]);
+});
