@@ -49,8 +49,12 @@ export class Routes {
   }
 
   find(name: RouteName): Route | null {
-    const entry = this.#entries.get(name);
-    return entry === undefined || entry.until <= this.#now() ? null : entry.route;
+    return this.#entry(name)?.route ?? null;
+  }
+
+  /** Whether the calls of this name are left to the SDK. */
+  isClosed(name: RouteName): boolean {
+    return this.#entry(name)?.route === null;
   }
 
   forget(name: RouteName): void {
@@ -66,12 +70,16 @@ export class Routes {
   learn(commandName: string, input: Input, request: SdkRequest, status: number): void {
     const name = routeName(commandName.replace(/Command$/, ""), input);
     if (name === null) return;
-    const entry = this.#entries.get(name);
-    if (entry?.route === null && entry.until > this.#now()) return; // closed
+    if (this.isClosed(name)) return;
     if (status >= 400) return; // says nothing of the way
     const route = status >= 200 && status < 300 ? routeOf(request, input) : null;
     if (route === null) this.forget(name);
     else this.#set(name, route);
+  }
+
+  #entry(name: RouteName): Entry | null {
+    const entry = this.#entries.get(name);
+    return entry === undefined || entry.until <= this.#now() ? null : entry;
   }
 
   #set(name: RouteName, route: Route | null): void {

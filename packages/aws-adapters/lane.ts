@@ -6,6 +6,7 @@ import { performance } from "node:perf_hooks";
 import type { AwsClock } from "./aws-clock.ts";
 import type { OnAttempt } from "./hot-calls.ts";
 import { type Route, type RouteName, Routes, type SdkRequest } from "./lane-routes.ts";
+import { Scouts } from "./lane-scouts.ts";
 import { amzDate, Signer, sha256 } from "./lane-sign.ts";
 import type { Middleware, SdkClient } from "./middleware.ts";
 import { withDeadline } from "./timers.ts";
@@ -92,6 +93,7 @@ const overload: ReadonlySet<TroubleKind> = new Set(["throttled", "unavailable"])
 export class Lane {
   readonly #options: Required<LaneOptions>;
   readonly #routes: Routes;
+  readonly #scouts = new Scouts();
   readonly #signer = new Signer();
   /** Until when a client has no lane. While AWS throttles or fails, it meets exactly the SDK's own restraint. */
   readonly #restsUntil = new Map<SdkClient, number>();
@@ -115,9 +117,13 @@ export class Lane {
   }
 
   async run<T>(call: LaneCall<T>, signal: AbortSignal): Promise<T> {
-    const route = this.#isResting(call.client) ? null : this.#routes.find(call.route);
-    const request = route === null ? null : requestOf(call, route);
-    if (route === null || request === null) return call.viaSdk(false);
+    if (this.#isResting(call.client)) return call.viaSdk(false);
+    const scout = call.patienceMs === null ? null : this.#scouts.awaited(call.route);
+    if (scout !== null) await scout;
+    const route = this.#routes.find(call.route);
+    if (route === null) return this.#scout(call);
+    const request = requestOf(call, route);
+    if (request === null) return call.viaSdk(false);
     let error: unknown;
     try {
       return await this.#attempt(call, route, request, signal);
@@ -133,6 +139,13 @@ export class Lane {
     // The lane failed at what the SDK can do, and not for a reason that passes: it would fail again.
     if (isLanesFault(error)) this.#routes.close(call.route);
     return value;
+  }
+
+  /** A call whose route is not known goes through the SDK, and shows it. */
+  #scout<T>(call: LaneCall<T>): Promise<T> {
+    const answer = call.viaSdk(false);
+    if (!this.#routes.isClosed(call.route)) this.#scouts.follow(call.route, answer, () => this.#routes.find(call.route) !== null);
+    return answer;
   }
 
   async #attempt<T>(call: LaneCall<T>, route: Route, request: LaneRequest, signal: AbortSignal): Promise<T> {

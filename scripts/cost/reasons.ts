@@ -158,7 +158,7 @@ export const leftOut: Readonly<Record<string, string>> = {
     "SesCourier",
   ),
   ...named("it waits for AWS, which brings the time", "SendRate", "SqsMailQueue", "CachedDirectory", "JoinedDirectory"),
-  ...named("it waits for AWS, which brings the time", "Lane", "Routes", "Signer"),
+  ...named("it waits for AWS, which brings the time", "Lane", "Routes", "Scouts", "Signer"),
   ...named("it waits for AWS, which brings the time", "MailRows", "HeldRows", "DynamoRecords"),
   EffectRun: "it waits for ports, which bring the time",
   SharedEffects: "one entry for each recipient and effect of a mail, and these are limited",

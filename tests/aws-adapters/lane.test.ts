@@ -8,6 +8,7 @@ import { Lane } from "../../packages/aws-adapters/lane.ts";
 import { laneTableCalls } from "../../packages/aws-adapters/lane-dynamo.ts";
 import { Routes } from "../../packages/aws-adapters/lane-routes.ts";
 import { laneObjectCalls } from "../../packages/aws-adapters/lane-s3.ts";
+import { Scouts } from "../../packages/aws-adapters/lane-scouts.ts";
 import { laneQueueCalls } from "../../packages/aws-adapters/lane-sqs.ts";
 import { ManualAwsClock } from "./dynalite.ts";
 import { type Sent, successFor, type TapAnswer, tapSdk } from "./wire-tap.ts";
@@ -64,7 +65,7 @@ class World {
   answer: (way: Way, request: Sent, signal?: AbortSignal) => TapAnswer | Promise<TapAnswer> = (_, request) => successFor(request);
 
   constructor() {
-    tapSdk(this.clients, (request) => this.#serve("sdk", request) as TapAnswer);
+    tapSdk(this.clients, (request) => this.#serve("sdk", request));
     const sdk = hotCalls(this.clients, this.clock, undefined);
     const exchange = async (request: Sent, signal: AbortSignal) => {
       const { status, headers, body } = await this.#serve("lane", request, signal);
@@ -108,6 +109,43 @@ describe("each call", () => {
   test.each(names)("%s goes through the SDK first, and then by the lane", async (name) => {
     const world = new World();
     expect([await world.ways(name), await world.ways(name), await world.ways(name)]).toEqual(["sdk", "lane", "lane"]);
+  });
+  test.each(names.filter((name) => name !== "ReceiveMessage"))(
+    "%s sends a burst by the lane once its first call has shown the way",
+    async (name) => {
+      const world = new World();
+      const burst = () => Promise.allSettled(Array.from({ length: 5 }, () => calls[name](world.hot)));
+      await burst();
+      expect(world.took).toEqual(["sdk", "lane", "lane", "lane", "lane"]);
+      world.took = [];
+      world.nowMs += 300_000;
+      await burst();
+      expect(world.took).toEqual(["sdk", "lane", "lane", "lane", "lane"]);
+    },
+  );
+  test.each(names.filter((name) => name !== "ReceiveMessage"))(
+    "%s waits for no first call after one that has shown nothing",
+    async (name) => {
+      const world = new World();
+      const burst = () => Promise.allSettled(Array.from({ length: 3 }, () => calls[name](world.hot)));
+      let [inWork, most] = [0, 0];
+      world.answer = async () => {
+        most = Math.max(most, ++inWork);
+        await Bun.sleep(0);
+        inWork--;
+        return typed(400, "ValidationException");
+      };
+      await burst();
+      expect([world.took, most]).toEqual([["sdk", "sdk", "sdk"], 2]); // the first one alone
+      most = 0;
+      await burst();
+      expect(most).toBe(3);
+    },
+  );
+  test("ReceiveMessage waits for no first call, which may be a poll of 20 seconds", async () => {
+    const world = new World();
+    await Promise.all([calls.ReceiveMessage(world.hot), calls.ReceiveMessage(world.hot)]);
+    expect(world.took).toEqual(["sdk", "sdk"]);
   });
   test.each(names)("%s gives the same answer both ways", async (name) => {
     const world = new World();
@@ -395,5 +433,14 @@ describe("ReceiveMessage", () => {
     });
     const thrown = await calls.ReceiveMessage(world.hot).catch((error: unknown) => error);
     expect(troubleOf(thrown)).toMatchObject({ kind: "damaged" });
+  });
+});
+
+describe("a first call that does not end", () => {
+  test("keeps the others for a second, and no longer", async () => {
+    const scouts = new Scouts(1);
+    scouts.follow("GetObject bucket", new Promise(() => {}), () => false);
+    expect(scouts.awaited("GetObject other")).toBeNull();
+    await scouts.awaited("GetObject bucket");
   });
 });

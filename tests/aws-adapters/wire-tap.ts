@@ -61,14 +61,14 @@ export type TapAnswer = Readonly<{ status: number; headers: Record<string, strin
 /** Stands in the place of the SDK's network. `answer` may throw, for a connection that breaks. */
 export function tapSdk(
   { sqs, sqsPoll, s3, dynamo }: Pick<AwsClients, "sqs" | "sqsPoll" | "s3" | "dynamo">,
-  answer: (request: Sent) => TapAnswer,
+  answer: (request: Sent) => TapAnswer | Promise<TapAnswer>,
 ): void {
   const handle = async (request: SdkRequest) => {
     const { method, protocol, hostname, port, path, query, headers } = request;
     const search = Object.entries(query).map(([name, value]) => `?${name}=${value}`);
     const url = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}${path}${search.join("")}`;
     const sent = request.body instanceof Uint8Array ? new TextDecoder().decode(request.body) : (request.body as string | undefined);
-    const { status, body, ...rest } = answer({ method, url, headers, ...(sent !== undefined && { body: sent }) });
+    const { status, body, ...rest } = await answer({ method, url, headers, ...(sent !== undefined && { body: sent }) });
     return { response: { statusCode: status, headers: rest.headers, body: Readable.from(body === "" ? [] : [Buffer.from(body)]) } };
   };
   for (const client of [sqs, sqsPoll, s3, dynamo])
