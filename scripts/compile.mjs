@@ -18,6 +18,7 @@ const result = await Bun.build({
   },
   minify: true,
   bytecode: true,
+  splitting: true, // a command reads its own chunks only; in one piece, all code is read before the first line runs
   format: "esm",
 });
 if (!result.success) throw new AggregateError(result.logs, "Cannot compile the worker");
