@@ -2,16 +2,7 @@
 // "internal" have one target each; targets with the same port share one pool.
 // It does not send to Amazon SES. It retries only what a session left without an answer; all other retries are the queue's.
 
-import {
-  type Address,
-  addressKey,
-  type Courier,
-  type EffectKey,
-  type MailTransaction,
-  PortError,
-  type Route,
-  type Verdict,
-} from "@sesame/core";
+import { type Courier, type EffectKey, type MailTransaction, PortError, type Route, type Verdict } from "@sesame/core";
 import { Caution } from "./caution.ts";
 import { carriedBy, type Exchange } from "./exchange.ts";
 import { LoopShare } from "./loop-share.ts";
@@ -19,7 +10,7 @@ import { openSession } from "./open-session.ts";
 import { checkTarget, type SmtpOptions, type SmtpTarget, smtpOptions } from "./options.ts";
 import { type Acquired, type Opened, type PoolGauge, SessionPool } from "./pool.ts";
 import type { Capabilities, SmtpSession } from "./session.ts";
-import { type Path, pathOf, reversePathOf } from "./smtp-path.ts";
+import { type Path, pathOf, recipientKey, reversePathOf } from "./smtp-path.ts";
 import { type Timers, wallTimers } from "./timers.ts";
 import {
   addressUnsupported,
@@ -31,6 +22,7 @@ import {
   verdictOfFailure,
   verdictsOf,
 } from "./trouble.ts";
+import { type WireMaker, wireOf } from "./wire.ts";
 
 /** The servers of the two SMTP routes. */
 export type SmtpTargets = Readonly<{ mailbox: SmtpTarget; internal: SmtpTarget }>;
@@ -43,7 +35,7 @@ export type Reachability =
 type SmtpRoute = Exclude<Route, "ses">;
 type RoutePool = Readonly<{ pool: SessionPool; success: Success }>;
 /** One recipient of the transaction. Several effects may share it, because an LMTP server answers each RCPT (RFC 2033 §4.2). */
-type Recipient = Readonly<{ path: string; needsUtf8: boolean; keys: readonly EffectKey[] }>;
+type Recipient = Readonly<{ path: string; needsUtf8: boolean; keys: EffectKey[] }>;
 type ValidPath = Extract<Path, { readonly kind: "path" }>;
 type Verdicts = Map<EffectKey, Verdict>;
 type AcquiredSession = Extract<Acquired, { readonly kind: "open" }>;
@@ -53,13 +45,13 @@ export class SmtpCourier implements Courier {
   readonly #routePools: Readonly<Record<SmtpRoute, RoutePool>>;
 
   /** Opens no connection yet. Throws `TypeError` if a target or an option is invalid. */
-  constructor(targets: SmtpTargets, options: Partial<SmtpOptions> = {}, timers: Timers = wallTimers) {
+  constructor(targets: SmtpTargets, options: Partial<SmtpOptions> = {}, timers: Timers = wallTimers, wireMaker: WireMaker = wireOf) {
     const filled = smtpOptions(options);
     const share = new LoopShare(timers);
     const poolTo = (target: SmtpTarget) => {
       const own = { ...filled, ...target.security };
-      const caution = new Caution(timers);
-      return new SessionPool((signal) => openSession(target, own, timers, signal, share, caution), own, timers);
+      const means = { share, caution: new Caution(timers), wireOf: wireMaker };
+      return new SessionPool((signal) => openSession(target, own, timers, signal, means), own, timers);
     };
     const mailbox = poolTo(checkTarget(targets.mailbox));
     const internal = isSame(targets.mailbox, checkTarget(targets.internal)) ? mailbox : poolTo(targets.internal);
@@ -116,20 +108,19 @@ function isSame(one: SmtpTarget, other: SmtpTarget): boolean {
 
 /** Groups the recipients by address. A recipient with an invalid address gets its verdict here, before any command is sent. */
 function recipientsOf(transaction: MailTransaction, verdicts: Verdicts): readonly Recipient[] {
-  const valid = new Map<string, { path: ValidPath; keys: EffectKey[] }>();
+  const valid = new Map<string, Recipient>();
   for (const { address, key } of transaction.recipients) {
     const path = pathOf(address);
     if (path.kind === "invalid") verdicts.set(key, addressUnsupported(path.detail));
-    else addPath(valid, address, path, key);
+    else addPath(valid, recipientKey(address), path, key);
   }
-  return [...valid.values()].map(({ path, keys }) => ({ path: path.path, needsUtf8: path.needsUtf8, keys }));
+  return [...valid.values()];
 }
 
-function addPath(valid: Map<string, { path: ValidPath; keys: EffectKey[] }>, address: Address, path: ValidPath, key: EffectKey): void {
-  const name = addressKey(address);
+function addPath(valid: Map<string, Recipient>, name: string, { path, needsUtf8 }: ValidPath, key: EffectKey): void {
   const same = valid.get(name);
   if (same) same.keys.push(key);
-  else valid.set(name, { path, keys: [key] });
+  else valid.set(name, { path, needsUtf8, keys: [key] });
 }
 
 /** Sends to all recipients that this server supports, and stores every verdict. */
@@ -148,8 +139,9 @@ async function transact(
     routePool.pool.release(session);
     return setVerdicts(verdicts, recipients, refusal);
   }
-  const supported = recipients.filter(({ needsUtf8 }) => !needsUtf8 || session.capabilities.smtpUtf8);
-  for (const each of recipients) if (!supported.includes(each)) setVerdicts(verdicts, [each], needsSmtpUtf8(each.path));
+  const isSupported = ({ needsUtf8 }: Recipient) => !needsUtf8 || session.capabilities.smtpUtf8;
+  const supported = recipients.every(isSupported) ? recipients : recipients.filter(isSupported);
+  if (supported !== recipients) for (const each of recipients) if (!isSupported(each)) setVerdict(verdicts, each, needsSmtpUtf8(each.path));
   if (supported.length === 0) return routePool.pool.release(session);
   await exchangeAll(routePool, acquired, { transaction, from: from.path, recipients: supported }, verdicts);
 }
@@ -177,9 +169,9 @@ async function exchangeAll(routePool: RoutePool, first: AcquiredSession, work: W
     const envelope = { from: work.from, recipients: pending.map(({ path }) => path), isCarriedOn };
     const exchange = await session.send(envelope, work.transaction.content);
     const found = verdictsOf(exchange, success, work.transaction.content.size);
-    for (const [index, verdict] of found.entries()) setVerdicts(verdicts, pending.slice(index, index + 1), verdict);
-    const left = session.hasWorked ? carriedBy(exchange) : [];
-    pending = pending.filter((_, index) => left.includes(index) || (reused && isStale(exchange, found[index])));
+    for (let index = 0; index < found.length; index++) setVerdict(verdicts, pending[index] as Recipient, found[index] as Verdict);
+    const left = new Set(session.hasWorked ? carriedBy(exchange) : []);
+    pending = pending.filter((_, index) => left.has(index) || (reused && isStale(exchange, found[index])));
     if (pending.length === 0) return pool.release(session);
     acquired = await pool.renew(session, exchange.mail === null);
   }
@@ -196,5 +188,9 @@ function verdictOfRefusal(acquired: Exclude<Opened, { readonly kind: "open" }>):
 }
 
 function setVerdicts(verdicts: Verdicts, recipients: readonly Recipient[], verdict: Verdict): void {
-  for (const { keys } of recipients) for (const key of keys) verdicts.set(key, verdict);
+  for (const recipient of recipients) setVerdict(verdicts, recipient, verdict);
+}
+
+function setVerdict(verdicts: Verdicts, { keys }: Recipient, verdict: Verdict): void {
+  for (const key of keys) verdicts.set(key, verdict);
 }

@@ -72,6 +72,7 @@ export class ExchangeLog {
   #mail: Reply | null = null;
   #data: Reply | null = null;
   #accepted = 0;
+  #refusedForGood = 0;
   #dotSent = false;
 
   constructor(protocol: "smtp" | "lmtp", recipientCount: number) {
@@ -116,7 +117,7 @@ export class ExchangeLog {
 
   /** Recipients that were refused for good while others of the same mail still wait for their answer. */
   get refusedAhead(): number {
-    return isPositive(this.#mail) && this.phase === "rcpt" ? this.#rcpt.filter(({ code }) => code >= 500).length : 0;
+    return isPositive(this.#mail) && this.phase === "rcpt" ? this.#refusedForGood : 0;
   }
 
   /** All content is read, and the final dot follows. */
@@ -152,6 +153,7 @@ export class ExchangeLog {
       case "rcpt":
         this.#rcpt.push(reply);
         if (isPositive(reply)) this.#accepted++;
+        if (reply.code >= 500) this.#refusedForGood++;
         return is3yz(reply) ? protocolError("unexpected reply to RCPT", reply) : null;
       case "data":
         return this.#assignData(reply);

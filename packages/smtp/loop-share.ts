@@ -21,10 +21,11 @@ export class LoopShare {
 
   /** Resolves at once while this turn has time left, otherwise in a later turn. One transfer continues in each turn. */
   async wait(): Promise<void> {
-    while (this.#isUsedUp()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.isUsedUp()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  #isUsedUp(): boolean {
+  /** Whether this turn has no time left. The first question in a turn begins to count. */
+  isUsedUp(): boolean {
     if (this.#beganAt !== null) return this.#now() - this.#beganAt >= shareMs;
     this.#beganAt = this.#now();
     this.#defer(() => this.#nextTurn());

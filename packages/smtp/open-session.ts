@@ -8,10 +8,11 @@ import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { Caution } from "./caution.ts";
 import { LoopShare } from "./loop-share.ts";
 import { isLoopback, type SmtpOptions, type SmtpTarget } from "./options.ts";
-import { type Capabilities, SmtpSession } from "./session.ts";
+import { type Capabilities, type Shared, SmtpSession } from "./session.ts";
 import { type Offers, offersOf } from "./smtp-commands.ts";
 import { type Reply, replyOf } from "./smtp-reply.ts";
 import { Deadline, type Timers } from "./timers.ts";
+import { type WireMaker, wireOf } from "./wire.ts";
 
 /** Why there is no session. `tls`: the encryption failed. `login`: the server did not accept the credentials. */
 export type OpeningFailure = Readonly<{
@@ -25,6 +26,9 @@ export type Opening =
   | { readonly kind: "open"; readonly session: SmtpSession }
   | { readonly kind: "failed"; readonly failure: OpeningFailure };
 
+/** What the sessions of a courier get from it. */
+export type Means = Shared & Readonly<{ wireOf: WireMaker }>;
+
 type LogEntry = { readonly tnx?: string; readonly remoteAddress?: string };
 type NodemailerFault = Error & { readonly response?: string | undefined; readonly code?: string | undefined };
 
@@ -37,14 +41,13 @@ export async function openSession(
   options: SmtpOptions,
   timers: Timers,
   signal?: AbortSignal,
-  share: LoopShare = new LoopShare(timers),
-  caution: Caution = new Caution(timers),
+  means: Means = { share: new LoopShare(timers), caution: new Caution(timers), wireOf },
 ): Promise<Opening> {
   if (signal?.aborted) return { kind: "failed", failure: cancelled };
-  const first = await new Attempt(target, options, timers, share, caution, options.tls).open(signal);
+  const first = await new Attempt(target, options, timers, means, options.tls).open(signal);
   const mayFallBack = options.tls === "opportunistic" && options.credentials === null && !signal?.aborted;
   if (first.kind === "open" || first.failure.stage !== "tls" || !mayFallBack) return first;
-  return new Attempt(target, options, timers, share, caution, "off").open(signal);
+  return new Attempt(target, options, timers, means, "off").open(signal);
 }
 
 const loginInClear =
@@ -57,8 +60,7 @@ class Attempt {
   readonly #target: SmtpTarget;
   readonly #options: SmtpOptions;
   readonly #timers: Timers;
-  readonly #share: LoopShare;
-  readonly #caution: Caution;
+  readonly #means: Means;
   readonly #connection: SMTPConnection;
   readonly #deadline: Deadline;
   #settle: (failure: OpeningFailure | null) => void = () => {};
@@ -67,12 +69,11 @@ class Attempt {
   #extensions: readonly string[] = [];
   #over = false;
 
-  constructor(target: SmtpTarget, options: SmtpOptions, timers: Timers, share: LoopShare, caution: Caution, tls: SmtpOptions["tls"]) {
+  constructor(target: SmtpTarget, options: SmtpOptions, timers: Timers, means: Means, tls: SmtpOptions["tls"]) {
     this.#target = target;
     this.#options = options;
     this.#timers = timers;
-    this.#share = share;
-    this.#caution = caution;
+    this.#means = means;
     this.#deadline = new Deadline(timers, (detail) => this.#fail(new Error(detail)));
     this.#connection = new SMTPConnection({ ...connectionOptions(target, options, tls), logger: this.#logger() });
   }
@@ -95,11 +96,15 @@ class Attempt {
   #session(socket: Socket): SmtpSession {
     const offers = offersOf(this.#extensions);
     const capabilities = capabilitiesOf(this.#extensions, offers, this.#connection.secure);
-    const greeted = { connection: this.#connection, socket, protocol: this.#target.protocol, capabilities, offers };
-    const session = new SmtpSession(greeted, this.#options, this.#timers, this.#share, this.#caution);
+    const greeted = {
+      connection: this.#connection,
+      wire: this.#means.wireOf(socket),
+      protocol: this.#target.protocol,
+      capabilities,
+      offers,
+    };
+    const session = new SmtpSession(greeted, this.#options, this.#timers, this.#means);
     const surplus = unread(this.#connection);
-    socket.removeAllListeners("data");
-    socket.on("data", (chunk: Buffer) => session.receive(chunk));
     if (surplus.length > 0) session.receive(surplus);
     return session;
   }

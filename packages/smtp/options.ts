@@ -93,7 +93,7 @@ export const smtpDefaults: SmtpOptions = {
   poolSize: 8,
   probeAfterMs: 30_000,
   idleLimitMs: 60_000,
-  maxTransactions: 100,
+  maxTransactions: 500,
   maxRefusals: 5,
   maxReplySize: 64 * 1024,
 };

@@ -40,6 +40,12 @@ export class PhaseDeadline {
     this.#waitsForStore = side === "store";
   }
 
+  /** Nothing is awaited until the next operation. */
+  pause(): void {
+    this.#deadline.pause();
+  }
+
+  /** The session is over. */
   disarm(): void {
     this.#deadline.disarm();
   }

@@ -1,10 +1,9 @@
-// Session: one SMTP or LMTP session, from the end of EHLO and AUTH on. It owns the socket: it writes the commands that
+// Session: one SMTP or LMTP session, from the end of EHLO and AUTH on. It owns the wire: it writes the commands that
 // dialogue.ts chooses, reads the replies, sends the mail, and ends. Every wait has a deadline.
 // A broken session stays broken (RFC 5321 §3.8, RFC 2033 §4).
 // It makes no verdicts (trouble.ts does) and does not reconnect (pool.ts does).
 
 import type { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
@@ -18,6 +17,7 @@ import { PhaseDeadline } from "./phase-deadline.ts";
 import type { Envelope, Offers } from "./smtp-commands.ts";
 import { type Reply, ReplyReader } from "./smtp-reply.ts";
 import type { Timers } from "./timers.ts";
+import type { Wire } from "./wire.ts";
 
 /** What the server announced in its last reply to EHLO or LHLO. */
 export type Capabilities = Readonly<{
@@ -30,13 +30,16 @@ export type Capabilities = Readonly<{
 
 /** A connection after the greeting, EHLO and AUTH. */
 export type Greeted = Readonly<{
-  /** Closes the socket, and tells how it ended. */
+  /** Closes the connection, and tells how it ended. */
   connection: SMTPConnection;
-  socket: Socket;
+  wire: Wire;
   protocol: "smtp" | "lmtp";
   capabilities: Capabilities;
   offers: Offers;
 }>;
+
+/** What all sessions to one server share. */
+export type Shared = Readonly<{ share: LoopShare; caution: Caution }>;
 
 type Transaction = Readonly<{ log: ExchangeLog; dialogue: Dialogue; transfer: ContentTransfer }>;
 /** `transaction` is `null` for RSET and QUIT. */
@@ -59,7 +62,7 @@ const answersCommand: Readonly<Record<Phase | "no-transaction", boolean>> = {
 export class SmtpSession {
   readonly capabilities: Capabilities;
   readonly #connection: SMTPConnection;
-  readonly #socket: Socket;
+  readonly #wire: Wire;
   readonly #protocol: "smtp" | "lmtp";
   readonly #offers: Offers;
   readonly #options: SmtpOptions;
@@ -76,10 +79,10 @@ export class SmtpSession {
   /** Commands of the current operation that are sent and not answered. */
   #unanswered = 0;
 
-  /** Takes over a connection. Nobody else may read from its socket or write to it afterwards. */
-  constructor(greeted: Greeted, options: SmtpOptions, timers: Timers, share: LoopShare, caution: Caution) {
+  /** Takes over a connection. Nobody else may read from it or write to it afterwards. */
+  constructor(greeted: Greeted, options: SmtpOptions, timers: Timers, { share, caution }: Shared) {
     this.#connection = greeted.connection;
-    this.#socket = greeted.socket;
+    this.#wire = greeted.wire;
     this.#protocol = greeted.protocol;
     this.capabilities = greeted.capabilities;
     this.#offers = greeted.offers;
@@ -90,6 +93,7 @@ export class SmtpSession {
     this.#reader = new ReplyReader(options.maxReplySize);
     this.#connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
     this.#connection.on("end", () => this.#end({ kind: "lost", detail: "Connection closed unexpectedly" }));
+    this.#wire.listen((octets) => this.receive(octets));
     options.onPhase?.("connect");
   }
 
@@ -171,7 +175,7 @@ export class SmtpSession {
       begin();
     });
     this.#operation = null;
-    this.#deadline.disarm();
+    this.#deadline.pause();
     return this.#finalEnding ?? ending;
   }
 
@@ -198,7 +202,7 @@ export class SmtpSession {
 
   #write(text: string, commands: number): void {
     this.#unanswered += commands;
-    this.#socket.write(text);
+    this.#wire.write(text);
   }
 
   /** Goes on when every command has its reply. */
@@ -217,7 +221,7 @@ export class SmtpSession {
         this.#write(step.text, step.commands);
         break;
       case "content":
-        void transfer.send(this.#socket);
+        void transfer.send(this.#wire);
         break;
       case "wait":
         break;
@@ -225,7 +229,7 @@ export class SmtpSession {
         settle(complete);
         break;
       case "end":
-        if (step.isPolite) this.#socket.write("QUIT\r\n"); // no command is without a reply (RFC 5321 §4.1.1.10)
+        if (step.isPolite) this.#wire.write("QUIT\r\n"); // no command is without a reply (RFC 5321 §4.1.1.10)
         this.#end(step.ending);
         break;
       default:
@@ -253,10 +257,10 @@ export class SmtpSession {
     return ending;
   }
 
-  /** Reports the final dot when the socket has sent all data, unless the reply came first. */
+  /** Reports the final dot when the wire has taken all data, unless the reply came first. */
   #reportDot(report: (phase: SessionPhase) => void): void {
     if (this.#finalEnding || this.#operation?.transaction?.log.phase !== "dot") return;
-    if (this.#socket.writableLength === 0) report("dot-sent");
+    if (this.#wire.isDrained) report("dot-sent");
     else setImmediate(() => this.#reportDot(report));
   }
 

@@ -47,6 +47,6 @@ export function rcptCommand(recipient: string): string {
 }
 
 function isBeyondAscii({ from, recipients }: Envelope): boolean {
-  const beyond = /[^\p{ASCII}]/u;
+  const beyond = /[\u0080-\uffff]/;
   return beyond.test(from) || recipients.some((recipient) => beyond.test(recipient));
 }

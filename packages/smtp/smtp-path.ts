@@ -1,7 +1,13 @@
 // SMTP path: an address as MAIL and RCPT contain it (RFC 5321 §4.1.2), or why it cannot be one. An address that could end
 // the command or start another one is refused here, before it reaches a socket. The type Address alone is not trusted.
 
-import { type Address, domainOf, parseAddress, quote, type ReversePath } from "@sesame/core";
+import { type Address, addressKey, domainOf, parseAddress, quote, type ReversePath } from "@sesame/core";
+
+// An atom with dots, and a domain in its normal form without a hyphen beside another one. Most addresses are like this: they
+// are their own path.
+const plain = /^[\w!#$%&'*+/=?^`{|}~.-]+@[a-z0-9]+(?:[.-][a-z0-9]+)*$/;
+const longestPlain = 254; // octets of a path (RFC 5321 §4.5.3.1.3)
+const shortDomain = 63; // octets: no label in it can be too long
 
 /** `needsUtf8`: this path may be sent only to a server with SMTPUTF8 (RFC 6531 §3.2). */
 export type Path =
@@ -10,6 +16,20 @@ export type Path =
 
 /** The path of a recipient: local part unchanged, domain as A-label (RFC 5890 §2.3.2.1). */
 export function pathOf(address: Address): Path {
+  return isPlain(address) ? { kind: "path", path: address, needsUtf8: false } : unusualPathOf(address);
+}
+
+/** The name under which a recipient is compared with others: the key of its address. Throws for an address that has no path. */
+export function recipientKey(address: Address): string {
+  return isPlain(address) ? address.toLowerCase() : addressKey(address);
+}
+
+function isPlain(address: Address): boolean {
+  const domainLength = address.length - address.lastIndexOf("@") - 1;
+  return address.length <= longestPlain && domainLength <= shortDomain && plain.test(address);
+}
+
+function unusualPathOf(address: Address): Path {
   const invalid = (rule: string): Path => ({
     kind: "invalid",
     detail: `Cannot put an address in an SMTP command: ${rule}, is ${quote(address)}`,

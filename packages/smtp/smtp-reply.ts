@@ -9,6 +9,7 @@ export type Reply = Readonly<{ code: number; line: string }>;
 const shownLimit = 500; // characters of a reply that are kept, because replies are logged
 const lineForm = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
 const enhancedForm = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/;
+const printableForm = /^[\x20-\x7e]*$/;
 
 /** Parses the lines of one reply. */
 export function replyOf(lines: readonly string[]): Reply {
@@ -17,8 +18,19 @@ export function replyOf(lines: readonly string[]): Reply {
 }
 
 function replyOfLine(line: string): Reply {
-  const part = lineForm.exec(line);
-  return !part || part[2] === "-" ? notUnderstood(line) : { code: Number(part[1]), line: printable(`${part[1]} ${part[3] ?? ""}`) };
+  const code = codeOf(line);
+  return code === 0 || (line.length > 3 && line[3] !== " ") ? notUnderstood(line) : { code, line: printable(line) };
+}
+
+/** The code at the start of a line, or 0 if it is none (RFC 5321 §4.2). */
+function codeOf(line: string): number {
+  const [first, second, third] = [digit(line, 0), digit(line, 1), digit(line, 2)];
+  return first < 2 || first > 5 || second < 0 || third < 0 ? 0 : 100 * first + 10 * second + third;
+}
+
+function digit(line: string, at: number): number {
+  const value = line.charCodeAt(at) - 0x30;
+  return value >= 0 && value <= 9 ? value : -1;
 }
 
 function replyOfLines(lines: readonly string[]): Reply {
@@ -40,7 +52,7 @@ function notUnderstood(text: string): Reply {
 }
 
 function printable(text: string): string {
-  if (text.length <= shownLimit && /^[\x20-\x7e]*$/.test(text)) return text.trim(); // nearly every reply
+  if (text.length <= shownLimit && printableForm.test(text)) return text.trim(); // nearly every reply
   const shown = text.length > shownLimit ? `${text.slice(0, shownLimit - 1)}…` : text;
   return shown.replace(/\p{Cc}/gu, " ").trim();
 }
@@ -51,6 +63,9 @@ export class ReplyReader {
   #tail = "";
   #lines: string[] = [];
   #held = 0;
+  /** The last reply of one line, and that line: a server answers each recipient with the same words. */
+  #lastLine = "";
+  #lastReply: Reply | null = null;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -58,21 +73,32 @@ export class ReplyReader {
 
   /** Returns the replies that end in this chunk. */
   read(chunk: Buffer): readonly Reply[] {
+    const text = chunk.toString("latin1");
+    const replies: Reply[] = [];
+    let from = 0;
     // Only the chunk is searched for a line end: a server may send an endless line octet by octet.
-    const [first = "", ...others] = chunk.toString("latin1").split("\n");
-    const lines = [this.#tail + first, ...others];
-    this.#tail = lines.pop() ?? "";
-    const replies = lines.flatMap((line) => this.#take(line.endsWith("\r") ? line.slice(0, -1) : line));
-    return this.#tail.length + this.#held > this.#limit ? [...replies, this.#giveUp()] : replies;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
+      const line = this.#tail + text.slice(from, end);
+      this.#tail = "";
+      from = end + 1;
+      const reply = this.#take(line.endsWith("\r") ? line.slice(0, -1) : line);
+      if (reply) replies.push(reply);
+    }
+    this.#tail += text.slice(from);
+    if (this.#tail.length + this.#held > this.#limit) replies.push(this.#giveUp());
+    return replies;
   }
 
-  #take(line: string): Reply[] {
+  /** The reply that ends with this line, or `null` if it goes on. */
+  #take(line: string): Reply | null {
+    if (line === this.#lastLine && this.#lastReply && this.#lines.length === 0) return this.#lastReply;
     this.#lines.push(fromUtf8(line));
     this.#held += line.length;
-    if (/^\d{3}-/.test(line)) return [];
+    if (/^\d{3}-/.test(line)) return null;
     const reply = replyOf(this.#lines);
+    if (this.#lines.length === 1) [this.#lastLine, this.#lastReply] = [line, reply];
     this.#reset();
-    return [reply];
+    return reply;
   }
 
   #giveUp(): Reply {

@@ -20,11 +20,19 @@ export const wallTimers: Timers = {
   },
 };
 
-/** A deadline for one wait at a time. To arm it again cancels the wait before. */
+/**
+ * A deadline for one wait at a time. To arm it again ends the wait before. A session has several waits for each mail, so a timer
+ * that runs already is kept where it fires early enough: it then waits for the time that is left.
+ */
 export class Deadline {
   readonly #timers: Timers;
   readonly #missed: (detail: string) => void;
   #cancel: (() => void) | null = null;
+  #firesAt = 0;
+  /** When the wait of now must be over; `null`: nothing is awaited. */
+  #dueAt: number | null = null;
+  #ms = 0;
+  #what = "";
 
   constructor(timers: Timers, missed: (detail: string) => void) {
     this.#timers = timers;
@@ -33,15 +41,39 @@ export class Deadline {
 
   /** Waits `ms` milliseconds. `what` names the missing event in the detail of the verdict. */
   arm(ms: number, what: string): void {
-    this.disarm();
-    this.#cancel = this.#timers.after(ms, () => {
-      this.#cancel = null;
-      this.#missed(`no ${what} within ${ms} ms`);
-    });
+    this.#dueAt = this.#timers.now() + ms;
+    this.#ms = ms;
+    this.#what = what;
+    if (this.#cancel === null || this.#firesAt > this.#dueAt) this.#start(ms);
   }
 
+  /** The wait is over, and another one may begin soon. */
+  pause(): void {
+    this.#dueAt = null;
+  }
+
+  /** The last wait is over. */
   disarm(): void {
+    this.pause();
     this.#cancel?.();
     this.#cancel = null;
+  }
+
+  #start(ms: number): void {
+    this.#cancel?.();
+    this.#firesAt = this.#timers.now() + ms;
+    this.#cancel = this.#timers.after(ms, () => this.#fired());
+  }
+
+  #fired(): void {
+    this.#cancel = null;
+    if (this.#dueAt === null) return;
+    const leftMs = this.#dueAt - this.#timers.now();
+    if (leftMs > 0) {
+      this.#start(leftMs);
+      return;
+    }
+    this.#dueAt = null;
+    this.#missed(`no ${this.#what} within ${this.#ms} ms`);
   }
 }

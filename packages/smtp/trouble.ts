@@ -18,16 +18,23 @@ const largeMail = 1024 * 1024; // octets
 
 /** The verdicts of a transaction, in the order of its recipients. `size`: octets of the mail, as MAIL declared it. */
 export function verdictsOf(exchange: Exchange, success: Success, size: number): readonly Verdict[] {
+  // A server without room for a large mail may have room for others; a small one will tell (RFC 1870 §6.1).
   const isAboutMail = isPositive(exchange.mail) || (exchange.mail?.code === 452 && size > largeMail);
-  const accepted = exchange.rcpt.map(isPositive);
+  const bounded = (verdict: Verdict) => (isAboutMail ? within("mail", verdict) : verdict);
+  const verdicts: Verdict[] = [];
   let place = 0;
-  return Array.from({ length: exchange.recipientCount }, (_, index) => {
+  let common: Verdict | null = null; // with SMTP one answer holds for all accepted recipients
+  for (let index = 0; index < exchange.recipientCount; index++) {
     const refusal = refusalBeforeData(exchange, index);
-    if (refusal) return refusal;
-    if (!accepted[index]) return unanswered(exchange);
-    return verdictAfterData(exchange, exchange.protocol === "lmtp" ? place++ : 0, success);
-    // A server without room for a large mail may have room for others; a small one will tell (RFC 1870 §6.1).
-  }).map((verdict) => (isAboutMail ? within("mail", verdict) : verdict));
+    if (refusal) verdicts.push(bounded(refusal));
+    else if (!isPositive(exchange.rcpt[index])) verdicts.push(bounded(unanswered(exchange)));
+    else if (exchange.protocol === "lmtp") verdicts.push(bounded(verdictAfterData(exchange, place++, success)));
+    else {
+      common ??= bounded(verdictAfterData(exchange, 0, success));
+      verdicts.push(common);
+    }
+  }
+  return verdicts;
 }
 
 /** A server that has answered MAIL is there: what follows concerns this mail, not all others. */

@@ -127,6 +127,8 @@ export const leftOut: Readonly<Record<string, string>> = {
   MimeBoundaries: "the scanner of attachments uses it, which is measured",
   DotStuffing: "measured with 40 MB in tests/smtp",
   ContentTransfer: "measured with 40 MB in tests/smtp",
+  StreamWire: "the transfer uses it, which is measured",
+  HandleWire: "the transfer uses it, which is measured",
   ...named(
     "it waits for a server, which brings the time",
     "SmtpCourier",

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { SmtpOptions } from "@sesame/smtp";
-import { courierTo, inOrder, transaction, words } from "./samples.ts";
+import { courierTo, inOrder, transaction, wires, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";
 import { data, envelope, hello, play, resetAndBye } from "./scripts.ts";
 
@@ -48,30 +48,34 @@ describe("SmtpCourier.send() when the session breaks", () => {
     ],
     ["it takes the mail and drops", `${data}\n S: 250 ok\n X: close`, "delivered"],
   ];
-  for (const [when, script, expected] of misfits) {
-    test(`send() is ${expected} when ${when}`, async () => {
-      expect(await play({ script })).toEqual([expected]);
+  for (const [name, wireOf] of wires) {
+    for (const [when, script, expected] of misfits) {
+      test(`send() is ${expected} when ${when}, over ${name}`, async () => {
+        expect(await play({ script, wireOf })).toEqual([expected]);
+      });
+    }
+
+    test(`send() tells what the system said when the connection breaks, over ${name}`, async () => {
+      const server = await scriptedServer(`${hello}\n C: MAIL FROM:<carol@remote.test>\n X: reset`);
+      const courier = courierTo(server.port, "smtp", {}, "127.0.0.1", wireOf);
+      const [verdict] = inOrder(await courier.send("mailbox", transaction(["alice@example.com"])));
+      expect(verdict).toMatchObject({ detail: "read ECONNRESET" });
+      await courier.close();
+      await server.played();
     });
   }
-
-  test("send() tells what the system said when the connection breaks", async () => {
-    const server = await scriptedServer(`${hello}\n C: MAIL FROM:<carol@remote.test>\n X: reset`);
-    const courier = courierTo(server.port, "smtp");
-    const [verdict] = inOrder(await courier.send("mailbox", transaction(["alice@example.com"])));
-    expect(verdict).toMatchObject({ detail: expect.stringContaining("ECONNRESET") });
-    await courier.close();
-    await server.played();
-  });
 
   const surplus: [string, string][] = [
     ["a reply", "S: 250 surplus"],
     ["a refusal", "S: 554 5.7.1 go away"],
     ["garbage", "S: banana"],
   ];
-  for (const [what, says] of surplus) {
-    test(`send() says nothing when ${what} follows the answer to EHLO, because it would shift the others`, async () => {
-      expect(await play({ script: `${hello}\n ${says}` })).toEqual(["delayed protocol-error host"]);
-    });
+  for (const [name, wireOf] of wires) {
+    for (const [what, says] of surplus) {
+      test(`send() says nothing when ${what} follows the answer to EHLO, because it would shift the others, over ${name}`, async () => {
+        expect(await play({ script: `${hello}\n ${says}`, wireOf })).toEqual(["delayed protocol-error host"]);
+      });
+    }
   }
 
   test("send() says nothing when 421 follows the answer to EHLO", async () => {

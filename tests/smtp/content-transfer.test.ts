@@ -9,6 +9,7 @@ import { connect as connectTls, createServer as createTlsServer } from "node:tls
 import type { Content } from "@sesame/core";
 import { ContentTransfer, type TransferObserver } from "../../packages/smtp/content-transfer.ts";
 import { LoopShare } from "../../packages/smtp/loop-share.ts";
+import { StreamWire, type WireMaker, wireOf } from "../../packages/smtp/wire.ts";
 import { busyTime } from "../busy-time.ts";
 import { until } from "../until.ts";
 import { selfSigned } from "./certificate.ts";
@@ -67,7 +68,7 @@ describe("ContentTransfer and the event loop", () => {
       for (let run = 0; run < 4 && shortest > 20; run++) {
         const socket = new Swallow();
         const share = new LoopShare(performance);
-        shortest = Math.min(shortest, await longestStretch(new ContentTransfer(content, share, silent).send(socket)));
+        shortest = Math.min(shortest, await longestStretch(new ContentTransfer(content, share, silent).send(new StreamWire(socket))));
         expect(socket.octets).toBeGreaterThan(mailSize);
       }
       expect(shortest).toBeLessThan(20);
@@ -79,7 +80,7 @@ describe("ContentTransfer and the event loop", () => {
     let shortest = Number.POSITIVE_INFINITY;
     for (let run = 0; run < 4 && shortest > 20; run++) {
       const share = new LoopShare(performance);
-      const sends = Array.from({ length: 16 }, () => new ContentTransfer(content, share, silent).send(new Swallow()));
+      const sends = Array.from({ length: 16 }, () => new ContentTransfer(content, share, silent).send(new StreamWire(new Swallow())));
       shortest = Math.min(shortest, await longestStretch(Promise.all(sends)));
     }
     expect(shortest).toBeLessThan(20);
@@ -102,7 +103,9 @@ describe("ContentTransfer and the event loop", () => {
       },
     });
     const size = 64 * 1024 * 101;
-    await new ContentTransfer({ pieces: [repeated("x", size)], rest: null, size, eightBit: false }, share, silent).send(socket);
+    await new ContentTransfer({ pieces: [repeated("x", size)], rest: null, size, eightBit: false }, share, silent).send(
+      new StreamWire(socket),
+    );
     expect(turns).toBe(25); // 100 slices of 0.5 ms, four in each turn
     expect(stretches.map((at, index) => at - (stretches[index - 1] ?? 0)).every((ms) => ms <= 2)).toBe(true);
   });
@@ -125,7 +128,8 @@ describe("ContentTransfer and its socket", () => {
         yield repeated("x", 65_536);
       }
     };
-    const done = new ContentTransfer({ pieces: [], rest, size: 655_360, eightBit: false }, new LoopShare(performance), silent).send(socket);
+    const content: Content = { pieces: [], rest, size: 655_360, eightBit: false };
+    const done = new ContentTransfer(content, new LoopShare(performance), silent).send(new StreamWire(socket));
     for (let i = 1; i <= 9; i++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       expect([writes.length, read]).toEqual([i, i]);
@@ -149,7 +153,7 @@ describe("ContentTransfer and its socket", () => {
     const events: string[] = [];
     const observer = { ...silent, ended: () => events.push("ended"), failed: () => events.push("failed") };
     const transfer = new ContentTransfer({ pieces: [], rest, size: 10_000_000, eightBit: false }, new LoopShare(performance), observer);
-    const done = transfer.send(new Writable({ write: () => {} }));
+    const done = transfer.send(new StreamWire(new Writable({ write: () => {} })));
     await new Promise<void>((resolve) => setImmediate(resolve));
     transfer.cancel();
     await done;
@@ -165,13 +169,19 @@ describe("ContentTransfer and its socket", () => {
       },
     });
     const observer = { ...silent, ended: () => events.push("ended"), sent: () => events.push("sent") };
-    await new ContentTransfer(contentOf("a\r\n"), new LoopShare(performance), observer).send(socket);
+    await new ContentTransfer(contentOf("a\r\n"), new LoopShare(performance), observer).send(new StreamWire(socket));
     expect(events).toEqual(["ended", "a\r\n.\r\n", "sent"]);
   });
 
-  for (const secure of [false, true]) {
+  const wires: readonly (readonly [what: string, secure: boolean, WireMaker])[] = [
+    ["plain socket", false, wireOf],
+    ["TLS socket", true, wireOf],
+    ["plain stream", false, (socket) => new StreamWire(socket)],
+    ["TLS stream", true, (socket) => new StreamWire(socket)],
+  ];
+  for (const [what, secure, maker] of wires) {
     test.skipIf(secure && certificate === null)(
-      `send() is done with a piece when it reads the next one, on a ${secure ? "TLS" : "plain"} socket whose reader is slow`,
+      `send() is done with a piece when it reads the next one, on a ${what} whose reader is slow`,
       async () => {
         const [reader, socket, close] = await socketPair(secure);
         const hash = createHash("sha256");
@@ -191,7 +201,9 @@ describe("ContentTransfer and its socket", () => {
             structuredClone(piece.buffer, { transfer: [piece.buffer] }); // the store of S3 takes it away too
           }
         };
-        await new ContentTransfer({ pieces: [], rest, size, eightBit: false }, new LoopShare(performance), silent).send(socket);
+        const wire = maker(socket);
+        wire.listen(() => {});
+        await new ContentTransfer({ pieces: [], rest, size, eightBit: false }, new LoopShare(performance), silent).send(wire);
         await until(() => received >= size + 5, "octets are missing", 1);
         expect(hash.digest("hex")).toBe(expected.update("\r\n.\r\n").digest("hex"));
         close();

@@ -1,7 +1,8 @@
 // Samples: the mails and couriers of the SMTP tests, with deadlines short enough that nothing waits for long.
 
 import type { Address, Content, EffectKey, MailId, MailTransaction, ReversePath, Verdict } from "@sesame/core";
-import { SmtpCourier, type SmtpOptions } from "@sesame/smtp";
+import { SmtpCourier, type SmtpOptions, wallTimers } from "@sesame/smtp";
+import { StreamWire, type WireMaker, wireOf } from "../../packages/smtp/wire.ts";
 
 export const testOptions: Partial<SmtpOptions> = { name: "worker.test", tls: "off", quitTimeoutMs: 200 };
 
@@ -30,10 +31,17 @@ export function courierTo(
   protocol: "smtp" | "lmtp",
   options: Partial<SmtpOptions> = {},
   host: string = "127.0.0.1",
+  wireMaker: WireMaker = wireOf,
 ): SmtpCourier {
   const target = { host, port, protocol };
-  return new SmtpCourier({ mailbox: target, internal: target }, { ...testOptions, ...options });
+  return new SmtpCourier({ mailbox: target, internal: target }, { ...testOptions, ...options }, wallTimers, wireMaker);
 }
+
+/** Both ways to reach the octets of a connection. Without a choice the tests take the first one, as the worker does. */
+export const wires: readonly (readonly [name: string, WireMaker])[] = [
+  ["Bun's socket", wireOf],
+  ["a stream", (socket) => new StreamWire(socket)],
+];
 
 /** The verdicts in the order of the recipients. */
 export function inOrder(verdicts: ReadonlyMap<EffectKey, Verdict>): Verdict[] {

@@ -1,6 +1,7 @@
 // Scripts: the pieces that the transcripts are made of, and how one is played with a mail to send.
 
 import type { SmtpOptions } from "@sesame/smtp";
+import type { WireMaker } from "../../packages/smtp/wire.ts";
 import { type contentOf, courierTo, inOrder, transaction, words } from "./samples.ts";
 import { scriptedServer } from "./scripted-server.ts";
 
@@ -11,13 +12,14 @@ export type Case = {
   script: string | readonly string[];
   options?: Partial<SmtpOptions>;
   content?: ReturnType<typeof contentOf>;
+  wireOf?: WireMaker;
 };
 
 /** Sends one mail against the script and returns the verdicts in words. */
 export async function play(each: Case): Promise<string[]> {
-  const { protocol = "smtp", to = ["alice@example.com"], from, script, options = {}, content } = each;
+  const { protocol = "smtp", to = ["alice@example.com"], from, script, options = {}, content, wireOf } = each;
   const server = await scriptedServer(...(typeof script === "string" ? [script] : script));
-  const courier = courierTo(server.port, protocol, options);
+  const courier = courierTo(server.port, protocol, options, "127.0.0.1", wireOf);
   const more = { ...(from === undefined ? {} : { from }), ...(content ? { content } : {}) };
   const verdicts = await courier.send("mailbox", transaction(to, more));
   await courier.close();

@@ -55,6 +55,15 @@ describe("ReplyReader.read()", () => {
     }
   });
 
+  test("read() gives each recipient its reply when a server says the same to many, and words of a longer reply are none of them", () => {
+    const wire = `${"250 2.1.5 Ok\r\n".repeat(3)}550 5.1.1 no\r\n250 2.1.5 Ok\r\n250-2.1.5 Ok\r\n250 2.1.5 Ok\r\n250 2.1.5 Ok\r\n`;
+    const [ok, no] = ["250 2.1.5 Ok", "550 5.1.1 no"];
+    const expected = [ok, ok, ok, no, ok, "250 2.1.5 Ok Ok", ok];
+    expect(new ReplyReader(1000).read(Buffer.from(wire)).map(({ line }) => line)).toEqual(expected);
+    const reader = new ReplyReader(1000);
+    expect([...wire].flatMap((octet) => reader.read(Buffer.from(octet))).map(({ line }) => line)).toEqual(expected);
+  });
+
   test("F73 read() gives up when a line or a reply never ends", () => {
     expect(new ReplyReader(100).read(Buffer.from("x".repeat(101))).map(({ code }) => code)).toEqual([0]);
     expect(new ReplyReader(100).read(Buffer.from("250-x\r\n".repeat(21))).map(({ code }) => code)).toEqual([0]);
