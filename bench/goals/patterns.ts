@@ -5,6 +5,7 @@ import { patternsOf, sendersOf } from "../blocklist.ts";
 import type { Part } from "./goal.ts";
 
 const count = 100_000; // every twentieth has a wildcard within
+const asks = 20_000; // with 300 the compiler's own time was half of the figure
 
 export const patterns: Part = {
   name: "patterns",
@@ -13,7 +14,7 @@ export const patterns: Part = {
     {
       id: "patterns",
       what: "one sender against 100,000 patterns",
-      settings: "warm: the row is compiled; 6 senders, of whom 3 are blocked",
+      settings: "warm: row and code are compiled; 6 senders, of whom 3 are blocked",
       unit: "µs",
       better: "less",
       wanted: 5,
@@ -23,7 +24,7 @@ export const patterns: Part = {
     const texts = patternsOf(scale === "tiny" ? 1000 : count);
     const list = compileBlocklist(new Map([["alice@example.com", texts]]));
     const senders = sendersOf(texts) as readonly Address[];
-    const times = scale === "tiny" ? 10 : 300;
+    const times = scale === "tiny" ? 10 : asks;
     let blocked = 0;
     const ask = () => {
       for (const sender of senders) blocked += findBlock(list, [sender]) === null ? 0 : 1;
