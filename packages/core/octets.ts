@@ -23,7 +23,7 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 export function latin1(octets: Uint8Array): string {
   let text = "";
   // In slices: the number of arguments of a call is limited.
-  for (let at = 0; at < octets.length; at += 8192) text += String.fromCharCode(...octets.subarray(at, at + 8192));
+  for (let at = 0; at < octets.length; at += 8192) text += Reflect.apply(String.fromCharCode, null, octets.subarray(at, at + 8192));
   return text;
 }
 

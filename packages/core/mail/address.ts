@@ -25,7 +25,9 @@ export type ReversePath = Address | null;
 // must accept, not a maximum: SRS and VERP make longer local parts.
 const maxPath = 254;
 const maxDomain = 255; // RFC 5321 §4.5.3.1.2
-const domainLabel = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const normalDomain = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+/** Most addresses: lower case, no quotes, a domain in its normal form. Such an address is its own key, and is parsed at one look. */
+const plainAddress = /^[a-z0-9.+_=-]+@[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 // RFC 5322 §3.2.3 atext and the non-ASCII characters of RFC 6531 §3.3. Dots are allowed anywhere, because some existing mailboxes
 // have them at the ends or in a row.
 const dotAtom = /^[^\s"(),:;<>@[\\\]\u0000-\u001f\u007f-\u009f]+$/;
@@ -50,6 +52,7 @@ export function addressOf(text: string): Address | null {
 type ReadAddress = { readonly kind: "address"; readonly address: Address } | { readonly kind: "refused"; readonly rule: string };
 
 function readAddress(text: string): ReadAddress {
+  if (text.length <= maxPath && plainAddress.test(text)) return { kind: "address", address: text as Address };
   const refuse = (rule: string) => ({ kind: "refused", rule }) as const;
   const path = withoutBrackets(text.trim());
   const bare = path.startsWith("@") ? path.replace(/^@[^\s":<>]*:/, "") : path;
@@ -85,7 +88,7 @@ function domainIn(text: string): Domain | null {
 }
 
 function isNormalDomain(text: string): boolean {
-  return text.length <= maxDomain && text.split(".").every((label) => domainLabel.test(label));
+  return text.length <= maxDomain && normalDomain.test(text);
 }
 
 /**
@@ -117,6 +120,7 @@ export function localPartOf(address: Address): string {
  * Dovecot, they are not.
  */
 export function addressKey(address: Address): AddressKey {
+  if (plainAddress.test(address)) return address as string as AddressKey;
   return `${localPartOf(address).normalize("NFC").toLowerCase()}@${domainOf(address)}` as AddressKey;
 }
 
@@ -169,5 +173,7 @@ export function sameMailbox(a: Address, b: Address): boolean {
  */
 export function tableKeys(address: Address): readonly string[] {
   const key = addressKey(address);
-  return [...new Set<string>([key, withoutTag(key), `*@${domainOf(address)}`])];
+  const keys: string[] = [key];
+  for (const other of [withoutTag(key), `*${key.slice(key.lastIndexOf("@"))}`]) if (!keys.includes(other)) keys.push(other);
+  return keys;
 }

@@ -124,7 +124,7 @@ function nameOf(raw: Uint8Array): string {
   while (isNameOctet(raw[stop])) stop++;
   let after = stop;
   while (isBlank(raw[after])) after++;
-  return raw[after] === colon ? latin1(raw.subarray(0, Math.min(stop, 1000))) : "";
+  return raw[after] === colon ? textOf(raw.subarray(0, Math.min(stop, 1000))) : "";
 }
 
 function isNameOctet(octet: number = 0): boolean {

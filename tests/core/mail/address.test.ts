@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { type Address, addressKey, domainOf, parseAddress, parseDomain, parseReversePath } from "@sesame/core";
 import fc from "fast-check";
 import {
+  addressOf,
   asciiAddress,
   localPartOf,
   sameAddress,
@@ -194,4 +195,25 @@ test("an address that was parsed can stand in a command, and folds without end",
     }),
     { numRuns: 3000 },
   );
+});
+
+test("a plain address means the same as any other spelling of it", () => {
+  const local = fc.string({ unit: fc.constantFrom(...'ab9.+_=-"\u0301'), minLength: 1, maxLength: 12 });
+  const label = fc.string({ unit: fc.constantFrom(..."xn-9_"), maxLength: 66 });
+  const domain = fc.array(label, { minLength: 1, maxLength: 5 }).map((labels) => labels.join("."));
+  const outcomes = { read: 0, refused: 0 };
+  fc.assert(
+    fc.property(local, domain, (local, domain) => {
+      const texts = [`${local}@${domain}`, `${local.toUpperCase()}@${domain.toUpperCase()}`, `<${local}@${domain}>`];
+      const [plain = null, upper = null, angled = null] = texts.map(addressOf);
+      outcomes[plain === null ? "refused" : "read"]++;
+      expect([upper === null, angled]).toEqual([plain === null, plain]);
+      if (plain === null || upper === null) return;
+      expect([addressKey(plain), domainOf(plain)]).toEqual([addressKey(upper), domainOf(upper)]);
+      expect(tableKeys(plain)).toEqual(tableKeys(upper));
+      expect(addressKey(addressKey(plain) as string as Address)).toBe(addressKey(plain));
+    }),
+    { numRuns: 2000 },
+  );
+  expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(200);
 });
