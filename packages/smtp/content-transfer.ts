@@ -1,5 +1,5 @@
-// Content transfer: writes the octets of one mail to the wire, between the 354 of the server and the final dot. It writes one
-// slice at a time and waits until the wire has taken it, so memory holds a few slices of a large mail.
+// Content transfer: writes the octets of one mail to the wire, between the 354 of the server and the final dot. It fills
+// one buffer at a time and waits until the wire has taken it, so memory holds a few slices of a large mail.
 // dot-stuffing.ts says what the octets become; session.ts has the deadlines.
 
 import { Buffer } from "node:buffer";
@@ -7,8 +7,11 @@ import type { Content } from "@sesame/core";
 import { DotStuffing } from "./dot-stuffing.ts";
 import type { LoopShare } from "./loop-share.ts";
 import type { Wire } from "./wire.ts";
+import type { WriteBuffer, WriteBuffers } from "./write-buffers.ts";
 
-const slice = 64 * 1024; // octets: the unit of back-pressure and of the chunk deadline
+const slice = 64 * 1024; // octets: the unit of work between two looks at the clock
+const longestEnd = 5; // octets of a line end and the final dot
+const slowMs = 1000;
 
 /** Callbacks to the session while it sends one mail. */
 export type TransferObserver = Readonly<{
@@ -22,34 +25,46 @@ export type TransferObserver = Readonly<{
   failed(error: Error): void;
 }>;
 
+/** What the transfers of one courier share, and their clock. */
+export type TransferMeans = Readonly<{ share: LoopShare; buffers: WriteBuffers; now: () => number }>;
+
 /** Sends one mail. */
 export class ContentTransfer {
   readonly #content: Content;
-  readonly #share: LoopShare;
+  readonly #means: TransferMeans;
   readonly #observer: TransferObserver;
   readonly #stuffing = new DotStuffing();
-  #rest: AsyncIterator<Uint8Array> | null = null;
   #octets = 0;
-  #last: Buffer | null = null;
+  #rest: AsyncIterator<Uint8Array> | null = null;
   #isOver = false;
   #wake: () => void = () => {};
 
-  constructor(content: Content, share: LoopShare, observer: TransferObserver) {
+  constructor(content: Content, means: TransferMeans, observer: TransferObserver) {
     this.#content = content;
-    this.#share = share;
+    this.#means = means;
     this.#observer = observer;
   }
 
   /** Sends the mail with its final dot. Does not throw. */
   async send(wire: Wire): Promise<void> {
+    const { pieces, rest, size } = this.#content;
+    const buffer = this.#means.buffers.take();
     try {
-      const last = this.#shortMail() ?? (await this.#sendAllButLast(wire));
+      for (const piece of pieces) {
+        if (piece.length <= slice && buffer.hasRoom(2 * piece.length + longestEnd)) buffer.add(this.#encoded(piece, 0, piece.length));
+        else await this.#addSlices(wire, buffer, piece);
+      }
+      if (rest !== null && !this.#isOver) await this.#addRest(wire, buffer, rest());
       if (this.#isOver) return;
+      // If the store ends early, the server must not accept the part as the whole mail.
+      if (this.#octets < size) throw new Error(`the mail ended after ${this.#octets} of ${size} octets`);
+      buffer.add(this.#stuffing.end());
       this.#observer.waitsFor("server");
       this.#observer.ended();
-      const isTaken = wire.write(last);
+      const isTaken = wire.write(buffer.empty());
       this.#observer.sent();
       if (!isTaken) await this.#drained(wire);
+      if (wire.isDrained) this.#means.buffers.giveBack(buffer);
     } catch (error) {
       if (!this.#isOver) this.#observer.failed(error instanceof Error ? error : new Error(String(error)));
     }
@@ -59,68 +74,56 @@ export class ContentTransfer {
   cancel(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    // The content may still fail, or never answer; the session has its ending already.
-    void this.#rest?.return?.(undefined).catch(() => {});
+    this.#letGo();
     this.#wake();
   }
 
-  /** The whole mail with its final dot, if it is in memory and not longer than a slice: it leaves in one write. */
-  #shortMail(): Buffer | null {
-    const { pieces, rest, size } = this.#content;
-    if (rest !== null || size > slice) return null;
-    let octets = 0;
-    for (const piece of pieces) octets += piece.length;
-    if (octets !== size) return null;
-    const [first] = pieces;
-    return this.#lastSlice(first && pieces.length === 1 ? bufferOf(first, 0, size) : Buffer.concat(pieces));
-  }
-
-  #lastSlice(part: Buffer): Buffer {
-    return Buffer.concat([this.#stuffing.encode(part), this.#stuffing.end()]);
-  }
-
-  /** Returns the last slice with the final dot, so that both are one write. It is sent when the content has ended as it should. */
-  async #sendAllButLast(wire: Wire): Promise<Buffer> {
-    const { pieces, rest, size } = this.#content;
-    for (const piece of pieces) await this.#sendPiece(wire, piece);
-    if (rest !== null && !this.#isOver) await this.#sendRest(wire, rest());
-    // If the store ends early, the server must not accept the part as the whole mail.
-    if (this.#octets < size) throw new Error(`the mail ended after ${this.#octets} of ${size} octets`);
-    return this.#last ?? this.#stuffing.end();
-  }
-
-  async #sendRest(wire: Wire, rest: AsyncIterable<Uint8Array>): Promise<void> {
+  async #addRest(wire: Wire, buffer: WriteBuffer, rest: AsyncIterable<Uint8Array>): Promise<void> {
     this.#rest = rest[Symbol.asyncIterator]();
     while (!this.#isOver) {
+      const since = this.#means.now();
       this.#observer.waitsFor("store");
       const next = await this.#rest.next();
       if (next.done) return;
-      await this.#sendPiece(wire, next.value);
+      await this.#addSlices(wire, buffer, next.value);
+      // The server waits with us for a slow store, so it gets at once what there is: its patience has a limit too.
+      if (this.#means.now() - since > slowMs) await this.#flush(wire, buffer);
     }
   }
 
   /** A piece is valid until the next one is read. */
-  async #sendPiece(wire: Wire, piece: Uint8Array): Promise<void> {
-    const { size } = this.#content;
-    this.#octets += piece.length;
-    if (this.#octets > size) throw this.#tooLong();
+  async #addSlices(wire: Wire, buffer: WriteBuffer, piece: Uint8Array): Promise<void> {
     for (let at = 0; at < piece.length && !this.#isOver; at += slice) {
-      const part = bufferOf(piece, at, Math.min(slice, piece.length - at));
-      if (this.#octets === size && at + slice >= piece.length) this.#last = this.#lastSlice(part);
-      else await this.#sendSlice(wire, part);
+      if (this.#means.share.isUsedUp()) await this.#means.share.wait();
+      const encoded = this.#encoded(piece, at, Math.min(slice, piece.length - at));
+      if (!buffer.hasRoom(encoded.length + longestEnd)) await this.#flush(wire, buffer);
+      buffer.add(encoded);
     }
   }
 
-  async #sendSlice(wire: Wire, part: Buffer): Promise<void> {
+  #encoded(piece: Uint8Array, at: number, length: number): Buffer {
+    this.#octets += length;
+    if (this.#octets > this.#content.size) throw this.#tooLong();
+    return this.#stuffing.encode(Buffer.from(piece.buffer, piece.byteOffset + at, length));
+  }
+
+  /** The buffer is filled again when the wire has taken what was in it. */
+  async #flush(wire: Wire, buffer: WriteBuffer): Promise<void> {
+    const octets = buffer.empty();
+    if (this.#isOver || octets.length === 0) return;
     this.#observer.waitsFor("server");
-    if (this.#share.isUsedUp()) await this.#share.wait();
-    if (!this.#isOver && !wire.write(this.#stuffing.encode(part))) await this.#drained(wire);
+    if (!wire.write(octets)) await this.#drained(wire);
   }
 
   /** The content must be closed by us: what is not read to its end may hold a connection to the store. */
   #tooLong(): Error {
-    void this.#rest?.return?.(undefined).catch(() => {});
+    this.#letGo();
     return new Error(`the mail has more than its ${this.#content.size} octets`);
+  }
+
+  /** The content may still fail, or never answer; nobody waits for it. */
+  #letGo(): void {
+    void this.#rest?.return?.(undefined).catch(() => {});
   }
 
   /** Resolves when the wire has taken the octets, or when the transfer is cancelled. */
@@ -130,8 +133,4 @@ export class ContentTransfer {
       wire.drained(resolve);
     });
   }
-}
-
-function bufferOf(piece: Uint8Array, at: number, length: number): Buffer {
-  return Buffer.from(piece.buffer, piece.byteOffset + at, length);
 }

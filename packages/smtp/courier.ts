@@ -5,8 +5,7 @@
 import { type Courier, type EffectKey, type MailTransaction, PortError, type Route, type Verdict } from "@sesame/core";
 import { Caution } from "./caution.ts";
 import { carriedBy, type Exchange } from "./exchange.ts";
-import { LoopShare } from "./loop-share.ts";
-import { openSession } from "./open-session.ts";
+import { meansOf, openSession } from "./open-session.ts";
 import { checkTarget, type SmtpOptions, type SmtpTarget, smtpOptions } from "./options.ts";
 import { type Acquired, type Opened, type PoolGauge, SessionPool } from "./pool.ts";
 import type { Capabilities, SmtpSession } from "./session.ts";
@@ -47,10 +46,10 @@ export class SmtpCourier implements Courier {
   /** Opens no connection yet. Throws `TypeError` if a target or an option is invalid. */
   constructor(targets: SmtpTargets, options: Partial<SmtpOptions> = {}, timers: Timers = wallTimers, wireMaker: WireMaker = wireOf) {
     const filled = smtpOptions(options);
-    const share = new LoopShare(timers);
+    const common = meansOf(timers, wireMaker);
     const poolTo = (target: SmtpTarget) => {
       const own = { ...filled, ...target.security };
-      const means = { share, caution: new Caution(timers), wireOf: wireMaker };
+      const means = { ...common, caution: new Caution(timers) };
       return new SessionPool((signal) => openSession(target, own, timers, signal, means), own, timers);
     };
     const mailbox = poolTo(checkTarget(targets.mailbox));

@@ -13,6 +13,7 @@ import { type Offers, offersOf } from "./smtp-commands.ts";
 import { type Reply, replyOf } from "./smtp-reply.ts";
 import { Deadline, type Timers } from "./timers.ts";
 import { type WireMaker, wireOf } from "./wire.ts";
+import { WriteBuffers } from "./write-buffers.ts";
 
 /** Why there is no session. `tls`: the encryption failed. `login`: the server did not accept the credentials. */
 export type OpeningFailure = Readonly<{
@@ -29,6 +30,12 @@ export type Opening =
 /** What the sessions of a courier get from it. */
 export type Means = Shared & Readonly<{ wireOf: WireMaker }>;
 
+/** The means of one courier. */
+export function meansOf(timers: Timers, maker: WireMaker = wireOf): Means {
+  const [share, buffers] = [new LoopShare(timers), new WriteBuffers()];
+  return { share, buffers, now: () => timers.now(), caution: new Caution(timers), wireOf: maker };
+}
+
 type LogEntry = { readonly tnx?: string; readonly remoteAddress?: string };
 type NodemailerFault = Error & { readonly response?: string | undefined; readonly code?: string | undefined };
 
@@ -41,7 +48,7 @@ export async function openSession(
   options: SmtpOptions,
   timers: Timers,
   signal?: AbortSignal,
-  means: Means = { share: new LoopShare(timers), caution: new Caution(timers), wireOf },
+  means: Means = meansOf(timers),
 ): Promise<Opening> {
   if (signal?.aborted) return { kind: "failed", failure: cancelled };
   const first = await new Attempt(target, options, timers, means, options.tls).open(signal);

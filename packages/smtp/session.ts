@@ -8,10 +8,9 @@ import { setImmediate } from "node:timers";
 import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { Caution } from "./caution.ts";
-import { ContentTransfer } from "./content-transfer.ts";
+import { ContentTransfer, type TransferMeans } from "./content-transfer.ts";
 import { Dialogue, type Step } from "./dialogue.ts";
 import { type Ending, type Exchange, ExchangeLog, hasAnswers, isPositive, type Phase } from "./exchange.ts";
-import type { LoopShare } from "./loop-share.ts";
 import type { SessionPhase, SmtpOptions } from "./options.ts";
 import { PhaseDeadline } from "./phase-deadline.ts";
 import type { Envelope, Offers } from "./smtp-commands.ts";
@@ -39,7 +38,7 @@ export type Greeted = Readonly<{
 }>;
 
 /** What all sessions to one server share. */
-export type Shared = Readonly<{ share: LoopShare; caution: Caution }>;
+export type Shared = TransferMeans & Readonly<{ caution: Caution }>;
 
 type Transaction = Readonly<{ log: ExchangeLog; dialogue: Dialogue; transfer: ContentTransfer }>;
 /** `transaction` is `null` for RSET and QUIT. */
@@ -68,8 +67,7 @@ export class SmtpSession {
   readonly #options: SmtpOptions;
   readonly #deadline: PhaseDeadline;
   readonly #reader: ReplyReader;
-  readonly #share: LoopShare;
-  readonly #caution: Caution;
+  readonly #shared: Shared;
   #operation: Operation | null = null;
   #finalEnding: Ending | null = null;
   #transactions = 0;
@@ -80,15 +78,14 @@ export class SmtpSession {
   #unanswered = 0;
 
   /** Takes over a connection. Nobody else may read from it or write to it afterwards. */
-  constructor(greeted: Greeted, options: SmtpOptions, timers: Timers, { share, caution }: Shared) {
+  constructor(greeted: Greeted, options: SmtpOptions, timers: Timers, shared: Shared) {
     this.#connection = greeted.connection;
     this.#wire = greeted.wire;
     this.#protocol = greeted.protocol;
     this.capabilities = greeted.capabilities;
     this.#offers = greeted.offers;
     this.#options = options;
-    this.#share = share;
-    this.#caution = caution;
+    this.#shared = shared;
     this.#deadline = new PhaseDeadline(options, timers, (ending) => this.#end(ending));
     this.#reader = new ReplyReader(options.maxReplySize);
     this.#connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
@@ -127,7 +124,7 @@ export class SmtpSession {
     const ending = await this.#run(transaction, this.#options.commandTimeoutMs, "answer to MAIL", () => this.#advance());
     transaction.transfer.cancel();
     const exchange = log.close(ending);
-    if (this.#protocol === "smtp" && log.refused > this.#options.maxRefusals) this.#caution.tooManyRefusals();
+    if (this.#protocol === "smtp" && log.refused > this.#options.maxRefusals) this.#shared.caution.tooManyRefusals();
     this.#needsReset = !exchange.answers.some((answer) => answer.code < 400);
     this.#hasWorked ||= hasAnswers(exchange);
     return exchange;
@@ -184,12 +181,12 @@ export class SmtpSession {
       protocol: this.#protocol,
       offers: this.#offers,
       maxRefusals: this.#options.maxRefusals,
-      isCareful: this.#refusals > 0 || envelope.isCarriedOn === true || this.#caution.isCareful,
+      isCareful: this.#refusals > 0 || envelope.isCarriedOn === true || this.#shared.caution.isCareful,
     });
   }
 
   #transfer(log: ExchangeLog, content: Content): ContentTransfer {
-    return new ContentTransfer(content, this.#share, {
+    return new ContentTransfer(content, this.#shared, {
       waitsFor: (side) => {
         if (!this.#finalEnding) this.#deadline.armForSlice(side);
       },

@@ -7,15 +7,18 @@ import { connect, createServer, type Socket } from "node:net";
 import { Writable } from "node:stream";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { Content } from "@sesame/core";
-import { ContentTransfer, type TransferObserver } from "../../packages/smtp/content-transfer.ts";
+import { ContentTransfer, type TransferMeans, type TransferObserver } from "../../packages/smtp/content-transfer.ts";
 import { LoopShare } from "../../packages/smtp/loop-share.ts";
 import { StreamWire, type WireMaker, wireOf } from "../../packages/smtp/wire.ts";
+import { WriteBuffers } from "../../packages/smtp/write-buffers.ts";
 import { busyTime } from "../busy-time.ts";
 import { until } from "../until.ts";
 import { selfSigned } from "./certificate.ts";
 import { contentOf, octets } from "./samples.ts";
 
 const certificate = selfSigned();
+
+const meansOf = (share: LoopShare, now = () => 0): TransferMeans => ({ share, buffers: new WriteBuffers(), now });
 
 const silent: TransferObserver = { waitsFor: () => {}, ended: () => {}, sent: () => {}, failed: () => {} };
 
@@ -68,7 +71,10 @@ describe("ContentTransfer and the event loop", () => {
       for (let run = 0; run < 4 && shortest > 20; run++) {
         const socket = new Swallow();
         const share = new LoopShare(performance);
-        shortest = Math.min(shortest, await longestStretch(new ContentTransfer(content, share, silent).send(new StreamWire(socket))));
+        shortest = Math.min(
+          shortest,
+          await longestStretch(new ContentTransfer(content, meansOf(share), silent).send(new StreamWire(socket))),
+        );
         expect(socket.octets).toBeGreaterThan(mailSize);
       }
       expect(shortest).toBeLessThan(20);
@@ -80,7 +86,9 @@ describe("ContentTransfer and the event loop", () => {
     let shortest = Number.POSITIVE_INFINITY;
     for (let run = 0; run < 4 && shortest > 20; run++) {
       const share = new LoopShare(performance);
-      const sends = Array.from({ length: 16 }, () => new ContentTransfer(content, share, silent).send(new StreamWire(new Swallow())));
+      const sends = Array.from({ length: 16 }, () =>
+        new ContentTransfer(content, meansOf(share), silent).send(new StreamWire(new Swallow())),
+      );
       shortest = Math.min(shortest, await longestStretch(Promise.all(sends)));
     }
     expect(shortest).toBeLessThan(20);
@@ -96,23 +104,22 @@ describe("ContentTransfer and the event loop", () => {
         run();
       });
     });
-    const socket = new Writable({
-      write: (_, __, taken) => {
+    const piece = repeated("x", 64 * 1024);
+    const rest = async function* () {
+      for (let slice = 0; slice < 100; slice++) {
+        yield piece;
         now += 0.5; // each slice
-        taken();
-      },
-    });
-    const size = 64 * 1024 * 101;
-    await new ContentTransfer({ pieces: [repeated("x", size)], rest: null, size, eightBit: false }, share, silent).send(
-      new StreamWire(socket),
-    );
+      }
+    };
+    const content: Content = { pieces: [], rest, size: 100 * piece.length, eightBit: false };
+    await new ContentTransfer(content, meansOf(share), silent).send(new StreamWire(new Swallow()));
     expect(turns).toBe(25); // 100 slices of 0.5 ms, four in each turn
     expect(stretches.map((at, index) => at - (stretches[index - 1] ?? 0)).every((ms) => ms <= 2)).toBe(true);
   });
 });
 
 describe("ContentTransfer and its socket", () => {
-  test("send() holds one slice while the socket has not taken it", async () => {
+  test("send() holds one buffer of 256 KiB and one slice while the socket has not taken them", async () => {
     const writes: number[] = [];
     let take = () => {};
     const socket = new Writable({
@@ -129,16 +136,44 @@ describe("ContentTransfer and its socket", () => {
       }
     };
     const content: Content = { pieces: [], rest, size: 655_360, eightBit: false };
-    const done = new ContentTransfer(content, new LoopShare(performance), silent).send(new StreamWire(socket));
-    for (let i = 1; i <= 9; i++) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      expect([writes.length, read]).toEqual([i, i]);
+    const done = new ContentTransfer(content, meansOf(new LoopShare(performance)), silent).send(new StreamWire(socket));
+    const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+    for (const expected of [
+      [1, 5],
+      [2, 9],
+    ]) {
+      await turn();
+      expect([writes.length, read]).toEqual(expected);
       take();
     }
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    expect([writes.length, writes.at(-1)]).toEqual([10, 65_536 + 5]); // the last slice, CRLF and the final dot in one write
+    await turn();
+    expect(writes).toEqual([4 * 65_536, 4 * 65_536, 2 * 65_536 + 5]); // the last slice, CRLF and the final dot in one write
     take();
     await done;
+  });
+
+  test("send() gathers nothing while the store is slow, because the server waits too", async () => {
+    let now = 0;
+    const writes: number[] = [];
+    const socket = new Writable({
+      write: (chunk: Buffer, _, taken) => {
+        writes.push(chunk.length);
+        taken();
+      },
+    });
+    const rest = async function* () {
+      for (const seconds of [0, 0, 2, 0.5, 60]) {
+        now += 1000 * seconds;
+        yield octets("0123456789");
+      }
+    };
+    const content: Content = { pieces: [octets("x")], rest, size: 51, eightBit: false };
+    await new ContentTransfer(
+      content,
+      meansOf(new LoopShare(performance), () => now),
+      silent,
+    ).send(new StreamWire(socket));
+    expect(writes).toEqual([1 + 3 * 10, 2 * 10, 5]);
   });
 
   test("cancel() ends a transfer that waits for its socket, and lets go of the content", async () => {
@@ -152,7 +187,11 @@ describe("ContentTransfer and its socket", () => {
     };
     const events: string[] = [];
     const observer = { ...silent, ended: () => events.push("ended"), failed: () => events.push("failed") };
-    const transfer = new ContentTransfer({ pieces: [], rest, size: 10_000_000, eightBit: false }, new LoopShare(performance), observer);
+    const transfer = new ContentTransfer(
+      { pieces: [], rest, size: 10_000_000, eightBit: false },
+      meansOf(new LoopShare(performance)),
+      observer,
+    );
     const done = transfer.send(new StreamWire(new Writable({ write: () => {} })));
     await new Promise<void>((resolve) => setImmediate(resolve));
     transfer.cancel();
@@ -169,7 +208,7 @@ describe("ContentTransfer and its socket", () => {
       },
     });
     const observer = { ...silent, ended: () => events.push("ended"), sent: () => events.push("sent") };
-    await new ContentTransfer(contentOf("a\r\n"), new LoopShare(performance), observer).send(new StreamWire(socket));
+    await new ContentTransfer(contentOf("a\r\n"), meansOf(new LoopShare(performance)), observer).send(new StreamWire(socket));
     expect(events).toEqual(["ended", "a\r\n.\r\n", "sent"]);
   });
 
@@ -203,7 +242,7 @@ describe("ContentTransfer and its socket", () => {
         };
         const wire = maker(socket);
         wire.listen(() => {});
-        await new ContentTransfer({ pieces: [], rest, size, eightBit: false }, new LoopShare(performance), silent).send(wire);
+        await new ContentTransfer({ pieces: [], rest, size, eightBit: false }, meansOf(new LoopShare(performance)), silent).send(wire);
         await until(() => received >= size + 5, "octets are missing", 1);
         expect(hash.digest("hex")).toBe(expected.update("\r\n.\r\n").digest("hex"));
         close();
