@@ -47,23 +47,11 @@ export class ContentTransfer {
 
   /** Sends the mail with its final dot. Does not throw. */
   async send(wire: Wire): Promise<void> {
-    const { pieces, rest, size } = this.#content;
     const buffer = this.#means.buffers.take();
     try {
-      for (const piece of pieces) {
-        if (piece.length <= slice && buffer.hasRoom(2 * piece.length + longestEnd)) buffer.add(this.#encoded(piece, 0, piece.length));
-        else await this.#addSlices(wire, buffer, piece);
-      }
-      if (rest !== null && !this.#isOver) await this.#addRest(wire, buffer, rest());
+      if (!this.#addShort(buffer)) await this.#addAll(wire, buffer);
       if (this.#isOver) return;
-      // If the store ends early, the server must not accept the part as the whole mail.
-      if (this.#octets < size) throw new Error(`the mail ended after ${this.#octets} of ${size} octets`);
-      buffer.add(this.#stuffing.end());
-      this.#observer.waitsFor("server");
-      this.#observer.ended();
-      const isTaken = wire.write(buffer.empty());
-      this.#observer.sent();
-      if (!isTaken) await this.#drained(wire);
+      if (!this.#sendLast(wire, buffer)) await this.#drained(wire);
       if (wire.isDrained) this.#means.buffers.giveBack(buffer);
     } catch (error) {
       if (!this.#isOver) this.#observer.failed(error instanceof Error ? error : new Error(String(error)));
@@ -76,6 +64,33 @@ export class ContentTransfer {
     this.#isOver = true;
     this.#letGo();
     this.#wake();
+  }
+
+  /** Whether the mail is in memory and short, as most are: then it is in the buffer now, and nothing needs to wait for it. */
+  #addShort(buffer: WriteBuffer): boolean {
+    const { pieces, rest, size } = this.#content;
+    if (rest !== null || size > slice || !buffer.hasRoom(2 * size + longestEnd)) return false;
+    for (const piece of pieces) buffer.add(this.#encoded(piece, 0, piece.length));
+    return true;
+  }
+
+  async #addAll(wire: Wire, buffer: WriteBuffer): Promise<void> {
+    const { pieces, rest } = this.#content;
+    for (const piece of pieces) await this.#addSlices(wire, buffer, piece);
+    if (rest !== null && !this.#isOver) await this.#addRest(wire, buffer, rest());
+  }
+
+  /** The last octets of the mail and the final dot are one write. Returns whether the wire has taken it. */
+  #sendLast(wire: Wire, buffer: WriteBuffer): boolean {
+    const { size } = this.#content;
+    // If the store ends early, the server must not accept the part as the whole mail.
+    if (this.#octets < size) throw new Error(`the mail ended after ${this.#octets} of ${size} octets`);
+    buffer.add(this.#stuffing.end());
+    this.#observer.waitsFor("server");
+    this.#observer.ended();
+    const isTaken = wire.write(buffer.empty());
+    this.#observer.sent();
+    return isTaken;
   }
 
   async #addRest(wire: Wire, buffer: WriteBuffer, rest: AsyncIterable<Uint8Array>): Promise<void> {

@@ -4,12 +4,12 @@
 
 import { type Courier, type EffectKey, type MailTransaction, PortError, type Route, type Verdict } from "@sesame/core";
 import { Caution } from "./caution.ts";
-import { carriedBy, type Exchange } from "./exchange.ts";
+import { carriedBy } from "./exchange.ts";
 import { meansOf, openSession } from "./open-session.ts";
 import { checkTarget, type SmtpOptions, type SmtpTarget, smtpOptions } from "./options.ts";
 import { type Acquired, type Opened, type PoolGauge, SessionPool } from "./pool.ts";
 import type { Capabilities, SmtpSession } from "./session.ts";
-import { type Path, pathOf, recipientKey, reversePathOf } from "./smtp-path.ts";
+import { type Path, pathOf, reversePathOf } from "./smtp-path.ts";
 import { type Timers, wallTimers } from "./timers.ts";
 import {
   addressUnsupported,
@@ -111,15 +111,15 @@ function recipientsOf(transaction: MailTransaction, verdicts: Verdicts): readonl
   for (const { address, key } of transaction.recipients) {
     const path = pathOf(address);
     if (path.kind === "invalid") verdicts.set(key, addressUnsupported(path.detail));
-    else addPath(valid, recipientKey(address), path, key);
+    else addPath(valid, path, key);
   }
   return [...valid.values()];
 }
 
-function addPath(valid: Map<string, Recipient>, name: string, { path, needsUtf8 }: ValidPath, key: EffectKey): void {
-  const same = valid.get(name);
-  if (same) same.keys.push(key);
-  else valid.set(name, { path, needsUtf8, keys: [key] });
+function addPath(valid: Map<string, Recipient>, { path, key, needsUtf8 }: ValidPath, effect: EffectKey): void {
+  const same = valid.get(key);
+  if (same) same.keys.push(effect);
+  else valid.set(key, { path, needsUtf8, keys: [effect] });
 }
 
 /** Sends to all recipients that this server supports, and stores every verdict. */
@@ -169,8 +169,9 @@ async function exchangeAll(routePool: RoutePool, first: AcquiredSession, work: W
     const exchange = await session.send(envelope, work.transaction.content);
     const found = verdictsOf(exchange, success, work.transaction.content.size);
     for (let index = 0; index < found.length; index++) setVerdict(verdicts, pending[index] as Recipient, found[index] as Verdict);
+    if (exchange.dotSent) return pool.release(session); // nothing goes out a second time
     const left = new Set(session.hasWorked ? carriedBy(exchange) : []);
-    pending = pending.filter((_, index) => left.has(index) || (reused && isStale(exchange, found[index])));
+    pending = pending.filter((_, index) => left.has(index) || (reused && isStale(found[index])));
     if (pending.length === 0) return pool.release(session);
     acquired = await pool.renew(session, exchange.mail === null);
   }
@@ -178,8 +179,8 @@ async function exchangeAll(routePool: RoutePool, first: AcquiredSession, work: W
 }
 
 /** What a session that was idle says about the whole host is not believed, because the server may have closed it meanwhile. */
-function isStale({ dotSent }: Exchange, verdict: Verdict | undefined): boolean {
-  return !dotSent && verdict?.action === "delayed" && verdict.scope === "host";
+function isStale(verdict: Verdict | undefined): boolean {
+  return verdict?.action === "delayed" && verdict.scope === "host";
 }
 
 function verdictOfRefusal(acquired: Exclude<Opened, { readonly kind: "open" }>): Verdict {

@@ -60,7 +60,7 @@ export function carriedBy(exchange: Exchange): readonly number[] {
 
 /** Whether a recipient got an answer: the server worked on this mail. */
 export function hasAnswers({ mail, rcpt, data, answers }: Exchange): boolean {
-  return [mail, ...rcpt, data].some(isRefusal) || answers.some((answer) => isPositive(answer) || isRefusal(answer));
+  return answers.some((answer) => isPositive(answer) || isRefusal(answer)) || isRefusal(mail) || isRefusal(data) || rcpt.some(isRefusal);
 }
 
 /** Records one transaction. */

@@ -162,18 +162,23 @@ export class SmtpSession {
   }
 
   /** Runs one operation at a time. */
-  async #run(transaction: Transaction | null, timeoutMs: number, expected: string, begin: () => void): Promise<Ending> {
+  #run(transaction: Transaction | null, timeoutMs: number, expected: string, begin: () => void): Promise<Ending> {
     if (this.#operation) throw new TypeError("Cannot use a session: another operation is running");
-    if (this.#finalEnding) return this.#finalEnding;
-    const ending = await new Promise<Ending>((settle) => {
+    if (this.#finalEnding) return Promise.resolve(this.#finalEnding);
+    return new Promise((settle) => {
       this.#operation = { transaction, settle };
       this.#unanswered = 0;
       this.#deadline.arm(timeoutMs, expected);
       begin();
     });
+  }
+
+  /** Ends the operation, if there is one. */
+  #settle(ending: Ending): void {
+    const operation = this.#operation;
     this.#operation = null;
     this.#deadline.pause();
-    return this.#finalEnding ?? ending;
+    operation?.settle(ending);
   }
 
   #dialogue(envelope: Envelope, content: Content): Dialogue {
@@ -205,14 +210,14 @@ export class SmtpSession {
   /** Goes on when every command has its reply. */
   #advance(): void {
     if (this.#finalEnding || !this.#operation) return;
-    const { transaction, settle } = this.#operation;
+    const { transaction } = this.#operation;
     if (transaction && transaction.log.phase !== "mail") this.#deadline.armFor(transaction.log);
     if (this.#unanswered > 0) return;
-    if (transaction) this.#take(transaction.dialogue.next(transaction.log), transaction, settle);
-    else settle(complete);
+    if (transaction) this.#take(transaction.dialogue.next(transaction.log), transaction);
+    else this.#settle(complete);
   }
 
-  #take(step: Step, { transfer }: Transaction, settle: (ending: Ending) => void): void {
+  #take(step: Step, { transfer }: Transaction): void {
     switch (step.kind) {
       case "write":
         this.#write(step.text, step.commands);
@@ -223,7 +228,7 @@ export class SmtpSession {
       case "wait":
         break;
       case "over":
-        settle(complete);
+        this.#settle(complete);
         break;
       case "end":
         if (step.isPolite) this.#wire.write("QUIT\r\n"); // no command is without a reply (RFC 5321 §4.1.1.10)
@@ -240,7 +245,7 @@ export class SmtpSession {
     this.#finalEnding = ending;
     this.#deadline.disarm();
     this.#connection.close();
-    this.#operation?.settle(ending);
+    this.#settle(ending);
   }
 
   #handleReply(transaction: Transaction | null, reply: Reply): Ending | null {

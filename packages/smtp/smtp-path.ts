@@ -9,19 +9,14 @@ const plain = /^[\w!#$%&'*+/=?^`{|}~.-]+@[a-z0-9]+(?:[.-][a-z0-9]+)*$/;
 const longestPlain = 254; // octets of a path (RFC 5321 §4.5.3.1.3)
 const shortDomain = 63; // octets: no label in it can be too long
 
-/** `needsUtf8`: this path may be sent only to a server with SMTPUTF8 (RFC 6531 §3.2). */
+/** `key`: equal for equal recipients. `needsUtf8`: may be sent only to a server with SMTPUTF8 (RFC 6531 §3.2). */
 export type Path =
-  | { readonly kind: "path"; readonly path: string; readonly needsUtf8: boolean }
+  | { readonly kind: "path"; readonly path: string; readonly key: string; readonly needsUtf8: boolean }
   | { readonly kind: "invalid"; readonly detail: string };
 
 /** The path of a recipient: local part unchanged, domain as A-label (RFC 5890 §2.3.2.1). */
 export function pathOf(address: Address): Path {
-  return isPlain(address) ? { kind: "path", path: address, needsUtf8: false } : unusualPathOf(address);
-}
-
-/** The name under which a recipient is compared with others: the key of its address. Throws for an address that has no path. */
-export function recipientKey(address: Address): string {
-  return isPlain(address) ? address.toLowerCase() : addressKey(address);
+  return isPlain(address) ? { kind: "path", path: address, key: address.toLowerCase(), needsUtf8: false } : unusualPathOf(address);
 }
 
 function isPlain(address: Address): boolean {
@@ -38,10 +33,11 @@ function unusualPathOf(address: Address): Path {
   const parsed = parseAddress(address);
   if (!parsed.ok || parsed.value !== address) return invalid("it must be a local part, an @ and a domain");
   const local = address.slice(0, address.lastIndexOf("@"));
-  return { kind: "path", path: `${local}@${domainOf(address)}`, needsUtf8: /[^\p{ASCII}]/u.test(local) };
+  const path = `${local}@${domainOf(address)}`;
+  return { kind: "path", path, key: addressKey(address), needsUtf8: /[^\p{ASCII}]/u.test(local) };
 }
 
 /** The reverse-path. The null reverse-path is the empty path (RFC 5321 §4.5.5). */
 export function reversePathOf(from: ReversePath): Path {
-  return from === null ? { kind: "path", path: "", needsUtf8: false } : pathOf(from);
+  return from === null ? { kind: "path", path: "", key: "", needsUtf8: false } : pathOf(from);
 }

@@ -8,6 +8,7 @@ export type Reply = Readonly<{ code: number; line: string }>;
 
 const shownLimit = 500; // characters of a reply that are kept, because replies are logged
 const lineForm = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
+const codeForm = /^[2-5]\d\d/;
 const enhancedForm = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/;
 const printableForm = /^[\x20-\x7e]*$/;
 
@@ -24,13 +25,7 @@ function replyOfLine(line: string): Reply {
 
 /** The code at the start of a line, or 0 if it is none (RFC 5321 §4.2). */
 function codeOf(line: string): number {
-  const [first, second, third] = [digit(line, 0), digit(line, 1), digit(line, 2)];
-  return first < 2 || first > 5 || second < 0 || third < 0 ? 0 : 100 * first + 10 * second + third;
-}
-
-function digit(line: string, at: number): number {
-  const value = line.charCodeAt(at) - 0x30;
-  return value >= 0 && value <= 9 ? value : -1;
+  return codeForm.test(line) ? Number(line.slice(0, 3)) : 0;
 }
 
 function replyOfLines(lines: readonly string[]): Reply {
@@ -96,9 +91,14 @@ export class ReplyReader {
     this.#held += line.length;
     if (/^\d{3}-/.test(line)) return null;
     const reply = replyOf(this.#lines);
-    if (this.#lines.length === 1) [this.#lastLine, this.#lastReply] = [line, reply];
+    if (this.#lines.length === 1) this.#remember(line, reply);
     this.#reset();
     return reply;
+  }
+
+  #remember(line: string, reply: Reply): void {
+    this.#lastLine = line;
+    this.#lastReply = reply;
   }
 
   #giveUp(): Reply {

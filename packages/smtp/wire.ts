@@ -155,7 +155,6 @@ export class HandleWire implements Wire {
   }
 
   #closed(error: SystemError | null | undefined): void {
-    this.#rest = [];
     this.#socket.destroy(error ? asNodeSays(error) : undefined);
   }
 }

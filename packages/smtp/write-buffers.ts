@@ -37,8 +37,9 @@ export class WriteBuffers {
     return this.#free.pop() ?? new WriteBuffer();
   }
 
-  /** Only for an empty buffer whose octets nobody reads any more. Others need not come back. */
+  /** Only for a buffer whose octets nobody reads any more. Others need not come back. */
   giveBack(buffer: WriteBuffer): void {
+    buffer.empty(); // the octets of one mail must never reach another one
     if (this.#free.length < mostFree) this.#free.push(buffer);
   }
 }

@@ -9,7 +9,7 @@ import { connect as connectTls, createServer as createTlsServer } from "node:tls
 import type { Content } from "@sesame/core";
 import { ContentTransfer, type TransferMeans, type TransferObserver } from "../../packages/smtp/content-transfer.ts";
 import { LoopShare } from "../../packages/smtp/loop-share.ts";
-import { StreamWire, type WireMaker, wireOf } from "../../packages/smtp/wire.ts";
+import { StreamWire, type Wire, type WireMaker, wireOf } from "../../packages/smtp/wire.ts";
 import { WriteBuffers } from "../../packages/smtp/write-buffers.ts";
 import { busyTime } from "../busy-time.ts";
 import { until } from "../until.ts";
@@ -136,7 +136,7 @@ describe("ContentTransfer and its socket", () => {
       }
     };
     const content: Content = { pieces: [], rest, size: 655_360, eightBit: false };
-    const done = new ContentTransfer(content, meansOf(new LoopShare(performance)), silent).send(new StreamWire(socket));
+    const done = new ContentTransfer(content, meansOf(new LoopShare({ now: () => 0 })), silent).send(new StreamWire(socket));
     const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
     for (const expected of [
       [1, 5],
@@ -197,6 +197,49 @@ describe("ContentTransfer and its socket", () => {
     transfer.cancel();
     await done;
     expect([closed, events]).toEqual([true, []]);
+  });
+
+  test("a transfer that ended early leaves nothing of its mail for the next one", async () => {
+    const means = meansOf(new LoopShare(performance));
+    const written: string[] = [];
+    /** A wire whose connection may end while it has not taken everything. */
+    const wireThat = (takes: boolean): Wire => ({
+      write: (text) => {
+        if (takes) written.push(Buffer.from(text).toString("latin1"));
+        return takes;
+      },
+      isDrained: true,
+      drained: () => {},
+      listen: () => {},
+    });
+    const rest = async function* () {
+      for (let i = 0; i < 10; i++) yield repeated("stranger\r\n", 65_536);
+    };
+    const failing = async function* () {
+      yield octets("half a mail");
+      throw new Error("the store is gone");
+    };
+    const broken = new ContentTransfer({ pieces: [], rest, size: 655_360, eightBit: false }, means, silent);
+    const done = broken.send(wireThat(false));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    broken.cancel();
+    await done;
+    await new ContentTransfer({ pieces: [octets("b")], rest: failing, size: 100, eightBit: false }, means, silent).send(wireThat(true));
+    await new ContentTransfer(contentOf("a: b\r\n\r\nc\r\n"), means, silent).send(wireThat(true));
+    const long = contentOf("d\r\n".repeat(200_000));
+    await new ContentTransfer(long, means, silent).send(wireThat(true));
+    expect(written[0]).toBe("a: b\r\n\r\nc\r\n.\r\n");
+    expect(written.slice(1).join("") === `${"d\r\n".repeat(200_000)}.\r\n`).toBe(true);
+  });
+
+  test("giveBack() forgets what is in a buffer", () => {
+    const buffers = new WriteBuffers();
+    const buffer = buffers.take();
+    buffer.add(octets("of another mail"));
+    buffers.giveBack(buffer);
+    expect(buffers.take()).toBe(buffer);
+    buffer.add(octets("new"));
+    expect(buffer.empty().toString()).toBe("new");
   });
 
   test("send() says that the dot follows before it is written, and that it was handed over after that", async () => {
