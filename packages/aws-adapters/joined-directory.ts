@@ -68,11 +68,11 @@ function groupsOf(waiting: readonly Waiting[], limit: number): readonly (readonl
   let keys = new Set<string>();
   for (const each of waiting) {
     const own = keysOf(each.inquiry);
-    const together = new Set([...keys, ...own]);
+    const added = own.filter((key) => !keys.has(key));
     const last = groups.at(-1);
-    if (last !== undefined && together.size <= limit) {
+    if (last !== undefined && keys.size + added.length <= limit) {
       last.push(each);
-      keys = together;
+      for (const key of added) keys.add(key);
     } else {
       groups.push([each]);
       keys = new Set(own);

@@ -33,8 +33,10 @@ export function fromWire(row: unknown): Row {
 
 function plainOf(wire: unknown): unknown {
   if (typeof wire !== "object" || wire === null) throw new GarbledError("a value has no type");
-  const [[type, value] = ["", undefined], ...others] = Object.entries(wire as Wire);
-  if (others.length > 0) throw new GarbledError("a value has several types");
+  const types = Object.keys(wire);
+  if (types.length > 1) throw new GarbledError("a value has several types");
+  const type = types[0] ?? "";
+  const value = (wire as Wire)[type];
   if (type === "NULL") return null;
   if (type === "M") return fromWire(value);
   if (type === "BOOL" && typeof value === "boolean") return value;

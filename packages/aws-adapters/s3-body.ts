@@ -36,23 +36,27 @@ export class S3Body {
     return value;
   }
 
-  /** The first `limit` octets, or all of a shorter body. Octets behind them stay for `next`. */
+  /** The first `limit` octets, or all of a shorter body. Octets behind them stay for `next`. A piece that is the head is not copied. */
   async head(limit: number, deadlineMs: number): Promise<Uint8Array> {
-    const head = new Uint8Array(Math.min(limit, this.#length));
+    const size = Math.min(limit, this.#length);
+    let head: Uint8Array | null = null;
     let filled = 0;
     // A body that fits into the head is read to its end, because a wrong checksum shows only there.
-    while (filled < head.length || this.#read === this.#length) {
+    while (filled < size || this.#read === this.#length) {
       const piece = await this.next(deadlineMs);
       if (piece === null) break;
-      const wanted = piece.subarray(0, head.length - filled);
-      head.set(wanted, filled);
-      filled += wanted.length;
-      if (wanted.length < piece.length) {
-        this.#surplus = piece.subarray(wanted.length);
+      if (head === null && piece.length === size) head = piece;
+      else {
+        head ??= new Uint8Array(size);
+        head.set(piece.subarray(0, size - filled), filled);
+      }
+      filled += piece.length;
+      if (filled > size) {
+        this.#surplus = piece.subarray(piece.length - (filled - size));
         break;
       }
     }
-    return head;
+    return head ?? new Uint8Array(size);
   }
 
   /** Closes the body and its socket. */
