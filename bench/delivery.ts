@@ -73,7 +73,7 @@ async function inLanes(letters: readonly Letter[], send: (letter: Letter) => Pro
 }
 
 async function kept(letters: readonly Letter[], port: number, isSecure: boolean): Promise<void> {
-  const courier = courierTo(port, "smtp", { poolSize: lanes, tls: isSecure ? "opportunistic" : "off" });
+  const courier = courierTo(port, "smtp", { poolSize: lanes, minPoolSize: lanes, tls: isSecure ? "opportunistic" : "off" });
   await inLanes(letters, async (letter) => {
     const [verdict] = (await courier.send("mailbox", transactionOf(letter))).values();
     if (verdict?.action !== "delivered") throw new Error(JSON.stringify(verdict));

@@ -1,19 +1,12 @@
 // Memory: the most that a worker has in use while ten mails of 25 MB are on their way at once to a server that reads
 // slowly, against the naive worker, which holds each of them whole, twice over once it is parsed. Both run from source.
 
+import { readTogether } from "../tests/smtp/sink-server.ts";
 import { type Bench, compare, type Scale } from "./compare.ts";
 import { digestOf, letterWithAttachment } from "./letters.ts";
 import { type Program, System } from "./system.ts";
 
 const mails = 10;
-
-/** A moment's pause at each chunk: nobody is done before all have begun. */
-const slowly: NonNullable<Parameters<typeof System.start>[0]["sink"]> = {
-  onData: (socket) => {
-    socket.pause();
-    setTimeout(() => socket.resume(), 2);
-  },
-};
 
 export const memory: Bench = {
   name: "memory",
@@ -23,7 +16,12 @@ export const memory: Bench = {
       console.warn("SKIPPED memory: it reads /proc");
       return [];
     }
-    const system = await System.start({ awsMs: 0, mailServerMs: 0, sink: slowly, env: { SMTP_POOL_SIZE: String(mails) } });
+    const system = await System.start({
+      awsMs: 0,
+      mailServerMs: 0,
+      sink: { onData: readTogether(mails, 2) },
+      env: { SMTP_POOL_SIZE: String(mails) },
+    });
     try {
       return [await rowOf(system, scale)];
     } finally {

@@ -48,7 +48,11 @@ test("docs/configuration.md has the defaults of config.ts", () => {
 
 function watchedMetrics(): Metrics {
   const metrics = makeMetrics("1.0.0");
-  metrics.watch({ bytesInFlight: () => 0, circuits: () => new Map([["ses", false]]), smtpSessions: () => ({ idle: 0, busy: 0 }) });
+  metrics.watch({
+    bytesInFlight: () => 0,
+    circuits: () => new Map([["ses", false]]),
+    smtpSessions: () => ({ idle: 0, busy: 0, limit: 4 }),
+  });
   return metrics;
 }
 

@@ -70,7 +70,7 @@ export async function openAwsPorts(
     courier: couriers(server, ses),
     stop,
     probe: () => probeMailServer(server),
-    smtpSessions: () => server.gauge,
+    smtpSessions: () => ({ ...server.gauge, limit: server.sessionLimit }),
     abort: () => {
       ses.abort();
       return server.abort();

@@ -44,7 +44,7 @@ const shape = z.object({
   SMTP_USER: z.string().optional(),
   SMTP_PASSWORD: z.string().optional(),
   SMTP_NAME: z.string().refine(isEhloName, "must be a fully qualified name or an address literal").optional(),
-  SMTP_POOL_SIZE: count(1, 1000).default(8),
+  SMTP_POOL_SIZE: count(1, 1000).default(32),
   CONCURRENCY: count(1, 1000).default(128),
   WAIT_SECONDS: count(0, 20).default(20),
   VISIBILITY_SECONDS: count(10, 43200).default(120),

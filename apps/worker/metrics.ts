@@ -23,7 +23,7 @@ export type Sources = Readonly<{
   bytesInFlight?: () => number;
   /** Whether each dependency is away. */
   circuits?: () => ReadonlyMap<string, boolean>;
-  smtpSessions?: () => Readonly<{ idle: number; busy: number }>;
+  smtpSessions?: () => Readonly<{ idle: number; busy: number; limit: number }>;
 }>;
 
 /** Makes the metrics of one process. */
@@ -57,10 +57,14 @@ export function makeMetrics(version: string): Metrics {
           open.reset(); // a bucket that answers again is no dependency to show
           for (const [dependency, isOpen] of circuits()) open.set({ dependency }, isOpen ? 1 : 0);
         });
-      if (smtpSessions)
+      if (smtpSessions) {
         scraped("smtp_sessions", "SMTP and LMTP sessions with the mail server", ["state"], (sessions) => {
-          for (const [state, value] of Object.entries(smtpSessions())) sessions.set({ state }, value);
+          const { idle, busy } = smtpSessions();
+          sessions.set({ state: "idle" }, idle);
+          sessions.set({ state: "busy" }, busy);
         });
+        scraped("smtp_sessions_limit", "Sessions that the mail server may get now", [], (limit) => limit.set(smtpSessions().limit));
+      }
     },
   };
 }

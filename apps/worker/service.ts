@@ -27,7 +27,7 @@ export function warnOfSharedWindow(
 /** The ports of a service, and how to close them. */
 export type ServicePorts = Pick<FleetOptions, "queues" | "courier" | "probe" | "journeyPorts" | "stop" | "observer"> &
   Readonly<{
-    smtpSessions(): Readonly<{ idle: number; busy: number }>;
+    smtpSessions(): Readonly<{ idle: number; busy: number; limit: number }>;
     /** Aborts running SMTP transactions and sends, so that their verdicts arrive at once. */
     abort(): Promise<void>;
     close(): Promise<void>;

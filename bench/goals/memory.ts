@@ -50,7 +50,7 @@ async function peakOf(
   { domains, count, size }: Readonly<{ domains: readonly string[]; count: number; size: number }>,
   env: Readonly<Record<string, string>>,
 ): Promise<Peak> {
-  await world.lazySink.taken();
+  await world.lazySink.taken(count);
   await clear(world, domains, false);
   const received = world.aws.next("first-receive");
   const program = await start(world, { command, env, sink: world.lazySink }, domains);

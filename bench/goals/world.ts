@@ -14,7 +14,7 @@ import type { Certificate } from "../mail-sinks.ts";
 import type { AwsNews, AwsOrder } from "../processes/aws-process.ts";
 import { endWithUs } from "../processes/end-with-us.ts";
 import { Helper } from "../processes/helper.ts";
-import type { SinkNews, Taken } from "../processes/sink-process.ts";
+import type { SinkNews, SinkOrder, Taken } from "../processes/sink-process.ts";
 
 export const smtpMs = 8; // from the final dot to its answer, in the latency model
 
@@ -22,8 +22,11 @@ export const smtpMs = 8; // from the final dot to its answer, in the latency mod
 export type Sink = Readonly<{
   port: number;
   name: string;
-  /** The mails that came since the last question; `null`: it cannot tell. */
-  taken(): Promise<Taken | null>;
+  /**
+   * The mails that came since the last question; `null`: it cannot tell. `together`: a sink that reads slowly reads no mail
+   * further until so many are on their way.
+   */
+  taken(together?: number): Promise<Taken | null>;
   close(): void;
 }>;
 
@@ -122,10 +125,10 @@ async function isOpen(port: number): Promise<boolean> {
 
 /** `dotMs`: before the answer to the final dot. `pauseMs`: after each piece that is read. */
 async function ownSink(dotMs: number, pauseMs: number): Promise<Sink> {
-  const helper = new Helper<unknown, SinkNews>("sink-process.ts", [String(dotMs), String(pauseMs)]);
+  const helper = new Helper<SinkOrder, SinkNews>("sink-process.ts", [String(dotMs), String(pauseMs)]);
   const { port } = await helper.next("started");
-  const taken = async () => {
-    helper.tell("taken");
+  const taken = async (together = 0) => {
+    helper.tell({ together });
     return (await helper.next("taken")).mails;
   };
   return { port, name: "a sink of our own", taken, close: () => helper.close() };

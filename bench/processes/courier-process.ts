@@ -6,7 +6,7 @@ import { courierTo } from "../../tests/smtp/samples.ts";
 import { letterWithAttachment } from "../letters.ts";
 
 const [port = 0, sessions = 1, mails = 1, recipients = 1, size = 0] = process.argv.slice(2).map(Number);
-const courier = courierTo(port, "smtp", { poolSize: sessions });
+const courier = courierTo(port, "smtp", { poolSize: sessions, minPoolSize: sessions });
 const names = Array.from({ length: recipients }, (_, n) => ({
   address: `user-${n}@example.com` as Address,
   key: `deliver ${n}` as EffectKey,

@@ -1,5 +1,5 @@
 // Sink process: a quick SMTP server that takes every mail, notes its checksum and forgets it. It waits for some milliseconds before
-// it answers the final dot, as a mail server does that writes to its disk, and it may read slowly. `smtp-sink` of Postfix can do
+// it answers the final dot, as a mail server does that writes to its disk, and it may read slowly, all mails at once. `smtp-sink` of Postfix can do
 // neither in milliseconds.
 
 import { crc32 } from "node:zlib";
@@ -10,39 +10,55 @@ export type Taken = Readonly<Record<string, number>>;
 
 export type SinkNews = { readonly kind: "started"; readonly port: number } | { readonly kind: "taken"; readonly mails: Taken };
 
-type Session = { tail: Buffer; inData: boolean; checksum: number };
+/** Tells what came, and forgets it. `together`: no mail is read further until so many are on their way. */
+export type SinkOrder = Readonly<{ together: number }>;
+
+type Session = { tail: Buffer; inData: boolean; checksum: number; isReleased: boolean };
 
 const [dotMs = 0, pauseMs = 0] = process.argv.slice(2).map(Number);
 const tell = (news: SinkNews) => process.send?.(news);
 const endOfData = Buffer.from("\r\n.\r\n");
 const lineEnd = 2; // of the last line of a mail, which the end of data begins with
 let taken: Record<string, number> = {};
+let together = 0;
+let gathered: Socket<Session>[] = [];
 
 const server = Bun.listen<Session>({
   hostname: "127.0.0.1",
   port: 0,
   socket: {
     open: (socket) => {
-      socket.data = { tail: Buffer.alloc(0), inData: false, checksum: 0 };
+      socket.data = { tail: Buffer.alloc(0), inData: false, checksum: 0, isReleased: false };
       socket.write("220 sink.test\r\n");
     },
     data: (socket, octets) => {
       take(socket, Buffer.from(octets.buffer, octets.byteOffset, octets.length));
-      if (pauseMs > 0) {
-        socket.pause();
-        setTimeout(() => socket.resume(), pauseMs);
-      }
+      if (pauseMs > 0) pause(socket);
     },
     error: () => {},
   },
 });
 
-process.on("message", () => {
+process.on("message", (order: SinkOrder) => {
   tell({ kind: "taken", mails: taken });
   taken = {};
+  together = order.together;
 });
 process.on("disconnect", () => process.exit(0));
 tell({ kind: "started", port: server.port });
+
+/** Reads on later: the first time when enough mails are on their way. */
+function pause(socket: Socket<Session>): void {
+  socket.pause();
+  if (!socket.data.inData || socket.data.isReleased) return void setTimeout(() => socket.resume(), pauseMs);
+  gathered.push(socket);
+  if (gathered.length < together) return;
+  for (const each of gathered) {
+    each.data.isReleased = true;
+    each.resume();
+  }
+  gathered = [];
+}
 
 /** Takes octets of commands and of mails. Of a mail only as many are kept as the final dot may need. */
 function take(socket: Socket<Session>, octets: Buffer): void {

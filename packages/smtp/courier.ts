@@ -5,6 +5,7 @@
 import { type Courier, type EffectKey, type MailTransaction, PortError, type Route, type Verdict } from "@sesame/core";
 import { Caution } from "./caution.ts";
 import { carriedBy } from "./exchange.ts";
+import { loadSignOf } from "./load-sign.ts";
 import { meansOf, openSession } from "./open-session.ts";
 import { checkTarget, type SmtpOptions, type SmtpTarget, smtpOptions } from "./options.ts";
 import { type Acquired, type Opened, type PoolGauge, SessionPool } from "./pool.ts";
@@ -79,6 +80,11 @@ export class SmtpCourier implements Courier {
   get gauge(): PoolGauge {
     const gauges = this.#pools().map((pool) => pool.gauge);
     return { idle: gauges.reduce((sum, { idle }) => sum + idle, 0), busy: gauges.reduce((sum, { busy }) => sum + busy, 0) };
+  }
+
+  /** Sessions that all pools may have now: each adapts to what its server bears. */
+  get sessionLimit(): number {
+    return this.#pools().reduce((sum, { limit }) => sum + limit, 0);
   }
 
   /** Sends QUIT on all idle sessions. A busy session gets its QUIT when its transaction ends. */
@@ -166,8 +172,10 @@ async function exchangeAll(routePool: RoutePool, first: AcquiredSession, work: W
     const { session, reused } = acquired;
     const isCarriedOn = pending.length < work.recipients.length;
     const envelope = { from: work.from, recipients: pending.map(({ path }) => path), isCarriedOn };
-    const exchange = await session.send(envelope, work.transaction.content);
-    const found = verdictsOf(exchange, success, work.transaction.content.size);
+    const { content } = work.transaction;
+    const exchange = await session.send(envelope, content);
+    pool.noteLoad(loadSignOf(exchange, content.size, session.answerMs, !reused));
+    const found = verdictsOf(exchange, success, content.size);
     for (let index = 0; index < found.length; index++) setVerdict(verdicts, pending[index] as Recipient, found[index] as Verdict);
     if (exchange.dotSent) return pool.release(session); // nothing goes out a second time
     const left = new Set(session.hasWorked ? carriedBy(exchange) : []);

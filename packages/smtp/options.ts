@@ -51,6 +51,8 @@ export type SmtpOptions = Readonly<{
   quitTimeoutMs: number;
   /** Largest number of sessions for each host and port. */
   poolSize: number;
+  /** The number of sessions that a server always gets, also when it is overloaded. A larger one than `poolSize` means `poolSize`. */
+  minPoolSize: number;
   /** A session that was idle for longer is probed with RSET before it is used. */
   probeAfterMs: number;
   /** A session that was idle for longer is closed. Servers close an idle session after 300 s, or after 10 s under load. */
@@ -90,7 +92,8 @@ export const smtpDefaults: SmtpOptions = {
   dotTimeoutMs: 600_000,
   probeTimeoutMs: 10_000,
   quitTimeoutMs: 2_000,
-  poolSize: 8,
+  poolSize: 32,
+  minPoolSize: 4,
   probeAfterMs: 30_000,
   idleLimitMs: 60_000,
   maxTransactions: 500,
@@ -105,6 +108,7 @@ export function smtpOptions(given: Partial<SmtpOptions> = {}): SmtpOptions {
     throw new TypeError(`Cannot greet a server: the EHLO name must be fully qualified or an address literal, is ${quote(options.name)}`);
   }
   if (options.poolSize < 1) throw new TypeError(`Cannot pool sessions: poolSize must be at least 1, is ${options.poolSize}`);
+  if (options.minPoolSize < 1) throw new TypeError(`Cannot pool sessions: minPoolSize must be at least 1, is ${options.minPoolSize}`);
   return options;
 }
 

@@ -65,6 +65,7 @@ export class SmtpSession {
   readonly #protocol: "smtp" | "lmtp";
   readonly #offers: Offers;
   readonly #options: SmtpOptions;
+  readonly #timers: Timers;
   readonly #deadline: PhaseDeadline;
   readonly #reader: ReplyReader;
   readonly #shared: Shared;
@@ -74,6 +75,8 @@ export class SmtpSession {
   #refusals = 0;
   #hasWorked = false;
   #needsReset = false;
+  #dotAt = 0;
+  #answerMs: number | null = null;
   /** Commands of the current operation that are sent and not answered. */
   #unanswered = 0;
 
@@ -86,6 +89,7 @@ export class SmtpSession {
     this.#offers = greeted.offers;
     this.#options = options;
     this.#shared = shared;
+    this.#timers = timers;
     this.#deadline = new PhaseDeadline(options, timers, (ending) => this.#end(ending));
     this.#reader = new ReplyReader(options.maxReplySize);
     this.#connection.on("error", (error: Error) => this.#end({ kind: "lost", detail: error.message }));
@@ -111,6 +115,11 @@ export class SmtpSession {
     return this.#hasWorked;
   }
 
+  /** Milliseconds from the final dot of the last transaction to the first answer. `null`: there was none. */
+  get answerMs(): number | null {
+    return this.#answerMs;
+  }
+
   /** True: the last transaction was refused, and without RSET the next MAIL would be nested in it. */
   get needsReset(): boolean {
     return this.#needsReset;
@@ -120,6 +129,7 @@ export class SmtpSession {
   async send(envelope: Envelope, content: Content): Promise<Exchange> {
     const log = new ExchangeLog(this.#protocol, envelope.recipients.length);
     this.#transactions++;
+    this.#answerMs = null;
     const transaction = { log, dialogue: this.#dialogue(envelope, content), transfer: this.#transfer(log, content) };
     const ending = await this.#run(transaction, this.#options.commandTimeoutMs, "answer to MAIL", () => this.#advance());
     transaction.transfer.cancel();
@@ -254,6 +264,7 @@ export class SmtpSession {
     if (answersCommand[phase] && --this.#unanswered < 0) return unsolicited(reply);
     if (transaction === null) return isPositive(reply) ? null : notTaken(reply);
     if (reply.code >= 400) this.#refusals++;
+    if (phase === "dot") this.#answerMs ??= this.#timers.now() - this.#dotAt;
     const ending = transaction.log.record(reply);
     if (this.#options.onPhase) reportReply(this.#options.onPhase, phase);
     return ending;
@@ -269,6 +280,7 @@ export class SmtpSession {
   #sendDot(log: ExchangeLog): void {
     if (this.#finalEnding) return;
     log.dot();
+    this.#dotAt = this.#timers.now();
     this.#deadline.armFor(log);
   }
 }

@@ -140,6 +140,8 @@ export const leftOut: Readonly<Record<string, string>> = {
     "ExchangeLog",
     "Dialogue",
     "Caution",
+    "AnswerTimes",
+    "SessionLimit",
   ),
   ...named(
     "it waits for AWS, which brings the time",

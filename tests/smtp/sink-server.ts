@@ -10,6 +10,8 @@ export type SinkOptions = {
   protocol?: "smtp" | "lmtp";
   /** Answers to EHLO after the first line. */
   extensions?: readonly string[];
+  /** Processes of the server: further connections wait without a greeting until one of these has ended, as with Postfix. */
+  processes?: number;
   /** The greeting of a connection. */
   greeting?: (connection: number) => string;
   /** False: the octets are counted and forgotten. */
@@ -29,6 +31,8 @@ export type SinkServer = {
   commands: string[];
   octets: () => number;
   open: () => number;
+  /** Connections that wait for a process. */
+  queued: () => number;
   connections: () => number;
   /** Says a line on every connection without being asked. */
   say: (line: string) => void;
@@ -40,8 +44,16 @@ export type SinkServer = {
 export async function sinkServer(options: SinkOptions = {}): Promise<SinkServer> {
   const state = { mails: [] as SinkMail[], commands: [] as string[], octets: 0, connections: 0 };
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
+  const queue: Socket[] = [];
+  const served = new Set<Socket>();
+  const serve = () => {
+    while (queue.length > 0 && served.size < (options.processes ?? Number.POSITIVE_INFINITY)) {
+      const socket = queue.shift() as Socket;
+      served.add(socket);
+      greet(socket);
+    }
+  };
+  const greet = (socket: Socket) => {
     const greeting = options.greeting?.(state.connections) ?? "220 sink";
     const talk = new Talk(socket, state.connections++, options, state);
     socket.on("data", (chunk: Buffer) => {
@@ -49,9 +61,19 @@ export async function sinkServer(options: SinkOptions = {}): Promise<SinkServer>
       options.onData?.(socket, chunk);
       talk.take(chunk);
     });
-    socket.on("error", () => {});
-    socket.on("close", () => sockets.delete(socket));
     socket.write(`${greeting}\r\n`);
+  };
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      sockets.delete(socket);
+      served.delete(socket);
+      if (queue.includes(socket)) queue.splice(queue.indexOf(socket), 1);
+      serve();
+    });
+    queue.push(socket);
+    serve();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const drop = () => {
@@ -63,6 +85,7 @@ export async function sinkServer(options: SinkOptions = {}): Promise<SinkServer>
     commands: state.commands,
     octets: () => state.octets,
     open: () => sockets.size,
+    queued: () => queue.length,
     connections: () => state.connections,
     say: (line) => {
       for (const socket of sockets) socket.write(`${line}\r\n`);
@@ -72,6 +95,24 @@ export async function sinkServer(options: SinkOptions = {}): Promise<SinkServer>
       drop();
       server.close();
     },
+  };
+}
+
+/** For `onData`: reads a mail when so many are on their way at once, and then slowly, with a pause after each chunk. */
+export function readTogether(mails: number, pauseMs: number): NonNullable<SinkOptions["onData"]> {
+  const gathered = new Set<Socket>();
+  const released = new WeakSet<Socket>();
+  const isCommand = (chunk: Buffer) => chunk.length < 1000;
+  return (socket, chunk) => {
+    socket.pause();
+    if (isCommand(chunk) || released.has(socket)) return void setTimeout(() => socket.resume(), pauseMs);
+    gathered.add(socket);
+    if (gathered.size < mails) return;
+    for (const each of gathered) {
+      released.add(each);
+      each.resume();
+    }
+    gathered.clear();
   };
 }
 

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { type SinkServer, sinkServer } from "../smtp/sink-server.ts";
+import { readTogether, type SinkServer, sinkServer } from "../smtp/sink-server.ts";
 import { until } from "../until.ts";
 import { Cloud } from "./cloud.ts";
 import { type Compiled, compile } from "./executable.ts";
@@ -18,15 +18,11 @@ let sink: SinkServer;
 
 beforeAll(async () => {
   if (missing) return;
-  const onData: Parameters<typeof sinkServer>[0] = {
-    keep: false,
-    onData: (socket) => {
-      socket.pause();
-      setTimeout(() => socket.resume(), 5);
-    },
-  };
   executable = await compile();
-  [cloud, sink] = await Promise.all([Cloud.start({ domains: ["example.com"] }), sinkServer(onData)]);
+  [cloud, sink] = await Promise.all([
+    Cloud.start({ domains: ["example.com"] }),
+    sinkServer({ keep: false, onData: readTogether(mails, 5) }),
+  ]);
 }, 120_000);
 afterAll(async () => {
   executable?.remove();

@@ -18,7 +18,7 @@ test("decodeConfig() fills in the documented defaults", () => {
     SMTP_TLS: "opportunistic",
     SMTP_TLS_VERIFY: "true",
     INTERNAL_SMTP_TLS: "opportunistic",
-    SMTP_POOL_SIZE: 8,
+    SMTP_POOL_SIZE: 32,
     CONCURRENCY: 128,
     MAX_BYTES_IN_FLIGHT: 268435456,
     WAIT_SECONDS: 20,

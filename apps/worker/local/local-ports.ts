@@ -79,12 +79,16 @@ function forgetQuietly(ledger: SqliteLedger): void {
   }
 }
 
-const noSessions = { idle: 0, busy: 0 };
+const noSessions = { idle: 0, busy: 0, limit: 0 };
 
 /** Maildirs need no probe. */
 function serverPorts(server: SmtpCourier | null): Pick<ServicePorts, "probe" | "smtpSessions" | "abort"> {
   if (server === null) return { probe: async () => null, smtpSessions: () => noSessions, abort: async () => {} };
-  return { probe: () => probeMailServer(server), smtpSessions: () => server.gauge, abort: () => server.abort() };
+  return {
+    probe: () => probeMailServer(server),
+    smtpSessions: () => ({ ...server.gauge, limit: server.sessionLimit }),
+    abort: () => server.abort(),
+  };
 }
 
 /** Mail for SES goes to the outbox. Other mail goes to the mail server if there is one, else to Maildirs. */
