@@ -281,7 +281,7 @@ describe("SessionLimit, whatever happens", () => {
         busy(bench, { processes: 1_000, answerMs: 8, workers: 1_000 }, 900, 1);
         expect(bench.limit.current).toBe(32);
       }),
-      { numRuns: 100 },
+      { numRuns: 30 },
     );
   });
 });
