@@ -10,24 +10,23 @@ export type LoadSign =
   | { readonly kind: "none" }
   /** The server took the mail. `answerMs`: from the final dot to the answer; `null`: it depends on the size of this mail. */
   | { readonly kind: "good"; readonly answerMs: number | null }
-  /** A refusal after MAIL that names the server. The content of one mail can cause it too, for example through a filter. */
-  | { readonly kind: "doubtful" }
-  | { readonly kind: "overload" };
+  /** The server refused the mail with a reason of its own. One mail can cause that too, for example through a filter. */
+  | { readonly kind: "doubtful" };
 
 const measured = 64 * 1024; // octets: filters need longer for a larger mail, and a disk may have room for a smaller one
 
 const none: LoadSign = { kind: "none" };
+const doubtful: LoadSign = { kind: "doubtful" };
 
 /** `isFresh`: the session had just been opened, so its end is not due to the time or the errors before. */
 export function loadSignOf(exchange: Exchange, size: number, answerMs: number | null, isFresh: boolean): LoadSign {
   const { mail, data, answers, ending, protocol } = exchange;
   if (answers.some(isPositive)) return { kind: "good", answerMs: size <= measured ? answerMs : null };
   // Servers end a session with 421 when it was idle, or after many refusals.
-  if (mail === null || mail.code === 421) return isFresh && ending.kind !== "source" ? { kind: "overload" } : none;
-  if (namesServer(mail)) return size <= measured ? { kind: "overload" } : none;
+  if (mail === null || mail.code === 421) return isFresh && ending.kind !== "source" ? doubtful : none;
   // With LMTP each answer after the final dot concerns a mailbox (RFC 2033 §4.2).
-  const refusals = protocol === "smtp" ? [data, ...answers] : [data];
-  return size <= measured && refusals.some(namesServer) ? { kind: "doubtful" } : none;
+  const refusals = protocol === "smtp" ? [mail, data, ...answers] : [mail, data];
+  return size <= measured && refusals.some(namesServer) ? doubtful : none;
 }
 
 /**

@@ -227,7 +227,7 @@ export class SessionPool {
       for (const each of this.#waiters.splice(0)) each.resolve({ kind: "failed", failure });
       return;
     }
-    this.#limit.overloaded(this.#greeted());
+    this.#limit.refused(this.#greeted());
     this.#refusedUntil = this.#timers.now() + patienceMs;
     this.#dropSurplus();
     this.#serveWaiters();

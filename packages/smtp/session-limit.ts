@@ -26,6 +26,7 @@ export class SessionLimit {
   #grownAt = Number.NEGATIVE_INFINITY;
   /** Signs of load are not heard before: they come from the sessions that a cut has already taken away. */
   #heardFrom = Number.NEGATIVE_INFINITY;
+  /** The last answer was doubtful. A second one in a row is due to the server, and not to its mail. */
   #isDoubted = false;
   #usualOpeningMs: number | null = null;
 
@@ -64,10 +65,8 @@ export class SessionLimit {
         this.#good(sign.answerMs, open, isFull);
         break;
       case "doubtful":
-        this.#doubtful(open);
-        break;
-      case "overload":
-        this.overloaded(open);
+        if (this.#isDoubted) this.#cut(open, 1 / 2);
+        this.#isDoubted = true;
         break;
       default:
         sign satisfies never;
@@ -87,8 +86,8 @@ export class SessionLimit {
     if (open >= this.#least) this.#cut(open, safeShare);
   }
 
-  /** The server refused a session, or said that it is overloaded, while so many were open. */
-  overloaded(open: number): void {
+  /** The server refused a session while so many were open. */
+  refused(open: number): void {
     this.#cut(open, 1 / 2);
   }
 
@@ -104,7 +103,7 @@ export class SessionLimit {
     this.#isDoubted = false;
     const isHeard = this.#timers.now() >= this.#heardFrom;
     if (answerMs !== null && isHeard) this.#times.note(answerMs, this.#current === this.#least);
-    if (this.#times.areSlowForLong) this.overloaded(open);
+    if (this.#times.areSlowForLong) this.#cut(open, 1 / 2);
     else if (isFull && isHeard && !this.#times.areSlow) this.#grow();
   }
 
@@ -113,16 +112,9 @@ export class SessionLimit {
     this.#troubledAt = Math.max(this.#least, Math.min(this.#current, open));
     this.#current = Math.max(this.#least, Math.floor(this.#troubledAt * share));
     this.#isQuick = false;
-    this.#isDoubted = false;
     this.#grownAt = this.#timers.now();
     this.#heardFrom = this.#timers.now() + Math.max(roundMs, this.#times.usualMs ?? 0);
     this.#times.forgetLatest();
-  }
-
-  /** One such answer may be due to its mail. A second one before any good answer is due to the server. */
-  #doubtful(open: number): void {
-    if (this.#isDoubted) this.overloaded(open);
-    else this.#isDoubted = true;
   }
 
   /** Sessions that the server has borne: three quarters of what was too much. */

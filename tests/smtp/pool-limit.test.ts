@@ -120,12 +120,32 @@ describe("SmtpCourier and the number of its sessions", () => {
     const quits = () => bench.server.commands.filter((line) => line.endsWith("QUIT")).length;
     expect(quits()).toBe(0);
     answer = "452 4.3.1 Insufficient system storage";
-    expect(await bench.send()).toBe("delayed try-later host");
+    for (const _ of [1, 2]) expect(await bench.send()).toBe("delayed try-later host");
     await bench.wait(() => bench.server.open() <= bench.limit, "idle sessions stay");
     expect([bench.limit <= 16, quits() >= 10]).toEqual([true, true]);
   });
 
-  test("send() does not give up sessions for what strangers can cause", async () => {
+  test("send() gives up half of the sessions when the answers to the final dot become slow", async () => {
+    let isSlow = false;
+    const held: (() => void)[] = [];
+    const hold = () => (isSlow ? new Promise<void>((resolve) => held.push(resolve)) : Promise.resolve());
+    const bench = await Bench.start({ hold }, { maxTransactions: 100_000 });
+    await bench.burst(1000);
+    expect(bench.limit).toBe(32);
+    isSlow = true;
+    bench.keepBusy();
+    for (let round = 0; round < 3; round++) {
+      await bench.wait(() => held.length === 32, "32 mails are not under way");
+      bench.timers.advance(900);
+      for (const answer of held.splice(0)) answer();
+    }
+    await bench.wait(() => bench.limit === 16 && held.length === 16 && bench.server.open() === 16, "the sessions stay");
+    isSlow = false;
+    for (const answer of held.splice(0)) answer();
+    onlyDelivered(bench);
+  });
+
+  test("X05 send() does not give up sessions for what strangers can cause", async () => {
     const refusals = ["450 4.7.1 Greylisted", "452 4.2.2 Mailbox full", "550 5.1.1 Unknown user", "451 4.3.0 Temporary lookup failure"];
     let asked = 0;
     const answer = (line: string) => (line.startsWith("RCPT") && ++asked > 1000 ? (refusals[asked % 4] ?? null) : null);

@@ -6,7 +6,6 @@ import type { LoadSign } from "../../packages/smtp/load-sign.ts";
 import { SessionLimit } from "../../packages/smtp/session-limit.ts";
 import { FakeTimers } from "../fakes/fake-timers.ts";
 
-const overload: LoadSign = { kind: "overload" };
 const doubtful: LoadSign = { kind: "doubtful" };
 
 /** A limit and its clock. All sessions that it allows are open and in use, and mails wait. */
@@ -27,8 +26,13 @@ class Bench {
     return this.limit.current;
   }
 
-  take(sign: LoadSign, open = this.limit.current): number {
-    this.limit.take(sign, open, true);
+  take(sign: LoadSign): number {
+    this.limit.take(sign, this.limit.current, true);
+    return this.limit.current;
+  }
+
+  refused(): number {
+    this.limit.refused(this.limit.current);
     return this.limit.current;
   }
 
@@ -58,34 +62,34 @@ describe("SessionLimit", () => {
   ] as const) {
     test(`current stays from ${least} to ${size} with a size of ${size}`, () => {
       const bench = new Bench(size);
-      expect([bench.limit.current, bench.good(50), bench.take(overload), bench.seconds(3600)]).toEqual([least, size, least, size]);
+      expect([bench.limit.current, bench.good(50), bench.refused(), bench.seconds(3600)]).toEqual([least, size, least, size]);
     });
   }
 
-  test("overloaded() halves, at most once in a second, and never below 4", () => {
+  test("refused() halves, at most once in a second, and never below 4", () => {
     const bench = new Bench();
     bench.good(10);
-    expect([bench.take(overload), bench.take(overload), bench.take(overload)]).toEqual([16, 16, 16]);
+    expect([bench.refused(), bench.refused(), bench.refused()]).toEqual([16, 16, 16]);
     bench.timers.advance(999);
-    expect(bench.take(overload)).toBe(16);
+    expect(bench.refused()).toBe(16);
     const cuts = [1, 2, 3, 4].map(() => {
       bench.timers.advance(1_000);
-      return bench.take(overload);
+      return bench.refused();
     });
     expect(cuts).toEqual([8, 4, 4, 4]);
   });
 
-  test("overloaded() halves the sessions that were open, not those that were allowed", () => {
+  test("refused() halves the sessions that were open, not those that were allowed", () => {
     const bench = new Bench();
     bench.good(10);
-    bench.limit.overloaded(10);
+    bench.limit.refused(10);
     expect(bench.limit.current).toBe(5);
   });
 
-  test("overloaded() ends the quick growth: one session each second, and one in half a minute near the trouble", () => {
+  test("refused() ends the quick growth: one session each second, and one in half a minute near the trouble", () => {
     const bench = new Bench();
     bench.good(10);
-    bench.limit.overloaded(20);
+    bench.limit.refused(20);
     expect([bench.good(1), bench.good(500)]).toEqual([10, 10]);
     expect([1, 2, 3, 4, 5, 6, 7, 8].map(() => bench.seconds(1.1))).toEqual([11, 12, 13, 14, 15, 15, 15, 15]);
     expect([bench.seconds(15), bench.seconds(12), bench.seconds(31)]).toEqual([15, 16, 17]);
@@ -94,7 +98,7 @@ describe("SessionLimit", () => {
   test("current skips the number that takes the last process of the server, and passes it when the server bears more", () => {
     const bench = new Bench();
     bench.good(10);
-    bench.limit.overloaded(10);
+    bench.limit.refused(10);
     const seen = new Set<number>();
     for (let i = 0; i < 200; i++) seen.add(bench.seconds(1));
     expect([...seen]).toEqual([6, 7, 8, 9, 11, ...Array.from({ length: 21 }, (_, i) => 12 + i)]);
@@ -171,7 +175,7 @@ describe("SessionLimit", () => {
   test("unreachable() begins anew, up to what the server had borne before", () => {
     const bench = new Bench();
     bench.good(10);
-    bench.limit.overloaded(20);
+    bench.limit.refused(20);
     bench.limit.unreachable();
     expect(bench.limit.current).toBe(4);
     expect(bench.good(20)).toBe(15);
@@ -181,7 +185,7 @@ describe("SessionLimit", () => {
 type Event = Readonly<{ what: string; ms: number; open: number; full: boolean }>;
 
 const event: fc.Arbitrary<Event> = fc.record({
-  what: fc.constantFrom("good", "good", "good", "overload", "doubtful", "none", "opened", "slowly", "waited", "unreachable"),
+  what: fc.constantFrom("good", "good", "good", "refused", "doubtful", "none", "opened", "slowly", "waited", "unreachable"),
   ms: fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 100_000 })),
   open: fc.integer({ min: 0, max: 200 }),
   full: fc.boolean(),
@@ -189,11 +193,12 @@ const event: fc.Arbitrary<Event> = fc.record({
 
 function act(limit: SessionLimit, { what, ms, open, full }: Event): void {
   if (what === "opened") limit.opened(ms);
+  else if (what === "refused") limit.refused(open);
   else if (what === "slowly") limit.openedSlowly(open);
   else if (what === "waited") limit.waited();
   else if (what === "unreachable") limit.unreachable();
   else if (what === "good") limit.take({ kind: "good", answerMs: ms }, open, full);
-  else limit.take({ kind: what as "none" | "doubtful" | "overload" }, open, full);
+  else limit.take({ kind: what as "none" | "doubtful" }, open, full);
 }
 
 /** A server with so many processes, whose answers take longer when there are more sessions than it can work for at once. */
@@ -232,7 +237,7 @@ describe("SessionLimit, whatever happens", () => {
           act(bench.limit, each);
           const now = bench.limit.current;
           if (now < least || now > poolSize) throw new Error(`${now} is not from ${least} to ${poolSize}`);
-          if (now > before && (each.what === "overload" || each.what === "slowly")) throw new Error("trouble brought more sessions");
+          if (now > before && (each.what === "refused" || each.what === "slowly")) throw new Error("trouble brought more sessions");
         }
       }),
       { numRuns: 1_000 },

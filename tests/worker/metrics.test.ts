@@ -78,6 +78,17 @@ test("X23 possible_duplicates_total counts what was sent and fenced off, and not
   expect(await metrics.registry.metrics()).toContain('sesame_possible_duplicates_total{domain="example.com"} 1');
 });
 
+test("smtp_sessions and smtp_sessions_limit are read at each scrape", async () => {
+  const metrics = makeMetrics("1.0.0");
+  let limit = 4;
+  metrics.watch({ smtpSessions: () => ({ idle: 1, busy: 3, limit }) });
+  const scraped = async () => (await metrics.registry.metrics()).split("\n").filter((line) => line.startsWith("sesame_smtp"));
+  const sessions = ['sesame_smtp_sessions{state="idle"} 1', 'sesame_smtp_sessions{state="busy"} 3'];
+  expect(await scraped()).toEqual([...sessions, "sesame_smtp_sessions_limit 4"]);
+  limit = 19;
+  expect(await scraped()).toEqual([...sessions, "sesame_smtp_sessions_limit 19"]);
+});
+
 test("X21 blocked_kept_total counts mails that are not deleted, and a mail that waits or is deleted counts nowhere", async () => {
   const metrics = makeMetrics("1.0.0");
   const journal = metrics.journal("example.com");
