@@ -2,7 +2,7 @@
 // pollers. Without the mail server or the ledger nothing is received. Without SES mail flows, and what must leave through SES
 // waits. Without a bucket its own mail waits. A refusal (4xx) is an answer: it opens no circuit.
 
-import { troubleOf } from "@sesame/aws-adapters";
+import { troubleOf } from "@sesame/aws-adapters/base";
 import {
   type Courier,
   delayed,

@@ -4,7 +4,7 @@
 // With `proxy: false`, because the SDK uses no proxy either.
 
 import { constants } from "node:crypto";
-import type { Exchange } from "@sesame/aws-adapters";
+import type { Exchange } from "@sesame/aws-adapters/base";
 
 type Session = { readonly fetch: Bun.FetchSession["fetch"]; busy: number };
 

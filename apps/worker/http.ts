@@ -1,7 +1,6 @@
 // HTTP: health and metrics pages. Liveness checks only the loops of the pollers: a failure of AWS or of the mail server must
 // not restart the worker. Readiness also checks the queues and the mail server. No page shows an address or a secret.
 
-import { err, ok, quote, type Result } from "@sesame/core";
 import { type Context, Hono } from "hono";
 import type { DomainView } from "./fleet.ts";
 import type { Metrics } from "./metrics.ts";
@@ -70,38 +69,4 @@ export function metricsApp({ registry }: Metrics): Hono {
   const app = new Hono();
   app.get("/metrics", async (context) => context.text(await registry.metrics(), 200, { "Content-Type": registry.contentType }));
   return app;
-}
-
-/** An HTTP server that runs. */
-export type Served = Readonly<{ port: number; stop(): Promise<void> }>;
-
-export type ServeOptions = Readonly<{
-  hostname: string;
-  port: number;
-  /** The variable with the port, for the error text. */
-  variable: "HEALTH_PORT" | "METRICS_PORT";
-  /** How many ports above the first may be tried if it is in use. */
-  tries: number;
-}>;
-
-/** Serves an app. The error names the variable to change. */
-export function serve(app: Hono, { hostname, port, variable, tries }: ServeOptions): Result<Served> {
-  const last = port === 0 ? 0 : Math.min(port + tries, 65_535);
-  for (let next = port; next <= last; next++) {
-    try {
-      const server = Bun.serve({ fetch: app.fetch, hostname, port: next });
-      return ok({ port: server.port ?? next, stop: () => server.stop(true) });
-    } catch (error) {
-      const code = (error as { code?: string }).code;
-      if (code !== "EADDRINUSE") return err(refusal(code, { hostname, port: next, variable }, error));
-    }
-  }
-  const ports = last === port ? String(port) : `${port} to ${last}`;
-  return err(`Cannot listen on ${hostname} port ${ports}: another program uses it; set ${variable} to a free port`);
-}
-
-function refusal(code: string | undefined, { hostname, port, variable }: Omit<ServeOptions, "tries">, error: unknown): string {
-  if (code === "EACCES") return `Cannot listen on ${hostname} port ${port}: this user may not use it; set ${variable} to a port above 1023`;
-  const reason = code ?? String(error);
-  return `Cannot listen on port ${port}: HTTP_HOST must be an address of this machine, is ${quote(hostname)} (${reason})`;
 }

@@ -2,7 +2,7 @@
 // would be delivered again if it were not recorded, so the mail waits and keeps its entry. It gives up when the entry is lost,
 // when the time for a stop is over, or after some time. The caller then announces a possible duplicate.
 
-import { troubleOf } from "@sesame/aws-adapters";
+import { troubleOf } from "@sesame/aws-adapters/base";
 import type { Ledger } from "@sesame/core";
 import type { Timers } from "./timers.ts";
 

@@ -2,26 +2,8 @@
 // line does not either. docs/logs.md lists every event.
 
 import type { Journal, JournalEvent, Plan, Verdict } from "@sesame/core";
-import pino, { type DestinationStream, type Logger, type LoggerOptions } from "pino";
+import type { Logger } from "pino";
 import { closingFields, closingText } from "./closing-line.ts";
-import type { Redact } from "./redact.ts";
-
-/** Makes the logger: `time` in RFC 3339 UTC, `level` as a word. Each finished line passes `redact`. */
-export function makeLogger(level: string, redact: Redact, to: DestinationStream = process.stdout): Logger {
-  const options: LoggerOptions = {
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    hooks: { streamWrite: (line) => oneLine(redact(line)) },
-  };
-  return pino(options, to);
-}
-
-/** Escapes characters that are data in JSON (RFC 8259 §7) but line ends for some log readers. */
-function oneLine(line: string): string {
-  return line.replace(/[\u0085\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
 
 /** Whether the log shows addresses as they are, or as `a***@example.com`. */
 export type LogAddresses = "plain" | "masked";

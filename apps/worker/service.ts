@@ -1,13 +1,13 @@
 // Service: the long-running part that `sesame run` and `sesame local` share: fleet, metrics, health pages and an orderly
-// shutdown. The command brings the ports.
+// shutdown. The command brings the ports and the open pages.
 
-import { err, ok, type Result } from "@sesame/core";
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import { Fleet, type FleetOptions } from "./fleet.ts";
 import { collectGarbageOnGrowth } from "./garbage-collection.ts";
-import { healthApp, metricsApp, serve } from "./http.ts";
-import { type Metrics, makeMetrics } from "./metrics.ts";
+import { type HealthView, healthApp, metricsApp } from "./http.ts";
+import { makeMetrics } from "./metrics.ts";
+import type { Pages } from "./pages.ts";
 import { wallTimers, within } from "./timers.ts";
 import { version } from "./version.ts";
 
@@ -43,8 +43,8 @@ export type Service = Readonly<{
 
 const abortSeconds = 5;
 
-/** Serves the pages and starts polling. `portTries`: how many ports above the configured ones may be tried. */
-export async function openService(config: Config, ports: ServicePorts, logger: Logger, portTries: number): Promise<Result<Service>> {
+/** Starts polling, and shows the pages. */
+export function startService(config: Config, ports: ServicePorts, logger: Logger, pages: Pages): Service {
   const metrics = makeMetrics(version);
   metrics.watch({ smtpSessions: ports.smtpSessions });
   const fleet = new Fleet({
@@ -58,31 +58,25 @@ export async function openService(config: Config, ports: ServicePorts, logger: L
     bytesInFlight: config.MAX_BYTES_IN_FLIGHT,
     timers: wallTimers,
   });
-  const pages = await servePages(config, fleet, metrics, portTries);
-  if (!pages.ok) {
-    await ports.close();
-    return pages;
-  }
   fleet.start();
+  pages.health.show(healthApp(viewOf(fleet)).fetch);
+  pages.metrics.show(metricsApp(metrics).fetch);
   const stopCollecting = collectGarbageOnGrowth({
     timers: wallTimers,
     resident: () => process.memoryUsage.rss(),
     collect: () => Bun.gc(false), // beside the work: a forced collection would keep the event loop for 20 to 130 ms
   });
-  const { healthPort, metricsPort, close } = pages.value;
   const end = async (graceSeconds: number) => {
     stopCollecting();
     const ended = await endFleet(fleet, ports, graceSeconds);
-    await close();
+    await pages.close();
     return ended;
   };
-  return ok({ healthPort, metricsPort, fleet, end });
+  return { healthPort: pages.health.port, metricsPort: pages.metrics.port, fleet, end };
 }
 
-type Pages = Readonly<{ healthPort: number; metricsPort: number; close(): Promise<unknown> }>;
-
-async function servePages(config: Config, fleet: Fleet, metrics: Metrics, tries: number): Promise<Result<Pages>> {
-  const view = {
+function viewOf(fleet: Fleet): HealthView {
+  return {
     version,
     maxAgeSeconds: fleet.maxAgeSeconds,
     domains: () => fleet.views(),
@@ -90,13 +84,6 @@ async function servePages(config: Config, fleet: Fleet, metrics: Metrics, tries:
     mailServer: () => mailServerProblem(fleet),
     circuits: () => fleet.circuits.states(),
   };
-  const at = { hostname: config.HTTP_HOST, tries };
-  const health = serve(healthApp(view), { ...at, port: config.HEALTH_PORT, variable: "HEALTH_PORT" });
-  const numbers = serve(metricsApp(metrics), { ...at, port: config.METRICS_PORT, variable: "METRICS_PORT" });
-  const close = () => Promise.all([health, numbers].map((page) => (page.ok ? page.value.stop() : null)));
-  if (health.ok && numbers.ok) return ok({ healthPort: health.value.port, metricsPort: numbers.value.port, close });
-  await close();
-  return err([health, numbers].flatMap((page) => (page.ok ? [] : [page.error])).join("\n"));
 }
 
 function mailServerProblem({ circuits: { mailServer } }: Fleet): string | null {

@@ -28,13 +28,5 @@ export async function within<T>(seconds: number, work: Promise<T>): Promise<T | 
   }
 }
 
-const logFlushMs = 1000;
-
-/** Ends the process after the log had time to be written, even if something still runs. Returns the exit code. */
-export function exitSoon(code: number): number {
-  setTimeout(() => process.exit(code), logFlushMs).unref();
-  return code;
-}
-
 /** Milliseconds of an hour. */
 export const hourMs = 3_600_000;

@@ -7,9 +7,10 @@ import { blocklistCache, type Courier, type Domain, defaultPolicy, type MailQueu
 import { noKnownMailboxes } from "@sesame/core/journey";
 import pino from "pino";
 import { Fleet } from "../../apps/worker/fleet.ts";
-import { healthApp, serve } from "../../apps/worker/http.ts";
+import { healthApp } from "../../apps/worker/http.ts";
 import { writeNotice } from "../../apps/worker/local/ses-notice.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { openPages } from "../../apps/worker/pages.ts";
 import { wallTimers } from "../../apps/worker/timers.ts";
 import { blocklistCacheOctets, pauseEachTurn } from "../../apps/worker/turn-taking.ts";
 import { MemoryDirectory } from "../../tests/fakes/memory-directory.ts";
@@ -47,10 +48,11 @@ export async function manyQueues(count: number, mails: number, idleSeconds: numb
     },
   };
   const fleet = fleetOf(count, clients, store, courier);
-  const page = serve(healthOf(fleet), { hostname: "127.0.0.1", port: 0, variable: "HEALTH_PORT", tries: 0 });
-  if (!page.ok) throw new Error(page.error);
+  const pages = await openPages({ HTTP_HOST: "127.0.0.1", HEALTH_PORT: 0, METRICS_PORT: 0 }, 0);
+  if (!pages.ok) throw new Error(pages.error);
+  pages.value.health.show(healthOf(fleet).fetch);
   fleet.start();
-  const watch = watchLivez(`http://127.0.0.1:${page.value.port}/livez`);
+  const watch = watchLivez(`http://127.0.0.1:${pages.value.health.port}/livez`);
   await new Promise<void>((resolve) => wallTimers.after(idleSeconds * 1000, resolve));
   const began = performance.now();
   for (let index = 0; index < count; index++) await sqs.put(`domain-${index}-test-queue`, noticesOf(index, mails, store));
@@ -60,7 +62,7 @@ export async function manyQueues(count: number, mails: number, idleSeconds: numb
   const livezMs = await watch.end();
   sqs.stop(); // ends the long polls
   await fleet.end();
-  await page.value.stop();
+  await pages.value.close();
   clients.close();
   return {
     queues: count,

@@ -7,7 +7,7 @@ import type { RuleTable } from "@sesame/core/journey";
 import { call } from "./call.ts";
 import { readRows, type TableRead, type TableRows } from "./dynamo-batch.ts";
 import { type DynamoOptions, dynamoDeadlineMs, type Row, type TableState, tableDefaults } from "./dynamo-table.ts";
-import { sdkTableCalls } from "./hot-sdk.ts";
+import { sdkTableCalls } from "./sdk-dynamo.ts";
 import { realSleep } from "./timers.ts";
 import { troubleOf } from "./trouble.ts";
 

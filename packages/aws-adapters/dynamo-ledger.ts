@@ -21,7 +21,7 @@ import {
   type TableState,
   tableDefaults,
 } from "./dynamo-table.ts";
-import { sdkTableCalls } from "./hot-sdk.ts";
+import { sdkTableCalls } from "./sdk-dynamo.ts";
 import { realSleep } from "./timers.ts";
 import { GarbledError, nothingDone, troubleOf } from "./trouble.ts";
 

@@ -17,7 +17,7 @@ import {
   tableDefaults,
 } from "./dynamo-table.ts";
 import type { Write } from "./hot-calls.ts";
-import { sdkTableCalls } from "./hot-sdk.ts";
+import { sdkTableCalls } from "./sdk-dynamo.ts";
 import { realSleep } from "./timers.ts";
 import { troubleOf } from "./trouble.ts";
 

@@ -1,4 +1,4 @@
-// Hot calls: the seven calls to AWS that each mail needs, as types. There are two implementations: hot-sdk.ts sends them
+// Hot calls: the seven calls to AWS that each mail needs, as types. There are two implementations: sdk-*.ts sends them
 // through the SDK, and the lane (lane.ts) sends them itself. Both answer and fail in the same way.
 
 import type { BatchAnswer } from "./sqs-batch.ts";

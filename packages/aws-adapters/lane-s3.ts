@@ -5,11 +5,11 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { headLimit } from "@sesame/core";
 import type { Attributes, ObjectAnswer, ObjectCalls, ObjectCopy, ObjectRead, OctetStream } from "./hot-calls.ts";
-import { copySource } from "./hot-sdk.ts";
 import type { ExchangeAnswer, Lane, LaneRequest, PieceReader } from "./lane.ts";
 import { type Checksum, checksumOf } from "./lane-checksum.ts";
 import { encodedKey, type Route, routeName } from "./lane-routes.ts";
 import { metadataPrefix } from "./s3-attributes.ts";
+import { copySource } from "./sdk-s3.ts";
 import { GarbledError } from "./trouble.ts";
 
 const patienceMs = 10_000; // a third of the deadline of a call

@@ -1,8 +1,10 @@
-// @sesame/aws-adapters: the core's ports on SQS, S3, DynamoDB and SES.
+// @sesame/aws-adapters: the core's ports on SQS, S3, DynamoDB and SES. `/sqs`, `/dynamo`, `/s3` and `/ses` have one service each, over
+// what `/base` makes.
 
 export { AwsClock, type LocalTime } from "./aws-clock.ts";
 export { CachedDirectory, type CachedDirectoryOptions } from "./cached-directory.ts";
-export { type AwsClients, type AwsOptions, awsClients } from "./clients.ts";
+export { type AwsClients, awsClients } from "./clients.ts";
+export type { AwsOptions } from "./client-base.ts";
 export type { Exchange } from "./lane.ts";
 export { type BucketDescription, describeBucket, type S3CheckOptions } from "./s3-check.ts";
 export { S3MailStore, type S3MailStoreOptions } from "./s3-mail-store.ts";

@@ -9,11 +9,11 @@ import type { AuditRecord } from "@sesame/core/journey";
 import type { AwsClock } from "./aws-clock.ts";
 import { call } from "./call.ts";
 import type { ObjectAnswer, ObjectCalls } from "./hot-calls.ts";
-import { sdkObjectCalls } from "./hot-sdk.ts";
 import { attributesOf, clientEncryption, metadataOf } from "./s3-attributes.ts";
 import { S3Body } from "./s3-body.ts";
 import { fitMetadata, metadataLimit } from "./s3-metadata.ts";
 import { HeldBody, type RestOptions, restOf } from "./s3-rest.ts";
+import { sdkObjectCalls } from "./sdk-s3.ts";
 import { GarbledError, troubleOf } from "./trouble.ts";
 
 export type S3MailStoreOptions = Readonly<{

@@ -9,7 +9,7 @@ import type { AwsClock } from "./aws-clock.ts";
 import { Batcher } from "./batcher.ts";
 import { type CallOptions, call, portErrorOf } from "./call.ts";
 import type { Poll, QueueCalls, Received } from "./hot-calls.ts";
-import { sdkQueueCalls } from "./hot-sdk.ts";
+import { sdkQueueCalls } from "./sdk-sqs.ts";
 import { type BatchAnswer, type ItemOutcome, sendWithRetry } from "./sqs-batch.ts";
 import { describeQueue, type QueueDescription } from "./sqs-description.ts";
 import { type After, realSleep, type Sleep } from "./timers.ts";
@@ -62,6 +62,11 @@ export class SqsMailQueue implements MailQueue {
     const changeAll = (items: ReadonlyMap<string, Change>) => this.#changeAll(items);
     this.#acks = new Batcher({ ...shared, send: (receipts) => sendWithRetry(receipts, deleteAll, options) });
     this.#changes = new Batcher({ ...shared, send: (changes) => sendWithRetry(changes, changeAll, options) });
+  }
+
+  /** Reads the URL of the queue before the first call needs it. An error appears at that call, which asks again. */
+  locate(): void {
+    this.#queueUrl("describe").catch(() => {});
   }
 
   async receive(limit: number, stop: Stop, wait: ReceiveWait = "long"): Promise<readonly QueueEntry[]> {

@@ -3,7 +3,8 @@
 
 import { simpleParser } from "mailparser";
 import { healthApp, metricsApp } from "../../apps/worker/http.ts";
-import { logJournal, makeLogger } from "../../apps/worker/log.ts";
+import { logJournal } from "../../apps/worker/log.ts";
+import { makeLogger } from "../../apps/worker/logger.ts";
 import { makeMetrics } from "../../apps/worker/metrics.ts";
 import { decodeWords } from "../../packages/core/mail/encoded-word.ts";
 import type { Sent } from "../fakes/memory-courier.ts";

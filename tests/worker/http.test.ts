@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import type { Domain } from "@sesame/core";
 import type { DomainView } from "../../apps/worker/fleet.ts";
-import { type HealthView, healthApp, metricsApp, serve } from "../../apps/worker/http.ts";
-import { makeMetrics } from "../../apps/worker/metrics.ts";
+import { type HealthView, healthApp } from "../../apps/worker/http.ts";
+import { openPages } from "../../apps/worker/pages.ts";
 
 const good: DomainView = { domain: "example.com" as Domain, loopAgeSeconds: 1, pollAgeSeconds: 3, inFlight: 0, queue: null };
 const other = { ...good, domain: "another.test" as Domain };
@@ -63,18 +63,30 @@ for (const [when, domains, more, path, expected] of rows) {
   });
 }
 
-test("serve() uses a port above a busy one if allowed, and else names the variable to change", async () => {
-  const at = { hostname: "127.0.0.1", variable: "HEALTH_PORT" } as const;
-  const app = metricsApp(makeMetrics("0"));
-  const first = serve(app, { ...at, port: 0, tries: 0 });
+const portsOf = (HEALTH_PORT: number, METRICS_PORT = 0) => ({ HTTP_HOST: "127.0.0.1", HEALTH_PORT, METRICS_PORT });
+
+test("openPages() uses a port above a busy one if allowed, and else names the variable to change", async () => {
+  const first = await openPages(portsOf(0), 0);
   if (!first.ok) throw new Error(first.error);
-  const { port } = first.value;
-  const second = serve(app, { ...at, port, tries: 20 });
-  expect(second.ok && second.value.port).toBeGreaterThan(port);
-  const third = serve(app, { ...at, port, tries: 0 });
-  expect(third).toEqual({
-    ok: false,
-    error: `Cannot listen on 127.0.0.1 port ${port}: another program uses it; set HEALTH_PORT to a free port`,
-  });
-  await Promise.all([first, second].map((page) => (page.ok ? page.value.stop() : null)));
+  const { port } = first.value.health;
+  const second = await openPages(portsOf(port), 20);
+  expect(second.ok && second.value.health.port).toBeGreaterThan(port);
+  const refusal = (variable: string) => `Cannot listen on 127.0.0.1 port ${port}: another program uses it; set ${variable} to a free port`;
+  expect(await openPages(portsOf(port), 0)).toEqual({ ok: false, error: refusal("HEALTH_PORT") });
+  expect(await openPages(portsOf(0, port), 0)).toEqual({ ok: false, error: refusal("METRICS_PORT") });
+  for (const each of [first, second]) if (each.ok) await each.value.close();
+});
+
+test("a page answers 503 until there is something to show", async () => {
+  const pages = await openPages(portsOf(0), 0);
+  if (!pages.ok) throw new Error(pages.error);
+  const { health, close } = pages.value;
+  const ask = async () => {
+    const answer = await fetch(`http://127.0.0.1:${health.port}/livez`);
+    return [answer.status, await answer.json()];
+  };
+  expect(await ask()).toEqual([503, { status: "failing", trouble: ["starting"] }]);
+  health.show(() => Response.json("shown"));
+  expect(await ask()).toEqual([200, "shown"]);
+  await close();
 });

@@ -1,8 +1,8 @@
 // sesame check: checks everything that `sesame run` needs, with the same configuration, and prints one finding per item with
 // its fix. It changes nothing, except for a test object that it writes and deletes.
 
-import type { AwsClients } from "@sesame/aws-adapters";
-import { clientsOf } from "../aws-ports.ts";
+import { type AwsClients, awsClients } from "@sesame/aws-adapters";
+import { awsOptions } from "../aws-options.ts";
 import {
   checkBucket,
   checkClock,
@@ -36,7 +36,7 @@ export async function checkAll(options: CheckOptions): Promise<number> {
 }
 
 async function findingsOf(config: Config, workers: number): Promise<readonly Finding[]> {
-  const clients = clientsOf(config);
+  const clients = awsClients(awsOptions(config));
   const server = mailServerOf(config, config.SMTP_HOST ?? "localhost");
   try {
     const credentials = await checkCredentials(clients);

@@ -6,14 +6,15 @@ import { ok, type Result } from "@sesame/core";
 import { shellWord } from "@sesame/core/explain";
 import type { Logger } from "pino";
 import { type Config, decodeConfig } from "../config.ts";
+import { exitSoon } from "../exit.ts";
 import { lockData } from "../local/data-lock.ts";
 import { openFrontDoor } from "../local/front-door.ts";
 import { clock, openLocalPorts } from "../local/local-ports.ts";
-import { makeLogger } from "../log.ts";
+import { makeLogger } from "../logger.ts";
+import { openPages } from "../pages.ts";
 import { redactor } from "../redact.ts";
-import { openService, type Service, stopOnSignal, warnOfSharedWindow } from "../service.ts";
+import { type Service, startService, stopOnSignal, warnOfSharedWindow } from "../service.ts";
 import { stopSignal } from "../signals.ts";
-import { exitSoon } from "../timers.ts";
 import { version } from "../version.ts";
 
 export type LocalOptions = Readonly<{ data: string; port: number }>;
@@ -67,15 +68,17 @@ async function startLocal(config: Config, folder: string, port: number, logger: 
     await ports.close();
     return door;
   }
-  const service = await openService(config, ports, logger, portTries);
-  if (!service.ok) {
+  const pages = await openPages(config, portTries);
+  if (!pages.ok) {
     await door.value.close();
-    return service;
+    await ports.close();
+    return pages;
   }
-  const { healthPort, metricsPort } = service.value;
+  const service = startService(config, ports, logger, pages.value);
+  const { healthPort, metricsPort } = service;
   const end = async (graceSeconds: number) => {
     await door.value.close();
-    return service.value.end(graceSeconds);
+    return service.end(graceSeconds);
   };
   return ok({ smtpPort: door.value.port, healthPort, metricsPort, end });
 }

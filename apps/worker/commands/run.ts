@@ -1,42 +1,44 @@
-// sesame run: the worker on AWS. Polls until a signal, then stops in order.
+// sesame run: the worker on AWS. Polls until a signal, then stops in order. What must be asked of AWS first is asked before the
+// most of the code is loaded.
 
-import { clientsOf, openAwsPorts } from "../aws-ports.ts";
+import { startAws } from "../aws-start.ts";
 import { decodeConfig } from "../config.ts";
-import { armTrap, decodeKillOrder, trapPorts } from "../kill-point.ts";
-import { makeLogger } from "../log.ts";
+import { exitSoon } from "../exit.ts";
+import { makeLogger } from "../logger.ts";
+import { openPages } from "../pages.ts";
 import { redactor } from "../redact.ts";
-import { openService, stopOnSignal, warnOfSharedWindow } from "../service.ts";
 import { stopSignal } from "../signals.ts";
-import { exitSoon } from "../timers.ts";
 import { version } from "../version.ts";
 
 /** Runs until a signal. Returns the exit code: 0 after an orderly stop, 1 if mails were still in work, 2 for a wrong configuration. */
 export async function runWorker(): Promise<number> {
-  const config = decodeConfig(process.env);
-  const killOrder = decodeKillOrder(process.env["SESAME_KILL_POINT"]);
-  if (!config.ok || !killOrder.ok) {
-    for (const each of [config, killOrder]) if (!each.ok) process.stderr.write(`${each.error}\n`);
-    return 2;
-  }
-  const { DOMAINS, LOG_LEVEL } = config.value;
-  const logger = makeLogger(LOG_LEVEL, redactor(process.env));
-  warnOfSharedWindow(config.value, process.env, logger);
+  const decoded = decodeConfig(process.env);
+  const killPoint = process.env["SESAME_KILL_POINT"];
+  const kill = killPoint ? await import("../kill-point.ts") : null;
+  const order = kill?.decodeKillOrder(killPoint) ?? null;
+  if (!decoded.ok || order?.ok === false) return fail([decoded, order].flatMap((each) => (each?.ok === false ? [each.error] : [])));
+  const config = decoded.value;
+  const logger = makeLogger(config.LOG_LEVEL, redactor(process.env));
   const signalled = stopSignal();
-  const trap = killOrder.value && armTrap(killOrder.value, logger);
-  const clients = clientsOf(config.value);
-  const opening = openAwsPorts(config.value, clients, logger, trap ? { onPhase: trap.reach } : {});
-  const ports = await Promise.race([opening, signalled.then(() => null)]);
-  if (ports === null) {
-    clients.close();
+  const aws = await startAws(config, logger);
+  const pages = await openPages(config, 0);
+  if (!pages.ok) return fail([pages.error]);
+  const ready = await Promise.race([aws.ready, signalled.then(() => null)]);
+  if (ready === null) {
     logger.info({ event: "stopped", seconds: 0 }, "stopped before the worker had started");
     return exitSoon(0);
   }
-  const service = ports.ok ? await openService(config.value, trap ? trapPorts(ports.value, trap) : ports.value, logger, 0) : ports;
-  if (!service.ok) {
-    process.stderr.write(`${service.error}\n`);
-    return exitSoon(2);
-  }
-  const { healthPort, metricsPort } = service.value;
-  logger.info({ event: "started", version, domains: DOMAINS, healthPort, metricsPort }, "started");
-  return exitSoon(await stopOnSignal(signalled, service.value, config.value, logger));
+  if (!ready.ok) return fail([ready.error]);
+  await aws.receive();
+  const { startOnAws, stopOnSignal } = await import("../aws-service.ts");
+  const trap = kill && order?.value ? { ...kill, trap: kill.armTrap(order.value, logger) } : null;
+  const service = startOnAws(config, aws, logger, pages.value, trap);
+  const { healthPort, metricsPort } = service;
+  logger.info({ event: "started", version, domains: config.DOMAINS, healthPort, metricsPort }, "started");
+  return exitSoon(await stopOnSignal(signalled, service, config, logger));
+}
+
+function fail(errors: readonly string[]): number {
+  process.stderr.write(`${errors.join("\n")}\n`);
+  return exitSoon(2);
 }
