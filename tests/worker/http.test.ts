@@ -77,16 +77,18 @@ test("openPages() uses a port above a busy one if allowed, and else names the va
   for (const each of [first, second]) if (each.ok) await each.value.close();
 });
 
-test("a page answers 503 until there is something to show", async () => {
+test("while the worker starts it lives and is not ready", async () => {
   const pages = await openPages(portsOf(0), 0);
   if (!pages.ok) throw new Error(pages.error);
   const { health, close } = pages.value;
-  const ask = async () => {
-    const answer = await fetch(`http://127.0.0.1:${health.port}/livez`);
+  const ask = async (page: string) => {
+    const answer = await fetch(`http://127.0.0.1:${health.port}${page}`);
     return [answer.status, await answer.json()];
   };
-  expect(await ask()).toEqual([503, { status: "failing", trouble: ["starting"] }]);
+  expect(await ask("/livez")).toEqual([200, { status: "ok", trouble: [] }]);
+  for (const page of ["/readyz", "/health", "/metrics"])
+    expect(await ask(page)).toEqual([503, { status: "failing", trouble: ["starting"] }]);
   health.show(() => Response.json("shown"));
-  expect(await ask()).toEqual([200, "shown"]);
+  expect(await ask("/livez")).toEqual([200, "shown"]);
   await close();
 });
