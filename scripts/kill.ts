@@ -1,8 +1,9 @@
 // Kills real workers at every point of a mail's way and counts what became of the mails: `npm run kill -- --seeds 25`.
-// For each point, signal (KILL, TERM), mix of recipients and seed a worker is ended at that point and a second one finishes.
+// For each point, signal (KILL, TERM), mix of recipients, client of AWS and seed a worker is ended at that point and a second one finishes.
 // Exit code 1: a mail was lost, a copy too many was not announced, a reply went out twice, … A signal ends it after the runs
 // that are under way, and what is known by then is shown. Run by Bun.
 //   --seeds N       runs of each kind; default 25
+//   --client NAME   fast or sdk (AWS_CLIENT); else both
 //   --points a,b    only these points
 //   --parallel N    clouds side by side; default 4
 //   --program PATH  the executable, such as dist/sesame; else the checkout is run
@@ -10,7 +11,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { killPoints } from "../apps/worker/kill-point.ts";
-import { allCases } from "../tests/kill/case.ts";
+import { allCases, clients } from "../tests/kill/case.ts";
 import { runAll } from "../tests/kill/lanes.ts";
 import { startRealEnd, startSinks } from "../tests/kill/mail-end.ts";
 import { complaintsOf, tableOf } from "../tests/kill/table.ts";
@@ -18,7 +19,7 @@ import { missingPrograms } from "../tests/mailserver/programs.ts";
 
 const text = { type: "string" } as const;
 const { values } = parseArgs({
-  options: { seeds: text, points: text, parallel: text, program: text, mailserver: { type: "boolean" } },
+  options: { seeds: text, client: text, points: text, parallel: text, program: text, mailserver: { type: "boolean" } },
 });
 const whole = (name: "seeds" | "parallel", fallback: number) => {
   const given = values[name] ?? String(fallback);
@@ -29,12 +30,15 @@ const given = values.points?.split(",");
 const unknown = given?.find((name) => !killPoints.some((point) => point === name));
 if (unknown !== undefined)
   throw new Error(`Cannot use --points: each must be one of ${killPoints.join(", ")}, is ${JSON.stringify(unknown)}`);
+const chosen = clients.filter((client) => values.client === undefined || values.client === client);
+if (chosen.length === 0) throw new Error(`Cannot use --client: must be ${clients.join(" or ")}, is ${JSON.stringify(values.client)}`);
 const missing = values.mailserver ? missingPrograms() : null;
 if (missing) throw new Error(`Cannot start a mail server: ${missing}`);
 
 const cases = allCases(
   whole("seeds", 25),
   killPoints.filter((point) => given?.includes(point) ?? true),
+  chosen,
 );
 const began = performance.now();
 const stop = { stopped: false };

@@ -1,5 +1,5 @@
 // Case: one kill of a worker, and what its seed picks: how many mails are in work at once, and the how-manieth time the
-// point is reached. Equal cases pick the same.
+// point is reached. Equal cases pick the same, and so do those that differ in the client of AWS alone.
 
 import { type KillPoint, killPoints } from "../../apps/worker/kill-point.ts";
 
@@ -7,8 +7,12 @@ export const signals = ["KILL", "TERM"] as const;
 /** "one": a recipient with a reply, a forward through SES and one within. "three": recipients that answer 250, 450 once, and 550. */
 export const mixes = ["one", "three"] as const;
 
+/** How the workers call AWS (AWS_CLIENT). */
+export const clients = ["fast", "sdk"] as const;
+
 export type Mix = (typeof mixes)[number];
-export type KillCase = Readonly<{ point: KillPoint; signal: (typeof signals)[number]; mix: Mix; seed: number }>;
+export type Client = (typeof clients)[number];
+export type KillCase = Readonly<{ point: KillPoint; signal: (typeof signals)[number]; mix: Mix; seed: number; client: Client }>;
 
 /** What the worker is told. */
 export type Terms = Readonly<{ nth: number; concurrency: number; jitterMs: number }>;
@@ -29,8 +33,8 @@ const passes: Readonly<Partial<Record<KillPoint, Readonly<Record<Mix, number>>>>
 const sessions: Readonly<Record<Mix, number>> = { one: 2, three: 1 };
 
 export function termsOf(one: KillCase): Terms {
-  const { point, mix } = one;
-  const chance = (what: string) => chanceOf(`${what} of ${nameOf(one)}`);
+  const { point, signal, mix, seed } = one;
+  const chance = (what: string) => chanceOf(`${what} of ${point}-${signal}-${mix}-${seed}`);
   const most = point === "connect" ? sessions[mix] : batchSize * (passes[point]?.[mix] ?? 1);
   return {
     nth: 1 + Math.floor(chance("nth") * most),
@@ -39,12 +43,17 @@ export function termsOf(one: KillCase): Terms {
   };
 }
 
-export function allCases(seeds: number, points: readonly KillPoint[] = killPoints): readonly KillCase[] {
+/** All kinds of cases, `seeds` times. */
+export function allCases(seeds: number, points: readonly KillPoint[] = killPoints, of: readonly Client[] = clients): readonly KillCase[] {
   const list = Array.from({ length: seeds }, (_, seed) => seed);
-  return list.flatMap((seed) => points.flatMap((point) => signals.flatMap((signal) => mixes.map((mix) => ({ point, signal, mix, seed })))));
+  return list.flatMap((seed) =>
+    points.flatMap((point) =>
+      signals.flatMap((signal) => mixes.flatMap((mix) => of.map((client) => ({ point, signal, mix, seed, client })))),
+    ),
+  );
 }
 
-export const nameOf = ({ point, signal, mix, seed }: KillCase): string => `${point}-${signal}-${mix}-${seed}`;
+export const nameOf = ({ point, signal, mix, seed, client }: KillCase): string => `${point}-${signal}-${mix}-${seed}-${client}`;
 
 /** A number from 0 to 1, the same for the same text. */
 function chanceOf(text: string): number {

@@ -33,9 +33,9 @@ function goodRun(one: KillCase): Evidence {
   };
 }
 
-const kill = goodRun({ point: "answer-read", signal: "KILL", mix: "one", seed: 0 });
-const term = goodRun({ point: "data", signal: "TERM", mix: "three", seed: 0 });
-const said = (event: string, msg = "") => ({ event, msg, mailId: idOf("answer-read-KILL-one-0-0") });
+const kill = goodRun({ point: "answer-read", signal: "KILL", mix: "one", seed: 0, client: "fast" });
+const term = goodRun({ point: "data", signal: "TERM", mix: "three", seed: 0, client: "fast" });
+const said = (event: string, msg = "") => ({ event, msg, mailId: idOf("answer-read-KILL-one-0-fast-0") });
 const [copy, reply] = kill.arrived;
 if (!copy || !reply) throw new Error("no copies");
 const without = (evidence: Evidence, at: number) => evidence.arrived.filter((_, index) => index !== at);

@@ -54,14 +54,15 @@ export class Lane {
     const holdMs = one.point === "dot-sent" ? lateMs : 0;
     let dots = 0;
     this.#end.hold(() => Bun.sleep(holdMs + (terms.jitterMs * (dots++ % 4)) / 3));
-    const killed = await this.#worker(terms, { SESAME_KILL_POINT: `${one.point}:${one.signal}:${terms.nth}` });
+    const client = { AWS_CLIENT: one.client };
+    const killed = await this.#worker(terms, { ...client, SESAME_KILL_POINT: `${one.point}:${one.signal}:${terms.nth}` });
     await this.#untilEnded(killed);
     const first = await endedOf(killed);
     const hidden = await this.#hiddenWithoutReason(first);
     const before = this.#aheadSeconds;
     if (one.signal === "KILL") await this.#advance(visibilitySeconds + 1);
     this.#end.hold(null);
-    const fresh = await this.#worker(terms, {});
+    const fresh = await this.#worker(terms, client);
     const left = await this.#untilEmpty(fresh);
     fresh.kill("SIGTERM");
     await fresh.exited;
@@ -94,7 +95,7 @@ export class Lane {
         code = ended;
       });
       await until(() => code !== undefined || worker.linesOf("started").length > 0, "a worker does not start", 20);
-      if (code !== 2 || !worker.other.some((text) => text.includes("HEALTH_PORT"))) return worker;
+      if (code !== 2 || !worker.other.some((text) => text.startsWith("Cannot listen on"))) return worker;
     }
   }
 

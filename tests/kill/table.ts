@@ -1,7 +1,7 @@
-// Table: what a number of runs came to, by point and signal.
+// Table: what a number of runs came to, by point and signal, and in all for each client of AWS.
 
 import { killPoints } from "../../apps/worker/kill-point.ts";
-import { type KillCase, nameOf, signals } from "./case.ts";
+import { clients, type KillCase, nameOf, signals } from "./case.ts";
 import type { Judgement } from "./judge.ts";
 
 export type Run = Readonly<{ one: KillCase; judgement: Judgement; seconds: number }>;
@@ -18,8 +18,14 @@ export function tableOf(runs: readonly Run[]): string {
       ),
     ),
   );
-  const total = rowOf("all", "", runs);
-  const shown = [[...columns], ...rows.filter(([, , count]) => count !== "0"), total];
+  const totals = clients.map((client) =>
+    rowOf(
+      `all, AWS_CLIENT=${client}`,
+      "",
+      runs.filter(({ one }) => one.client === client),
+    ),
+  );
+  const shown = [[...columns], ...[...rows, ...totals].filter(([, , count]) => count !== "0")];
   const widths = columns.map((_, column) => Math.max(...shown.map((row) => (row[column] ?? "").length)));
   const line = (row: readonly string[]) => row.map((cell, column) => pad(cell, widths[column] ?? 0, column < 2)).join("  ");
   return shown.map(line).join("\n");
