@@ -26,10 +26,12 @@ export type Manner = Readonly<{
   maxRefusals: number;
   /** The server has refused something before, so it may do so again. */
   isCareful: boolean;
+  /** Recipients that it accepted in a row for other mails: as many may be asked for at once. */
+  trusted: number;
 }>;
 
 const growth = 4; // of a group, if nothing was refused in those before: 100 recipients take 3 groups
-const largestGroup = 80; // a server that waits a second for each refusal answers in less than the deadline of a command
+const largestGroup = 100; // a server that waits a second for each refusal answers in less than the deadline of a command
 
 const over: Step = { kind: "over" };
 
@@ -45,7 +47,7 @@ export class Dialogue {
     this.#envelope = envelope;
     this.#content = content;
     this.#manner = manner;
-    this.#group = Math.max(1, manner.maxRefusals);
+    this.#group = Math.max(1, manner.maxRefusals, Math.min(manner.trusted, largestGroup));
   }
 
   /** The next step. To be called when no command is without a reply. */

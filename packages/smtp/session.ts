@@ -9,7 +9,7 @@ import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { Caution } from "./caution.ts";
 import { ContentTransfer, type TransferMeans } from "./content-transfer.ts";
-import { Dialogue, type Step } from "./dialogue.ts";
+import { Dialogue, type Manner, type Step } from "./dialogue.ts";
 import { type Ending, type Exchange, ExchangeLog, hasAnswers, isPositive, type Phase } from "./exchange.ts";
 import type { SessionPhase, SmtpOptions } from "./options.ts";
 import { PhaseDeadline } from "./phase-deadline.ts";
@@ -128,13 +128,15 @@ export class SmtpSession {
   /** Runs one transaction. Never throws; the exchange says how it ended. */
   async send(envelope: Envelope, content: Content): Promise<Exchange> {
     const log = new ExchangeLog(this.#protocol, envelope.recipients.length);
+    const manner = this.#mannerFor(envelope);
     this.#transactions++;
     this.#answerMs = null;
-    const transaction = { log, dialogue: this.#dialogue(envelope, content), transfer: this.#transfer(log, content) };
+    const transaction = { log, dialogue: new Dialogue(envelope, content, manner), transfer: this.#transfer(log, content) };
     const ending = await this.#run(transaction, this.#options.commandTimeoutMs, "answer to MAIL", () => this.#advance());
     transaction.transfer.cancel();
     const exchange = log.close(ending);
-    if (this.#protocol === "smtp" && log.refused > this.#options.maxRefusals) this.#shared.caution.tooManyRefusals();
+    if (manner.trusted > 0) this.#shared.caution.giveBack();
+    if (this.#protocol === "smtp") this.#shared.caution.answered(log.accepted, log.refused, this.#options.maxRefusals);
     this.#needsReset = !exchange.answers.some((answer) => answer.code < 400);
     this.#hasWorked ||= hasAnswers(exchange);
     return exchange;
@@ -191,13 +193,12 @@ export class SmtpSession {
     operation?.settle(ending);
   }
 
-  #dialogue(envelope: Envelope, content: Content): Dialogue {
-    return new Dialogue(envelope, content, {
-      protocol: this.#protocol,
-      offers: this.#offers,
-      maxRefusals: this.#options.maxRefusals,
-      isCareful: this.#refusals > 0 || envelope.isCarriedOn === true || this.#shared.caution.isCareful,
-    });
+  #mannerFor({ recipients, isCarriedOn }: Envelope): Manner {
+    const { maxRefusals } = this.#options;
+    const isCareful = this.#refusals > 0 || isCarriedOn === true || this.#shared.caution.isCareful;
+    const isMany = this.#protocol === "smtp" && recipients.length > maxRefusals;
+    const trusted = isMany && !isCareful ? this.#shared.caution.lend() : 0;
+    return { protocol: this.#protocol, offers: this.#offers, maxRefusals, isCareful, trusted };
   }
 
   #transfer(log: ExchangeLog, content: Content): ContentTransfer {

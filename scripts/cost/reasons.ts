@@ -118,7 +118,7 @@ export const own: Readonly<Record<string, string>> = {
     ...["ExplainContext", "ExplainCommands", "Sentence", "Warning", "readonly Warning[]", "Block", "readonly Line[]"],
   ),
   ...named("it asks for the time or for one field of bounded length", 'Pick<JourneyPorts, "clock">', "MarkedMail"),
-  ...named("it only makes or ends something", "Steps<T>", "T", "E", "Readonly<{ maxOctets: number }>"),
+  ...named("it only makes or ends something", "Timers", "Steps<T>", "T", "E", "Readonly<{ maxOctets: number }>"),
   ...named("the headers of one answer of S3, at most 8 KB", "Answer", "(name: string) => string | null"),
 };
 
@@ -129,6 +129,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   ContentTransfer: "measured with 40 MB in tests/smtp",
   StreamWire: "the transfer uses it, which is measured",
   HandleWire: "the transfer uses it, which is measured",
+  ...named("the transfer uses it, which is measured", "WriteBuffer", "WriteBuffers"),
   ...named(
     "it waits for a server, which brings the time",
     "SmtpCourier",

@@ -15,7 +15,7 @@ const piped = offersOf(["PIPELINING"]);
 /** `answer`: the code for a command. The writes, each as its commands in short, and how it ended. */
 function converse(count: number, manner: Partial<Manner>, answer: (command: string) => number): readonly string[] {
   const recipients = Array.from({ length: count }, (_, index) => `r${index}`);
-  const full: Manner = { protocol: "smtp", offers: piped, maxRefusals: 5, isCareful: false, ...manner };
+  const full: Manner = { protocol: "smtp", offers: piped, maxRefusals: 5, isCareful: false, trusted: 0, ...manner };
   const log = new ExchangeLog(full.protocol, count);
   const dialogue = new Dialogue({ from: "", recipients }, contentOf("x"), full);
   const said: string[] = [];
@@ -49,11 +49,34 @@ describe("Dialogue", () => {
       [`MAIL ${names(0, 5)}`, names(5, 25), `${names(25, 100)} DATA`, "content"],
     ],
     [
-      "not more than eighty at once",
-      200,
+      "not more than a hundred at once",
+      250,
       {},
       accepts,
-      [`MAIL ${names(0, 5)}`, names(5, 25), names(25, 105), names(105, 185), `${names(185, 200)} DATA`, "content"],
+      [`MAIL ${names(0, 5)}`, names(5, 25), names(25, 105), names(105, 205), `${names(205, 250)} DATA`, "content"],
+    ],
+    ["as many at once as the server accepted in a row", 40, { trusted: 40 }, accepts, [`MAIL ${names(0, 40)} DATA`, "content"]],
+    [
+      "not more than a hundred at once, whatever it accepted",
+      101,
+      { trusted: 5000 },
+      accepts,
+      [`MAIL ${names(0, 100)}`, `${names(100, 101)} DATA`, "content"],
+    ],
+    ["no smaller group because it accepted few", 5, { trusted: 2 }, accepts, [`MAIL ${names(0, 5)} DATA`, "content"]],
+    [
+      "no larger groups after a refusal, although the server is trusted",
+      34,
+      { trusted: 20 },
+      refusing(550, "<r7>"),
+      [`MAIL ${names(0, 20)}`, names(20, 24), names(24, 28), names(28, 32), `${names(32, 34)} DATA`, "content"],
+    ],
+    [
+      "no large group in a session with refusals, although the server is trusted",
+      12,
+      { isCareful: true, trusted: 100 },
+      accepts,
+      [`MAIL ${names(0, 5)}`, names(5, 10), "r10 r11 DATA", "content"],
     ],
     ["all at once by LMTP", 40, { protocol: "lmtp" }, accepts, [`MAIL ${names(0, 40)} DATA`, "content"]],
     [

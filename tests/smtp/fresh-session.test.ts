@@ -165,6 +165,29 @@ describe("SmtpCourier.send() over a fresh session", () => {
   });
 });
 
+test("X05 send() asks at once for as many recipients as the server accepted in a row, for one mail at a time, until it refuses one", async () => {
+  const groups: number[] = [];
+  const server = await sink({
+    answer: (command) => (command.includes("<unknown") ? "550 5.1.1 no" : null),
+    onData: (_, chunk) => {
+      const named = chunk.toString("latin1").match(/^RCPT /gm)?.length ?? 0;
+      if (named > 0) groups.push(named);
+    },
+  });
+  const sender = courier(server);
+  const names = (count: number, name = "known") => Array.from({ length: count }, (_, index) => `${name}${index}@example.com`);
+  const groupsOf = async (...mails: readonly (readonly string[])[]) => {
+    groups.length = 0;
+    await Promise.all(mails.map((to) => sender.send("mailbox", transaction(to))));
+    return [...groups].sort((one, other) => one - other);
+  };
+  expect(await groupsOf(names(40))).toEqual([5, 15, 20]);
+  expect(await groupsOf(names(40))).toEqual([40]);
+  expect(await groupsOf(names(40), names(30))).toEqual([5, 5, 20, 40]);
+  expect(await groupsOf(names(30, "unknown"))).toEqual([30]);
+  expect(await groupsOf(names(40), names(40))).toEqual(Array(16).fill(5)); // and so for ten minutes
+});
+
 describe("SmtpCourier and a session that worked", () => {
   const used = `${data}\n S: 250 ok`;
   const delivers = `${used}${bye}`;
