@@ -10,6 +10,11 @@ const [nul, lf, cr, dot] = [0x00, 0x0a, 0x0d, 0x2e];
 const nulSubstitute = 0x80;
 const below = 0x0e0e0e0e; // 14 in each octet of a word
 const highBits = 0x80808080 | 0;
+const ends = {
+  ofLine: Uint8Array.of(dot, cr, lf),
+  insideLineEnd: Uint8Array.of(lf, dot, cr, lf),
+  elsewhere: Uint8Array.of(cr, lf, dot, cr, lf),
+};
 
 /** Encodes one mail, piece by piece. */
 export class DotStuffing {
@@ -24,9 +29,8 @@ export class DotStuffing {
   }
 
   /** The end of the last line, if it has none, and the final dot. */
-  end(): Buffer {
-    const lineEnd = this.#last === lf ? [] : this.#last === cr ? [lf] : [cr, lf];
-    return Buffer.of(...lineEnd, dot, cr, lf);
+  end(): Uint8Array {
+    return this.#last === lf ? ends.ofLine : this.#last === cr ? ends.insideLineEnd : ends.elsewhere;
   }
 }
 

@@ -8,7 +8,7 @@ import { setImmediate } from "node:timers";
 import type { Content } from "@sesame/core";
 import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { Caution } from "./caution.ts";
-import { ContentTransfer, type TransferMeans } from "./content-transfer.ts";
+import { ContentTransfer, type TransferMeans, type TransferObserver } from "./content-transfer.ts";
 import { Dialogue, type Manner, type Step } from "./dialogue.ts";
 import { type Ending, type Exchange, ExchangeLog, hasAnswers, isPositive, type Phase } from "./exchange.ts";
 import type { SessionPhase, SmtpOptions } from "./options.ts";
@@ -79,6 +79,15 @@ export class SmtpSession {
   #answerMs: number | null = null;
   /** Commands of the current operation that are sent and not answered. */
   #unanswered = 0;
+  readonly #observer: TransferObserver = {
+    waitsFor: (side) => {
+      if (this.#operation) this.#deadline.armForSlice(side);
+    },
+    ended: () => this.#sendDot(),
+    sent: () => this.#options.onPhase && this.#reportDot(this.#options.onPhase),
+    // The session is still in DATA: the server would read the next command as part of the mail.
+    failed: (error) => this.#end({ kind: "source", detail: error.message }),
+  };
 
   /** Takes over a connection. Nobody else may read from it or write to it afterwards. */
   constructor(greeted: Greeted, options: SmtpOptions, timers: Timers, shared: Shared) {
@@ -131,7 +140,11 @@ export class SmtpSession {
     const manner = this.#mannerFor(envelope);
     this.#transactions++;
     this.#answerMs = null;
-    const transaction = { log, dialogue: new Dialogue(envelope, content, manner), transfer: this.#transfer(log, content) };
+    const transaction = {
+      log,
+      dialogue: new Dialogue(envelope, content, manner),
+      transfer: new ContentTransfer(content, this.#shared, this.#observer),
+    };
     const ending = await this.#run(transaction, this.#options.commandTimeoutMs, "answer to MAIL", () => this.#advance());
     transaction.transfer.cancel();
     const exchange = log.close(ending);
@@ -201,18 +214,6 @@ export class SmtpSession {
     return { protocol: this.#protocol, offers: this.#offers, maxRefusals, isCareful, trusted };
   }
 
-  #transfer(log: ExchangeLog, content: Content): ContentTransfer {
-    return new ContentTransfer(content, this.#shared, {
-      waitsFor: (side) => {
-        if (!this.#finalEnding) this.#deadline.armForSlice(side);
-      },
-      ended: () => this.#sendDot(log),
-      sent: () => this.#options.onPhase && this.#reportDot(this.#options.onPhase),
-      // The session is still in DATA: the server would read the next command as part of the mail.
-      failed: (error) => this.#end({ kind: "source", detail: error.message }),
-    });
-  }
-
   #write(text: string, commands: number): void {
     this.#unanswered += commands;
     this.#wire.write(text);
@@ -278,8 +279,9 @@ export class SmtpSession {
     else setImmediate(() => this.#reportDot(report));
   }
 
-  #sendDot(log: ExchangeLog): void {
-    if (this.#finalEnding) return;
+  #sendDot(): void {
+    const log = this.#operation?.transaction?.log;
+    if (!log) return;
     log.dot();
     this.#dotAt = this.#timers.now();
     this.#deadline.armFor(log);

@@ -7,6 +7,8 @@ import { Buffer } from "node:buffer";
 export type Reply = Readonly<{ code: number; line: string }>;
 
 const shownLimit = 500; // characters of a reply that are kept, because replies are logged
+const mostKnown = 16; // replies of a session that are not parsed again
+const longestKnown = 100; // octets
 const lineForm = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
 const codeForm = /^[2-5]\d\d/;
 const enhancedForm = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/;
@@ -58,9 +60,8 @@ export class ReplyReader {
   #tail = "";
   #lines: string[] = [];
   #held = 0;
-  /** The last reply of one line, and that line: a server answers each recipient with the same words. */
-  #lastLine = "";
-  #lastReply: Reply | null = null;
+  /** Replies of one line that came before: a server says the same few for each mail and each recipient. */
+  readonly #known = new Map<string, Reply>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -86,7 +87,8 @@ export class ReplyReader {
 
   /** The reply that ends with this line, or `null` if it goes on. */
   #take(line: string): Reply | null {
-    if (line === this.#lastLine && this.#lastReply && this.#lines.length === 0) return this.#lastReply;
+    const known = this.#lines.length === 0 ? this.#known.get(line) : undefined;
+    if (known) return known;
     this.#lines.push(fromUtf8(line));
     this.#held += line.length;
     if (/^\d{3}-/.test(line)) return null;
@@ -97,8 +99,9 @@ export class ReplyReader {
   }
 
   #remember(line: string, reply: Reply): void {
-    this.#lastLine = line;
-    this.#lastReply = reply;
+    if (line.length > longestKnown) return;
+    if (this.#known.size >= mostKnown) this.#known.clear();
+    this.#known.set(line, reply);
   }
 
   #giveUp(): Reply {

@@ -7,7 +7,7 @@ import { Random } from "../mutation/random.ts";
 function encoded(pieces: readonly string[]): string {
   const stuffing = new DotStuffing();
   const out = pieces.map((piece) => stuffing.encode(Buffer.from(piece, "latin1")).toString("latin1"));
-  return [...out, stuffing.end().toString("latin1")].join("");
+  return [...out, Buffer.from(stuffing.end()).toString("latin1")].join("");
 }
 
 /** The rule itself, written for the eye: all line ends are CRLF, then a dot before each dot that begins a line. */
