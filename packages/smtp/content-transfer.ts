@@ -76,7 +76,7 @@ export class ContentTransfer {
 
   async #addAll(wire: Wire, buffer: WriteBuffer): Promise<void> {
     const { pieces, rest } = this.#content;
-    for (const piece of pieces) await this.#addSlices(wire, buffer, piece);
+    for (const piece of pieces) if (!this.#addAtOnce(buffer, piece)) await this.#addSlices(wire, buffer, piece);
     if (rest !== null && !this.#isOver) await this.#addRest(wire, buffer, rest());
   }
 
@@ -100,10 +100,17 @@ export class ContentTransfer {
       this.#observer.waitsFor("store");
       const next = await this.#rest.next();
       if (next.done) return;
-      await this.#addSlices(wire, buffer, next.value);
+      if (!this.#addAtOnce(buffer, next.value)) await this.#addSlices(wire, buffer, next.value);
       // The server waits with us for a slow store, so it gets at once what there is: its patience has a limit too.
       if (this.#means.now() - since > slowMs) await this.#flush(wire, buffer);
     }
+  }
+
+  /** Whether the piece is in the buffer now, because neither the buffer nor the turn of the event loop was in the way. */
+  #addAtOnce(buffer: WriteBuffer, piece: Uint8Array): boolean {
+    if (piece.length > slice || !buffer.hasRoom(2 * piece.length + longestEnd) || this.#means.share.isUsedUp()) return false;
+    buffer.add(this.#encoded(piece, 0, piece.length));
+    return true;
   }
 
   /** A piece is valid until the next one is read. */
