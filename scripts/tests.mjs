@@ -21,6 +21,7 @@ const slow = [
   "tests/hostile/secrets.test.ts",
   "tests/hostile/smuggling.test.ts",
   "tests/journey/amplification.test.ts",
+  "tests/journey/aws-replay.test.ts",
   "tests/judges/sieve.test.ts",
   "tests/journey/stretches.test.ts",
   "tests/kill",

@@ -115,13 +115,19 @@ export class TestWay {
     throw new Error("it never ends");
   }
 
+  /** What this worker stores its state in. */
+  protected stores(owner: string): Pick<JourneyPorts, "store" | "directory" | "ledger" | "outbound"> {
+    const { store, directory, outbound, clock } = this;
+    return { store, directory, outbound, ledger: new MemoryLedger({ clock, owner, tables: this.ledger.tables }) };
+  }
+
   way(): JourneyPorts {
-    const ledger = new MemoryLedger({ clock: this.clock, owner: `worker-${this.#life}`, tables: this.ledger.tables });
+    const { store, directory, ledger, outbound } = this.stores(`worker-${this.#life}`);
     return {
-      store: this.faults.wrap("MailStore", this.store),
-      directory: this.faults.wrap("Directory", this.directory),
+      store: this.faults.wrap("MailStore", store),
+      directory: this.faults.wrap("Directory", directory),
       ledger: this.faults.wrap("Ledger", ledger),
-      outbound: this.faults.wrap("Outbound", this.outbound),
+      outbound: this.faults.wrap("Outbound", outbound),
       courier: this.faults.wrap("Courier", this.courier),
       journal: this.journal,
       clock: this.clock,
