@@ -90,7 +90,17 @@ export const own: Readonly<Record<string, string>> = {
       "RowKey",
     ],
     ...["DynamoDBClient", "RestSource", "RestOptions", "SesMail", "SendBatch<Item>", "CallOptions", "(signal: AbortSignal) => Promise<T>"],
-    ...["Promise<T>", "HotClients", "ClaimWatch", "Readonly<{ sqs: SQSClient; sqsPoll: SQSClient }>", "S3Client", "ExchangeAnswer", "Lane"],
+    ...[
+      "AwsBase",
+      "SqsClients",
+      "Promise<T>",
+      "HotClients",
+      "ClaimWatch",
+      "Readonly<{ sqs: SQSClient; sqsPoll: SQSClient }>",
+      "S3Client",
+      "ExchangeAnswer",
+      "Lane",
+    ],
   ),
   ...named(
     "our own word or record of one effect, with texts of at most some hundred characters",
