@@ -20,6 +20,7 @@ export type PoolGauge = Readonly<{ idle: number; busy: number }>;
 type Idle = Readonly<{ session: SmtpSession; since: number }>;
 type Waiter = Readonly<{ resolve: (acquired: Acquired) => void; since: number }>;
 
+const stallMs = 100; // a timer that is later than this shows that this process had no time to read a greeting
 const patienceMs = 1_000; // of a mail that waits; and the pause after a session was refused
 
 export class SessionPool {
@@ -176,10 +177,9 @@ export class SessionPool {
     const cancel = new AbortController();
     this.#openings.add(cancel);
     const begun = this.#timers.now();
-    const slowMs = this.#limit.slowOpeningMs;
-    const stopWatch = slowMs === null ? null : this.#timers.after(slowMs, () => this.#openedSlowly());
+    const stopWatch = this.#watchOpening();
     const opening = await this.#open(cancel.signal);
-    stopWatch?.();
+    stopWatch();
     this.#openings.delete(cancel);
     if (cancel.signal.aborted) {
       if (opening.kind === "open") void opening.session.quit();
@@ -199,6 +199,18 @@ export class SessionPool {
     this.#use(session);
     waiter.resolve({ kind: "open", session, reused: false });
     this.#serveWaiters();
+  }
+
+  /** Waits until an opening is slow. Returns a function that ends the wait. */
+  #watchOpening(): () => void {
+    const slowMs = this.#limit.slowOpeningMs;
+    if (slowMs === null) return () => {};
+    const dueAt = this.#timers.now() + slowMs;
+    let stop = this.#timers.after(slowMs, () => {
+      if (this.#timers.now() - dueAt > stallMs) stop = this.#watchOpening();
+      else this.#openedSlowly();
+    });
+    return () => stop();
   }
 
   #openedSlowly(): void {

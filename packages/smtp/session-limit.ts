@@ -10,7 +10,7 @@ import type { Timers } from "./timers.ts";
 const roundMs = 1_000; // at most one cut, and one session more, in this time
 const aboveSafeMs = 30_000; // for one session more where the server had trouble before
 const safeShare = 3 / 4; // of the sessions that were too many
-const slowOpening = { floorMs: 500, factor: 4 } as const;
+const slowOpening = { floorMs: 1_000, factor: 4 } as const;
 
 /** The limit of the sessions to one host and port. */
 export class SessionLimit {

@@ -118,11 +118,11 @@ describe("SessionLimit", () => {
     expect(bench.limit.current).toBe(32);
   });
 
-  test("slowOpeningMs is half a second, or four times what is usual for this server", () => {
+  test("slowOpeningMs is a second, or four times what is usual for this server", () => {
     const bench = new Bench();
     expect(bench.limit.slowOpeningMs).toBeNull();
     bench.limit.opened(20);
-    expect(bench.limit.slowOpeningMs).toBe(500);
+    expect(bench.limit.slowOpeningMs).toBe(1_000);
     for (let i = 0; i < 100; i++) bench.limit.opened(6_000); // postscreen
     expect(Math.round(bench.limit.slowOpeningMs ?? 0)).toBe(24_000);
   });
@@ -217,7 +217,7 @@ function busy(bench: Bench, server: Server, seconds: number, seen: number): numb
     for (let i = 0; i < Math.ceil((open * stepMs) / answerMs) && i < 20; i++)
       limit.take({ kind: "good", answerMs }, open, open >= limit.current);
     stuckMs = server.processes < limit.current ? stuckMs + stepMs : 0;
-    if (stuckMs >= (limit.slowOpeningMs ?? 500)) limit.openedSlowly(open);
+    if (stuckMs >= (limit.slowOpeningMs ?? 1_000)) limit.openedSlowly(open);
     if (at % 1000 === 0 && at >= (seconds - seen) * 1000) limits.push(limit.current);
   }
   return limits;
