@@ -4,7 +4,8 @@
 
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { Crc32c, Crc64Nvme } from "@aws-sdk/checksums/crc";
+import { Crc32c } from "@aws-sdk/checksums/crc";
+import { Crc64Nvme } from "./crc64-nvme.ts";
 import { GarbledError } from "./trouble.ts";
 
 /** A checksum of octets that come one after another. */

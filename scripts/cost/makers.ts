@@ -1,6 +1,7 @@
 // Makers: hostile values for the types of parameters, and how a text is fed to a class. reasons.ts has the types and functions that
 // need none. A type or class that stands in neither fails the gate, so a new one is noticed.
 
+import { Crc64Nvme } from "../../packages/aws-adapters/crc64-nvme.ts";
 import { RefusedError } from "../../packages/aws-adapters/lane.ts";
 import { parseSmtpReply } from "../../packages/core/journey/smtp-reply.ts";
 import { AttachmentScanner } from "../../packages/core/mail/attachments.ts";
@@ -167,5 +168,6 @@ export const makers: Readonly<Record<string, Maker>> = {
 export const feeds: Readonly<Record<string, (text: string) => unknown>> = {
   AttachmentScanner: (fed) => new AttachmentScanner().write(octets(`Content-Type: multipart/mixed; boundary=b\n\n--b\n${fed}`)).names(),
   ReplyReader: (fed) => new ReplyReader(1 << 20).read(Buffer.from(fed, "utf8")),
+  Crc64Nvme: (fed) => new Crc64Nvme().update(octets(fed)),
   RefusedError: (fed) => new RefusedError({ status: 400, headers: new Headers() } as never, fed),
 };
