@@ -51,6 +51,7 @@ test("judge() lets one copy too many pass that a log announced, and a reply that
     arrived: [...kill.arrived, copy],
     first: { ...kill.first, lines: [...kill.first.lines, said("taken-over", "may be delivered more than once")] },
   };
+  for (const point of ["marked", "acked"] as const) expect(judge({ ...twice, one: { ...kill.one, point } }).wrong).toEqual([]); // of the next mail
   expect(judge(twice)).toMatchObject({ extra: [expect.stringContaining("mailbox rich@")], announced: 1, wrong: [] });
   const doubt = { ...said("mail", "reply skipped (reply-in-doubt)"), settlement: { kind: "close" } };
   const lines = [doubt, ...kill.second.lines.slice(1)];

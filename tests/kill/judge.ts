@@ -43,8 +43,11 @@ export const shutdownSeconds = 10;
 /** Steps in which time is moved for what was put off: the first retry comes within 33 s, and three steps are less than a visibility. */
 export const retrySeconds = 34;
 
-/** Only behind these may a copy too many come, where one mail at a time is in work. */
-const doubtful: readonly string[] = ["dot-sent", "answer-read", "forward-sent"];
+/**
+ * Only behind these may a copy too many come, where one mail at a time is in work. A mail that is marked and acknowledged has left its
+ * place to the next one, which may be at any step.
+ */
+const doubtful: readonly string[] = ["dot-sent", "answer-read", "forward-sent", "marked", "acked"];
 
 export function judge(evidence: Evidence): Judgement {
   const { one, samples, arrived, first, second } = evidence;
