@@ -26,10 +26,11 @@ afterAll(() => {
   sink.close();
 });
 
-// A mail of 10 kB: once, as it is sent. Of a large one the head; the rest passes through in pieces.
+// Each octet once, into the buffer of its write: one write of 256 KiB costs less than four, by more than the copy does. Of a large
+// mail the head is copied once more, as it comes.
 test.each([
   [10_000, 1.5],
-  [1_000_000, 0.5],
+  [1_000_000, 1.4],
 ])("a mail of %p octets is copied at most %p times", async (size, most) => {
   aws.tell({ kind: "clear", domains, latency: false });
   await aws.next("done");
