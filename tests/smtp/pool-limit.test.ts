@@ -103,6 +103,8 @@ describe("SmtpCourier and the number of its sessions", () => {
     const bench = await Bench.start({ processes: 10 });
     bench.keepBusy();
     await bench.wait(() => bench.server.queued() > 0, "no connection waits");
+    const sent = bench.server.mails.length;
+    await bench.wait(() => bench.server.mails.length > sent + 200, "mails wait for a connection"); // all ten are greeted
     const before = bench.limit;
     bench.timers.advance(1_500); // a stall: all timers are late
     expect(bench.limit).toBe(before);
