@@ -22,6 +22,18 @@ const copied: Answer = {
   body: '<CopyObjectResult><ETag>"e1"</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified></CopyObjectResult>',
 };
 
+/**
+ * A moment for the end of an answer: after its head was read. What ends a connection discards also what the client has not read yet,
+ * and then the mail does not open.
+ */
+function afterOpen() {
+  let goOn: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  return { opened, goOn: () => goOn() };
+}
+
 const thrownBy = (work: Promise<unknown>) =>
   work.then(
     () => "nothing",
@@ -180,11 +192,7 @@ for (const way of ways)
         expect(aws.requests().length).toBe(2);
       });
       test.each(["close", "reset", "hang"] as const)("goes on in another answer when the one it reads ends by %s", async (how) => {
-        let goOn: () => void = () => {};
-        const opened = new Promise<void>((resolve) => {
-          goOn = resolve;
-        });
-        // A reset discards also what the client has not read yet, so it must not come before the head is read.
+        const { opened, goOn } = afterOpen();
         aws.on(get, cutAt(large, headLimit + 100_000, { until: opened }, how), part(large));
         const mail = await open(makeStore(how === "hang" ? { stallMs: 300 } : {}));
         goOn();
@@ -194,16 +202,21 @@ for (const way of ways)
         else expect(aws.requests().length).toBe(2);
       });
       test("goes on in another answer when asking for one failed for now", async () => {
-        aws.on(get, cutAt(large, headLimit + 100_000, "close"), s3Error(503, "SlowDown"), part(large));
-        same(await (await open(makeStore())).whole(), large);
+        const { opened, goOn } = afterOpen();
+        aws.on(get, cutAt(large, headLimit + 100_000, { until: opened }, "close"), s3Error(503, "SlowDown"), part(large));
+        const mail = await open(makeStore());
+        goOn();
+        same(await mail.whole(), large);
       });
       test("throws when answers are cut again and again, and never gives a shorter mail", async () => {
+        const { opened, goOn } = afterOpen();
         aws.on(
           get,
-          cutAt(large, headLimit + 1000, "close"),
+          cutAt(large, headLimit + 1000, { until: opened }, "close"),
           part(large, (rest) => [rest.subarray(0, 1000), "close"]),
         );
         const mail = await open(makeStore());
+        goOn();
         expect(await thrownBy(drain(mail.rest()))).toMatch(/^PortError: Cannot rest \("bucket\/key"\): /);
         expect(aws.requests().length).toBe(3);
       });
