@@ -118,6 +118,7 @@ class AwsCell {
   async play(): Promise<CellEnd> {
     const fleet = this.#fleet();
     const knowsSize = () => fleet.views()[0]?.queue != null;
+    this.#queue.inWork = () => fleet.views()[0]?.inFlight ?? 0;
     fleet.start();
     try {
       if (this.#scenario === "blocked") await this.#untilErased();
@@ -216,7 +217,8 @@ class AwsCell {
     const turn = await this.#queue.turn();
     if (turn.kind !== "retry") throw new Error(`a blocked mail must rest, is ${turn.kind}`);
     this.#clock.advance(turn.afterSeconds / 2);
-    await this.#queue.turn(); // brings nothing
+    await this.#queue.turn(); // brings nothing; it was asked while the mail was closing, so it shows nothing either
+    await this.#queue.turn();
     await this.#pass({ ...turn, afterSeconds: turn.afterSeconds / 2 });
   }
 

@@ -21,6 +21,8 @@ export class GatedQueue implements MailQueue {
   #over = false;
   /** The entry as it was received last. */
   last: QueueEntry | null = null;
+  /** How many mails the worker has in work. A mail whose place is free may still be closing. */
+  inWork: () => number = () => 0;
   /** Acknowledgements that were said before the mail was closed. */
   ackedEarly: number = 0;
 
@@ -46,6 +48,7 @@ export class GatedQueue implements MailQueue {
   }
 
   async receive(limit: number, stop: Stop): Promise<readonly QueueEntry[]> {
+    while (this.#handed && this.inWork() > 0) await new Promise<void>((resolve) => setTimeout(resolve, 1));
     if (this.#handed) this.#end({ kind: "leave" }); // nothing was said of the entry before
     await this.#gate;
     if (this.#over || stop.stopped) return [];
