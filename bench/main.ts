@@ -1,6 +1,6 @@
 // Bench: what the README's figures are made with.
 //   npm run bench                    the goals of the worker's speed: three rounds, about 10 minutes
-//   npm run bench -- --long          the same, and 50,000 mails, many domains and TLS: some minutes more
+//   npm run bench -- --long          the same, and 100,000 mails, many domains and TLS: some minutes more
 //   npm run bench -- compare         two methods with the same result, each in turn: 3 minutes
 //   npm run bench -- profile         the functions that a hot worker spends its time in
 //   npm run bench -- NAME…           single parts of these; --rounds N for parts of the goals

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
 import { type Goal, linesOf, verdictOf } from "../../bench/goals/goal.ts";
-import { slopeOf } from "../../bench/goals/long.ts";
+import { lowestOfEach, slopeOf } from "../../bench/goals/long.ts";
 import { sharesIn } from "../../bench/goals/profile.ts";
 import { difference } from "../../bench/goals/run.ts";
 import { Helper } from "../../bench/processes/helper.ts";
@@ -36,6 +36,23 @@ test("difference() finds mails that are missing or altered", () => {
   expect(difference({ "7": 3 }, { checksum: 7, total: 3 })).toBeNull();
   expect(difference({ "7": 2 }, { checksum: 7, total: 3 })).toMatch(/2 of 3 mails, and 0/);
   expect(difference({ "7": 3, "8": 1 }, { checksum: 7, total: 3 })).toMatch(/3 of 3 mails, and 1/);
+});
+
+test("lowestOfEach() keeps the lowest point of each stretch of time", () => {
+  const points: [number, number][] = [
+    [0, 5],
+    [400, 3],
+    [999, 4],
+    [1000, 9],
+    [1500, 8],
+    [3000, 1],
+  ];
+  expect(lowestOfEach(1000, points)).toEqual([
+    [400, 3],
+    [1500, 8],
+    [3000, 1],
+  ]);
+  expect(lowestOfEach(1000, [])).toEqual([]);
 });
 
 test("slopeOf() gives the slope of the line through points", () => {
