@@ -56,6 +56,7 @@ function readable(name) {
 const bun = (...args) => ["node", ["scripts/bun.mjs", ...args]];
 tests("test");
 tests("test:slow", { SESAME_FUZZ_SECONDS: "10" });
+tests("test:page");
 step("format and lint", "npx", ["biome", "ci", "."]);
 step("types: core, with nothing of a platform", "npx", ["tsc", "-p", "packages/core"]);
 step("types: smtp", "npx", ["tsc", "-p", "packages/smtp"]);

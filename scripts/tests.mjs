@@ -1,6 +1,6 @@
 // Runs tests, several files at once. `npm test` runs the fast ones: each rule in the core, the adapters, the golden mails and
 // the journey. `npm run test:slow` runs those of the list below, which start mail servers and many workers, or try very many
-// cases. `npm run check` runs both. Paths choose files whether slow or not: `npm test -- tests/core tests/kill`. All other
+// cases. `npm run test:page` runs those in a browser. `npm run check` runs all. Paths choose files whether slow or not: `npm test -- tests/core tests/kill`. All other
 // arguments go to `bun test`.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
@@ -32,13 +32,17 @@ const slow = [
   "tests/mutation",
   "tests/system",
 ];
-const gone = slow.filter((path) => !existsSync(path));
+/** What needs a browser: `npm run test:page`. */
+const page = ["tests/page/browser.test.ts"];
+const gone = [...slow, ...page].filter((path) => !existsSync(path));
 if (gone.length > 0) throw new Error(`Cannot leave out slow tests: there is no ${gone.join(", ")}`);
 
 const [set, ...args] = process.argv.slice(2);
 const hasPaths = args.some((arg) => !arg.startsWith("-") && existsSync(arg));
-const ignored = slow.map((path) => (path.endsWith(".ts") ? path : `${path}/**`)).map((pattern) => `--path-ignore-patterns=${pattern}`);
-const chosen = hasPaths || set === "all" ? [] : set === "slow" ? slow : ignored;
+const ignored = [...slow, ...page]
+  .map((path) => (path.endsWith(".ts") ? path : `${path}/**`))
+  .map((pattern) => `--path-ignore-patterns=${pattern}`);
+const chosen = hasPaths || set === "all" ? [] : set === "slow" ? slow : set === "page" ? page : ignored;
 // Most files wait for another process most of the time, hence one more than there are processors.
 const parallel = Math.min(availableParallelism() + 1, 8);
 // A test that takes so long hangs; how fast it is says nothing, as nobody knows what else the machine does.

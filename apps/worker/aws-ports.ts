@@ -11,6 +11,7 @@ import { knownMailboxes } from "./known-mailboxes.ts";
 import { LateCourier, type Loaded } from "./late-courier.ts";
 import { mailObjects } from "./mail-objects.ts";
 import { mailServerOf, probeMailServer } from "./mail-server.ts";
+import { commandsNamed, serverName } from "./page-names.ts";
 import type { ServicePorts } from "./service.ts";
 import { blocklistCacheOctets, pauseEachTurn } from "./turn-taking.ts";
 
@@ -21,7 +22,8 @@ export function openAwsPorts(config: Config, start: AwsStart, logger: Logger, sm
   const dynamo = { ...start.dynamo, clock };
   const directory = new DynamoDirectory({ ...dynamo, tables: { rules: config.RULES_TABLE, blocked: config.BLOCKED_TABLE } });
   const outbound = new DynamoOutbound({ ...dynamo, table: config.OUTBOUND_TABLE, rememberDays: config.LEDGER_DAYS });
-  const probed = probeFeatures(config, directory, outbound, logger);
+  const featuresOff: string[] = [];
+  const probed = probeFeatures(config, directory, outbound, logger, featuresOff);
   for (const queue of queues.values()) queue.after(probed);
   const s3 = s3Client(base);
   const server = mailServerOf(config, config.SMTP_HOST ?? "localhost", smtp);
@@ -30,6 +32,7 @@ export function openAwsPorts(config: Config, start: AwsStart, logger: Logger, sm
     queues,
     courier: couriers(server, ses),
     stop,
+    page: { commands: commandsNamed("sesame", " --aws"), mailServer: serverName(config), featuresOff },
     probe: () => probeMailServer(server),
     smtpSessions: () => ({ ...server.gauge, limit: server.sessionLimit }),
     abort: () => {
@@ -69,9 +72,17 @@ function withCache(directory: Directory, seconds: number): Directory {
 }
 
 /** A table that is missing at the start switches its feature off. A table that cannot be checked does not. Never rejects. */
-async function probeFeatures(config: Config, directory: DynamoDirectory, outbound: DynamoOutbound, logger: Logger): Promise<void> {
-  const off = (feature: string, table: string) =>
+async function probeFeatures(
+  config: Config,
+  directory: DynamoDirectory,
+  outbound: DynamoOutbound,
+  logger: Logger,
+  featuresOff: string[],
+): Promise<void> {
+  const off = (feature: string, table: string) => {
+    featuresOff.push(feature);
     logger.error({ event: "feature-off", feature, table }, `the table ${table} does not exist: ${feature} are off until the next start`);
+  };
   try {
     const [tables, sent] = await Promise.all([directory.probe(), outbound.probe()]);
     if (tables.rules === "missing") off("auto-replies and forwards", config.RULES_TABLE);

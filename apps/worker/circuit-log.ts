@@ -29,12 +29,14 @@ const texts: Readonly<Record<DependencyKind, Readonly<Record<CircuitState, strin
   s3: { open: "the bucket does not answer: its mail waits", closed: "the bucket answers again: its mail continues" },
 };
 
-/** Logs a change. `answer`: of the mail server or of AWS, which may contain an address. */
-export function logCircuit(
-  logger: Logger,
-  logAddresses: LogAddresses,
-  { dependency, state, answer }: Readonly<{ dependency: Dependency; state: CircuitState; answer: string }>,
-): void {
+/** A change. `answer`: of the mail server or of AWS, which may contain an address. `openSeconds`: how long it was open, at its end. */
+export type CircuitChange = Readonly<{ dependency: Dependency; state: CircuitState; answer: string; openSeconds: number | null }>;
+
+/** Logs a change. */
+export function logCircuit(logger: Logger, logAddresses: LogAddresses, { dependency, state, answer, openSeconds }: CircuitChange): void {
   const detail = logAddresses === "masked" ? maskAddresses(answer) : answer;
-  logger[state === "open" ? "error" : "info"]({ event: "circuit", dependency, state, detail }, texts[kindOf(dependency)][state]);
+  logger[state === "open" ? "error" : "info"](
+    { event: "circuit", dependency, state, detail, ...(openSeconds !== null && { openSeconds }) },
+    texts[kindOf(dependency)][state],
+  );
 }

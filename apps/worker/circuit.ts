@@ -28,6 +28,8 @@ export class Circuit {
   /** Whether the server gave a verdict about a mail since the circuit last opened. A successful probe is not enough. */
   #proven = true;
   #cancelProbe: () => void = () => {};
+  #probeAt: number | null = null;
+  #isProbing = false;
   #heardAt = Number.NEGATIVE_INFINITY;
   #isLooking = false;
   #ended = false;
@@ -48,6 +50,19 @@ export class Circuit {
   /** Whether the server was ever reached. */
   get reached(): boolean {
     return this.#heardAt > Number.NEGATIVE_INFINITY;
+  }
+
+  /** Milliseconds until the next probe of an open circuit; `null` if none waits. */
+  get probeInMs(): number | null {
+    return this.#probeAt === null ? null : Math.max(0, this.#probeAt - this.#options.timers.now());
+  }
+
+  /** Probes the server now if the circuit is open. False: it is not, or a probe is under way. */
+  async probeNow(): Promise<boolean> {
+    if (this.#state !== "open" || this.#ended || this.#isProbing) return false;
+    this.#cancelProbe();
+    await this.#probe();
+    return true;
   }
 
   /** Probes the server if it has shown nothing for a while. Call it often. One probe at a time. */
@@ -106,11 +121,15 @@ export class Circuit {
   }
 
   #probeLater(): void {
+    this.#probeAt = this.#options.timers.now() + this.#probeDelayMs;
     this.#cancelProbe = this.#options.timers.after(this.#probeDelayMs, () => void this.#probe());
   }
 
   async #probe(): Promise<void> {
+    this.#probeAt = null;
+    this.#isProbing = true;
     const problem = await this.#options.probe().catch((error: unknown) => String(error));
+    this.#isProbing = false;
     if (this.#ended) return;
     if (problem !== null) {
       this.#probeDelayMs = Math.min(this.#probeDelayMs * 2, this.#options.longestProbeMs ?? 30_000);

@@ -19,6 +19,7 @@ export function closingFields(event: MailEvent, domain: string): Record<string, 
     receiveCount,
     settlement,
     seconds,
+    ...(event.bounce !== undefined && { bounce: event.bounce }),
     courses: coursesOf(plan, verdicts),
   };
 }

@@ -63,6 +63,8 @@ const shape = z.object({
   HEALTH_PORT: port.default(8080),
   METRICS_PORT: port.default(8000),
   HTTP_HOST: host.default("0.0.0.0"),
+  PAGE: oneOf("full", "summary", "off").default("summary"),
+  PAGE_TOKEN: z.string().min(24, "must have at least 24 characters").optional(),
   SHUTDOWN_SECONDS: count(1, 3600).default(25),
   LOG_LEVEL: oneOf("debug", "info", "warn", "error").default("info"),
 });
@@ -123,12 +125,23 @@ function disagreements(values: Values, wrong: ReadonlySet<string>): readonly str
     found.push(`Cannot read SHUTDOWN_SECONDS: must be greater than WAIT_SECONDS (${WAIT_SECONDS}), is ${SHUTDOWN_SECONDS}`);
   if (HEALTH_PORT === METRICS_PORT && HEALTH_PORT !== 0 && both("HEALTH_PORT", "METRICS_PORT"))
     found.push(`Cannot read METRICS_PORT: must differ from HEALTH_PORT, is ${METRICS_PORT}`);
-  return found;
+  return both("PAGE_TOKEN", "HTTP_HOST") ? [...found, ...pageErrors(values)] : found;
+}
+
+/** Whoever reaches the full page sees all addresses. The address of the peer proves nothing: a proxy on this machine has it too. */
+function pageErrors({ PAGE, PAGE_TOKEN, HTTP_HOST }: Values): readonly string[] {
+  if (PAGE !== "full" || PAGE_TOKEN !== undefined || isLoopbackHost(HTTP_HOST)) return [];
+  return [`Cannot serve the full page: PAGE_TOKEN must be set, or HTTP_HOST be a loopback address, is ${quote(HTTP_HOST)}`];
 }
 
 /** Whether a host is this machine by its name alone. The worker looks at the address that it is connected to. */
 function isThisMachine(host: string): boolean {
   return isLoopback(host) || /^(?:.+\.)?localhost\.?$/i.test(host);
+}
+
+/** Whether only programs of this machine reach what listens on this host. */
+export function isLoopbackHost(host: string): boolean {
+  return isLoopback(host) || host.toLowerCase() === "localhost";
 }
 
 /** A queue name of SQS has at most 80 letters, digits, - and _. */
@@ -155,7 +168,7 @@ export function queueNamesOf({ QUEUE_NAME, domains }: Pick<Config, "QUEUE_NAME" 
   return new Map(domains.map((domain) => [domain, forDomain(QUEUE_NAME, domain)]));
 }
 
-const secrets = ["SMTP_PASSWORD", "LOOP_KEY"];
+const secrets = ["SMTP_PASSWORD", "LOOP_KEY", "PAGE_TOKEN"];
 
 function refusal(name: string, rule: string, value: string | undefined): string {
   if (value === undefined) return `Cannot read ${name}: ${rule}; it is not set`;

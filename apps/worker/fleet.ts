@@ -1,7 +1,7 @@
 // Fleet: one poller for each queue, with a shared window, circuits and byte budget, and a watchdog that replaces a poller that
 // crashed or hangs. Domains may share a queue. A missing queue affects its own domains only.
 
-import { type Courier, type Domain, headLimit, type Journal, type MailQueue, type Stop } from "@sesame/core";
+import { type Courier, type Domain, headLimit, type Journal, type JournalEvent, type MailQueue, type Stop } from "@sesame/core";
 import type { Logger } from "pino";
 import { ByteBudget } from "./byte-budget.ts";
 import type { CircuitState } from "./circuit.ts";
@@ -42,6 +42,14 @@ export type FleetOptions = Readonly<{
   stop?: { stopped: boolean };
   /** Gets every event, like the log and the metrics. */
   observer?: Journal;
+  watcher?: FleetWatcher;
+}>;
+
+/** Hears what happens, for the page. `label`: the name of the queue in the log. */
+export type FleetWatcher = Readonly<{
+  note(label: string, event: JournalEvent): void;
+  circuit(dependency: Dependency, state: CircuitState, answer: string): void;
+  loopReplaced(label: string, how: "died" | "hung"): void;
 }>;
 
 /** The state of one domain, for health pages and the status line. */
@@ -77,6 +85,7 @@ export class Fleet {
   readonly #timers: TimerGroup;
   readonly #sizes: QueueSizes;
   readonly #counts = new Map<string, StatusCount>();
+  readonly #openedAt = new Map<Dependency, number>();
   #givesUp = false;
 
   constructor(options: FleetOptions) {
@@ -121,6 +130,16 @@ export class Fleet {
 
   get circuits(): Circuits {
     return this.#circuits;
+  }
+
+  /** The name of the queue of a domain, in the log and in metrics. */
+  labelOf(domain: Domain): string {
+    return this.#members.find(({ domains }) => domains.includes(domain))?.label ?? domain;
+  }
+
+  /** Octets of mail in memory. */
+  get octetsHeld(): number {
+    return this.#budget.held;
   }
 
   /** Permits that are out: mails in work, and entries that a running receive may bring. */
@@ -206,8 +225,9 @@ export class Fleet {
   }
 
   #journal(label: string): Journal {
-    const { logger, logAddresses, metrics, observer } = this.#options;
-    const journals = [logJournal(logger, label, logAddresses), metrics.journal(label), ...(observer ? [observer] : [])];
+    const { logger, logAddresses, metrics, observer, watcher } = this.#options;
+    const watching: readonly Journal[] = watcher ? [{ note: (event) => watcher.note(label, event) }] : [];
+    const journals = [logJournal(logger, label, logAddresses), metrics.journal(label), ...(observer ? [observer] : []), ...watching];
     return {
       note: (event) => {
         this.#counts.get(label)?.note(event);
@@ -217,10 +237,15 @@ export class Fleet {
   }
 
   #circuitChanged(dependency: Dependency, state: CircuitState, answer: string): void {
-    const { logger, logAddresses } = this.#options;
+    const { logger, logAddresses, watcher, timers } = this.#options;
     const kind = kindOf(dependency);
     if (state === "open" && (kind === "mail-server" || kind === "ledger")) this.#window.startSlowly();
-    logCircuit(logger, logAddresses, { dependency, state, answer });
+    const openedAt = this.#openedAt.get(dependency);
+    const openSeconds = state === "open" || openedAt === undefined ? null : (timers.now() - openedAt) / 1000;
+    if (state === "open") this.#openedAt.set(dependency, timers.now());
+    else this.#openedAt.delete(dependency);
+    logCircuit(logger, logAddresses, { dependency, state, answer, openSeconds });
+    watcher?.circuit(dependency, state, answer);
   }
 
   /** Runs a poller. If a bug ends it, another one replaces it after a delay. */
@@ -231,6 +256,7 @@ export class Fleet {
         { event: "poller-died", domain: member.label, text: String(error) },
         "the poller crashed because of a bug, and is restarted",
       );
+      this.#options.watcher?.loopReplaced(member.label, "died");
       if (member.poller === poller) this.#replaceLater(member);
     });
     const running = run.finally(() => this.#running.delete(running));
@@ -243,6 +269,7 @@ export class Fleet {
     for (const member of this.#members) {
       if ((now - member.poller.aliveAt) / 1000 <= this.maxAgeSeconds) continue;
       this.#options.logger.fatal({ event: "poller-hangs", domain: member.label }, "the poller hangs, and is replaced");
+      this.#options.watcher?.loopReplaced(member.label, "hung");
       member.poller.supersede();
       this.#replace(member);
     }

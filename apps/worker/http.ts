@@ -20,8 +20,11 @@ export type HealthView = Readonly<{
 
 type Status = "ok" | "degraded" | "failing";
 
-/** `/health`, `/livez` and `/readyz`. */
-export function healthApp(view: HealthView): Hono {
+/** Answers what no health page answers. `env`: the server, which knows the peer. */
+export type PageHandler = (request: Request, env: unknown) => Promise<Response>;
+
+/** `/health`, `/livez` and `/readyz`, and the page if there is one. */
+export function healthApp(view: HealthView, page: PageHandler | null = null): Hono {
   const app = new Hono();
   app.get("/health", (context) => {
     const domains = view.domains();
@@ -35,6 +38,7 @@ export function healthApp(view: HealthView): Hono {
   });
   app.get("/livez", (context) => answer(context, view.domains().every((domain) => isAlive(domain, view)) ? [] : ["a poller hangs"]));
   app.get("/readyz", (context) => answer(context, problemsOf(view)));
+  if (page !== null) app.all("*", (context) => page(context.req.raw, context.env));
   return app;
 }
 

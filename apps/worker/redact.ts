@@ -8,6 +8,7 @@ export type Redact = (text: string) => string;
 const names = [
   "SMTP_PASSWORD",
   "LOOP_KEY",
+  "PAGE_TOKEN",
   "AWS_ACCESS_KEY_ID",
   "AWS_SECRET_ACCESS_KEY",
   "AWS_SESSION_TOKEN",

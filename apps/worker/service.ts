@@ -5,8 +5,9 @@ import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import { Fleet, type FleetOptions } from "./fleet.ts";
 import { collectGarbageOnGrowth } from "./garbage-collection.ts";
-import { type HealthView, healthApp, metricsApp } from "./http.ts";
+import { type HealthView, healthApp, metricsApp, type PageHandler } from "./http.ts";
 import { makeMetrics } from "./metrics.ts";
+import { PageDoor, type PagePorts } from "./page-door.ts";
 import type { Pages } from "./pages.ts";
 import { wallTimers, within } from "./timers.ts";
 import { version } from "./version.ts";
@@ -31,6 +32,7 @@ export type ServicePorts = Pick<FleetOptions, "queues" | "courier" | "probe" | "
     /** Aborts running SMTP transactions and sends, so that their verdicts arrive at once. */
     abort(): Promise<void>;
     close(): Promise<void>;
+    page: PagePorts;
   }>;
 
 export type Service = Readonly<{
@@ -47,8 +49,10 @@ const abortSeconds = 5;
 export function startService(config: Config, ports: ServicePorts, logger: Logger, pages: Pages): Service {
   const metrics = makeMetrics(version);
   metrics.watch({ smtpSessions: ports.smtpSessions });
+  const door = config.PAGE === "off" ? null : new PageDoor();
   const fleet = new Fleet({
     ...ports,
+    ...(door !== null && { watcher: door.watcher }),
     logger,
     logAddresses: config.LOG_ADDRESSES,
     metrics,
@@ -59,7 +63,8 @@ export function startService(config: Config, ports: ServicePorts, logger: Logger
     timers: wallTimers,
   });
   fleet.start();
-  pages.health.show(healthApp(viewOf(fleet)).fetch);
+  void door?.load();
+  pages.health.show(healthApp(viewOf(fleet), door && pageOf(door, { config, fleet, ports, logger, pages })).fetch);
   pages.metrics.show(metricsApp(metrics).fetch);
   const stopCollecting = collectGarbageOnGrowth({
     timers: wallTimers,
@@ -68,11 +73,26 @@ export function startService(config: Config, ports: ServicePorts, logger: Logger
   });
   const end = async (graceSeconds: number) => {
     stopCollecting();
+    door?.stopping(graceSeconds);
     const ended = await endFleet(fleet, ports, graceSeconds);
+    await door?.end();
     await pages.close();
     return ended;
   };
   return { healthPort: pages.health.port, metricsPort: pages.metrics.port, fleet, end };
+}
+
+type Running = Readonly<{ config: Config; fleet: Fleet; ports: ServicePorts; logger: Logger; pages: Pages }>;
+
+/** The page behind the health pages. */
+function pageOf(door: PageDoor, { config, fleet, ports, logger, pages }: Running): PageHandler {
+  const house = {
+    ...{ config, fleet, ports: ports.page, logger, version, timers: wallTimers, sessions: ports.smtpSessions },
+    deadLetters: () => [],
+    healthPort: () => pages.health.port,
+    metricsPort: () => pages.metrics.port,
+  };
+  return (request, env) => door.answer(request, env, house);
 }
 
 function viewOf(fleet: Fleet): HealthView {

@@ -196,3 +196,17 @@ test("Circuit was reached by a mail as well as by a probe, and not by a failure"
   await answer({ action: "delivered", detail: "250" });
   expect(circuit.reached).toBe(true);
 });
+
+test("Circuit.probeNow() asks at once where it is open, one probe at a time, and the next probe waits its time again", async () => {
+  const { circuit, timers, world, answer } = circuitOf();
+  expect(await circuit.probeNow()).toBe(false); // closed: there is nothing to ask
+  await answer(delayed("unreachable", "host", "refused"));
+  expect(circuit.probeInMs).toBe(5000);
+  timers.advance(2000);
+  expect(circuit.probeInMs).toBe(3000);
+  const first = circuit.probeNow();
+  expect(await circuit.probeNow()).toBe(false);
+  expect([await first, world.probes, circuit.state, circuit.probeInMs]).toEqual([true, 1, "open", 10_000]);
+  world.trouble = null;
+  expect([await circuit.probeNow(), circuit.state, circuit.probeInMs, timers.pending]).toEqual([true, "closed", null, 0]);
+});

@@ -113,6 +113,29 @@ for (const more of good) {
   });
 }
 
+const pages: readonly (readonly [Record<string, string>, string])[] = [
+  [{}, ""], // summary
+  [{ PAGE: "off" }, ""],
+  [{ PAGE: "full", HTTP_HOST: "127.0.0.1" }, ""],
+  [{ PAGE: "full", HTTP_HOST: "127.9.9.9" }, ""],
+  [{ PAGE: "full", HTTP_HOST: "::1" }, ""],
+  [{ PAGE: "full", HTTP_HOST: "localhost" }, ""],
+  [{ PAGE: "full", PAGE_TOKEN: "x".repeat(24) }, ""],
+  [{ PAGE: "full" }, 'Cannot serve the full page: PAGE_TOKEN must be set, or HTTP_HOST be a loopback address, is "0.0.0.0"'],
+  [
+    { PAGE: "full", HTTP_HOST: "mail.example.com" },
+    'Cannot serve the full page: PAGE_TOKEN must be set, or HTTP_HOST be a loopback address, is "mail.example.com"',
+  ],
+  [{ PAGE: "full", PAGE_TOKEN: "canary" }, 'Cannot read PAGE_TOKEN: must have at least 24 characters, is "…"'],
+  [{ PAGE: "all" }, 'Cannot read PAGE: must be full, summary or off, is "all"'],
+];
+for (const [more, error] of pages) {
+  test(`decodeConfig() says ${error === "" ? "nothing" : error} to ${JSON.stringify(more)}`, () => {
+    const config = decodeConfig({ ...base, ...more });
+    expect(config.ok ? "" : config.error).toBe(error);
+  });
+}
+
 test("decodeConfig() names every error at once, and no secret", () => {
   const wrong = { SMTP_PORT: "x", CONCURRENCY: "0", LOOP_KEY: "canary-secret", SMTP_NAME: "a b", SMTP_PASSWORD: "canary-password" };
   const config = decodeConfig({ ...base, ...wrong, SHUTDOWN_SECONDS: "3" });

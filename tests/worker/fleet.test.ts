@@ -650,3 +650,24 @@ test("Fleet begins no third loop when one dies that was replaced before", async 
   failures[1]?.(new Error("reset"));
   await ending;
 });
+
+test("Fleet tells a watcher every event with the name of its queue, and each change of a circuit", async () => {
+  const heard: string[] = [];
+  const world = new World({
+    probe: async () => null,
+    courier: { send: async (_, { recipients }) => new Map(recipients.map(({ key }) => [key, hostAway])) },
+    watcher: {
+      note: (label, event) => void heard.push(`${label} ${event.kind}`),
+      circuit: (dependency, state, answer) => void heard.push(`${dependency} ${state} ${answer}`),
+      loopReplaced: (label, how) => void heard.push(`${label} ${how}`),
+    },
+  });
+  world.put();
+  world.fleet.start();
+  await world.pass(6);
+  await world.end();
+  expect(heard).toContain("example.com mail");
+  expect(heard).toContain("mail-server open unreachable: connection refused");
+  expect(heard).toContain("mail-server closed the mail server answers");
+  expect(world.fleet.labelOf(one)).toBe("example.com");
+});

@@ -29,7 +29,7 @@ for (const section of page.split(/^## /m).filter((text) => text.startsWith("Line
 const journal = read("packages/core/journey/events.ts");
 const journalKinds = [...journal.matchAll(/readonly kind: "([a-z-]+)"/g)].map(([, kind = ""]) => kind);
 const workerEvents = readdirSync(join(root, "apps/worker"), { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
+  .filter((name) => /\.tsx?$/.test(name) && !name.includes("node_modules"))
   .flatMap((name) => [...read(join("apps/worker", name)).matchAll(/\bevent: "([a-z-]+)"/g)].map(([, event = ""]) => event));
 
 test("docs/logs.md names every event that the code logs, and no other", () => {
@@ -83,9 +83,9 @@ const samples: Readonly<Record<JournalEvent["kind"], readonly JournalEvent[]>> =
   ],
   "audit-failed": [{ kind: "audit-failed", mailId, operation: "mark", text: "…" }],
   "port-error": [{ kind: "port-error", port: "Ledger", operation: "claim", text: "…", mailId }],
-  stage: [{ kind: "stage", stage: "plan", seconds: 0 }],
+  stage: [{ kind: "stage", stage: "plan", seconds: 0, mailId }],
   mail: [
-    { ...mail, plan: plain },
+    { ...mail, plan: plain, bounce: ["lost@far.test"] },
     { ...mail, plan: odd },
   ],
 };
@@ -165,3 +165,18 @@ for (const [logAddresses, shown] of [
     await world.end();
   });
 }
+
+test("the line of a circuit that closes says how long it was open", async () => {
+  const refusal = delayed("unreachable", "host", "connect ECONNREFUSED");
+  const courier: Courier = { send: async (_, { recipients }) => new Map(recipients.map((recipient) => [recipient.key, refusal])) };
+  const world = new World({ courier, probe: async () => null });
+  world.put();
+  world.fleet.start();
+  await world.pass(7);
+  const lines = world.lines.filter(({ event }) => event === "circuit").slice(0, 2);
+  expect(lines.map(({ state, openSeconds }) => [state, openSeconds])).toEqual([
+    ["open", undefined],
+    ["closed", 5],
+  ]);
+  await world.end();
+});

@@ -11,6 +11,7 @@ import { lockData } from "../local/data-lock.ts";
 import { openFrontDoor } from "../local/front-door.ts";
 import { clock, openLocalPorts } from "../local/local-ports.ts";
 import { makeLogger } from "../logger.ts";
+import { programName } from "../page-names.ts";
 import { openPages } from "../pages.ts";
 import { redactor } from "../redact.ts";
 import { type Service, startService, stopOnSignal, warnOfSharedWindow } from "../service.ts";
@@ -19,8 +20,7 @@ import { version } from "../version.ts";
 
 export type LocalOptions = Readonly<{ data: string; port: number }>;
 
-const defaults = { DOMAINS: "example.com", HTTP_HOST: "127.0.0.1" };
-const isCompiled = Bun.main.includes("$bunfs"); // the virtual file system of the compiled executable
+const defaults = { DOMAINS: "example.com", HTTP_HOST: "127.0.0.1", PAGE: "full" };
 const portTries = 20; // port 8080 is often in use on a developer's machine
 
 /** Runs until a signal. Returns the same exit codes as `sesame run`. */
@@ -86,7 +86,7 @@ async function startLocal(config: Config, folder: string, port: number, logger: 
 function welcome(started: Started, folder: string, config: Config): string {
   const { smtpPort, healthPort, metricsPort } = started;
   const [domain = "example.com"] = config.domains;
-  const run = isCompiled ? shellWord(process.execPath) : "npm run --silent sesame --";
+  const run = programName();
   const data = `--data ${shellWord(folder)}`;
   return `Sesame ${version} serves ${config.domains.join(", ")}
 

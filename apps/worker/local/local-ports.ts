@@ -4,11 +4,13 @@
 import type { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { blocklistCache, type Clock, type Courier, type Domain, type EpochMs, type MailId, type Route } from "@sesame/core";
+import { shellWord } from "@sesame/core/explain";
 import type { SmtpCourier } from "@sesame/smtp";
 import { type Config, honourMarksOf } from "../config.ts";
 import { knownMailboxes } from "../known-mailboxes.ts";
 import { mailObjects } from "../mail-objects.ts";
 import { mailServerOf, probeMailServer } from "../mail-server.ts";
+import { commandsNamed, programName, serverName } from "../page-names.ts";
 import type { ServicePorts } from "../service.ts";
 import { every, hourMs } from "../timers.ts";
 import { blocklistCacheOctets, pauseEachTurn } from "../turn-taking.ts";
@@ -67,7 +69,22 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     await server?.close();
     database.close();
   };
-  return { database, store, queues, journeyPorts, courier: couriers(config, folder, server), ...serverPorts(server), close };
+  return {
+    database,
+    store,
+    queues,
+    journeyPorts,
+    courier: couriers(config, folder, server),
+    ...serverPorts(server),
+    close,
+    page: pagePorts(config, folder),
+  };
+}
+
+/** What the page names: commands that work on this folder, and where mail goes. */
+function pagePorts(config: Config, folder: string): ServicePorts["page"] {
+  const mailServer = config.SMTP_HOST === undefined ? "Maildirs in the data folder" : serverName(config);
+  return { commands: commandsNamed(programName(), ` --data ${shellWord(folder)}`), mailServer };
 }
 
 /** Ignores errors such as a full disk: the next hour tries again. */

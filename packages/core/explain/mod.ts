@@ -7,5 +7,7 @@
 export type { Assumed, ExplainCommands } from "./explain-context.ts";
 export { outgoing, planJson } from "./plan-json.ts";
 export { explainText } from "./plan-text.ts";
+export { discardSentences, refuseSentences, type Sentence, standInSentences, withheldSentences } from "./reason-sentences.ts";
 export { shellWord } from "./shell-word.ts";
 export { formatInstant } from "./times.ts";
+export { delayedSentences, failedSentences, skippedSentences } from "./verdict-sentences.ts";

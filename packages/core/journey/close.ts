@@ -5,6 +5,7 @@
 import { type Recipient, servedAddresses } from "../plan/recipient.ts";
 import type { EffectKey, Plan } from "../plan/types.ts";
 import type { Final } from "../plan/verdict.ts";
+import type { Bounce } from "../ses/bounce.ts";
 import type { MailId, Notice } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
 import type { EpochMs } from "../time.ts";
@@ -29,6 +30,7 @@ export type Attempt = Readonly<{
   plan: Plan;
   report: Report;
   settlement: Settlement;
+  bounce?: Bounce;
 }>;
 
 /** Ends an attempt. "recorded": the mail stays open. "fenced": another claim has the mail now, and nothing was written. */
@@ -74,12 +76,25 @@ function undeliveredFinals({ recipients, plan, report, settlement }: Attempt): r
   return settlement.kind === "close" ? finalsWithoutDelivery(servedAddresses(recipients), plan, report.verdicts) : [];
 }
 
-function noteMail({ notice, receiveCount, startedAt, plan, report, settlement }: Attempt, { journal, clock }: ClosePorts): void {
-  const { mailId, sesId, receivedAt, envelope } = notice;
+function noteMail({ notice, receiveCount, startedAt, plan, report, settlement, bounce }: Attempt, { journal, clock }: ClosePorts): void {
+  const { mailId, sesId, receivedAt, envelope, sesVerdicts } = notice;
   const from = envelope.reversePath ?? null;
   const { verdicts } = report;
   const seconds = (clock.now() - startedAt) / 1000;
-  journal.note({ kind: "mail", mailId, sesId, from, receivedAt, receiveCount, plan, verdicts, settlement, seconds });
+  journal.note({
+    kind: "mail",
+    mailId,
+    sesId,
+    from,
+    receivedAt,
+    receiveCount,
+    plan,
+    verdicts,
+    settlement,
+    seconds,
+    sesVerdicts,
+    ...(typeof bounce === "object" && { bounce: bounce.recipients }),
+  });
 }
 
 /** Best effort: without its row a bounce of our own mail is still recognised by its loop mark. */

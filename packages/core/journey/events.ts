@@ -6,6 +6,7 @@ import type { Effect, EffectKey, Plan, Route } from "../plan/types.ts";
 import type { Verdict } from "../plan/verdict.ts";
 import type { MailId } from "../ses/notice.ts";
 import type { IgnoreReason } from "../ses/queue-entry.ts";
+import type { SesVerdicts } from "../ses/ses-verdicts.ts";
 import type { EpochMs } from "../time.ts";
 import type { ForeignMark } from "./foreign-mark.ts";
 import type { Settlement } from "./settle.ts";
@@ -54,7 +55,8 @@ export type JournalEvent =
       readonly text: string;
       readonly mailId: MailId | null;
     }
-  | { readonly kind: "stage"; readonly stage: Stage; readonly seconds: number }
+  /** `mailId` is absent where no mail is known yet. */
+  | { readonly kind: "stage"; readonly stage: Stage; readonly seconds: number; readonly mailId?: MailId }
   /** The closing line of a mail: one for each attempt, and one with a closing settlement for each mail. */
   | {
       readonly kind: "mail";
@@ -67,4 +69,8 @@ export type JournalEvent =
       readonly verdicts: ReadonlyMap<EffectKey, Verdict>;
       readonly settlement: Settlement;
       readonly seconds: number;
+      /** What SES found in the mail. */
+      readonly sesVerdicts?: SesVerdicts;
+      /** Of a bounce that SES made of a mail of ours: the addresses that failed. */
+      readonly bounce?: readonly string[];
     };

@@ -22,7 +22,7 @@ import { type StageTimer, stageTimer } from "./stage-timer.ts";
 
 /** Takes one mail all the way. What a port throws is thrown on: the entry stays queued. */
 export async function runJourney(notice: Notice, entry: QueueEntry, ports: JourneyPorts): Promise<EntryOutcome> {
-  const stage = stageTimer(ports.clock, ports.journal);
+  const stage = stageTimer(ports.clock, ports.journal, notice.mailId);
   const gathered = await gather(notice, ports);
   stage("gather");
   switch (gathered.kind) {
@@ -101,7 +101,18 @@ async function carry(notice: Notice, held: Held, entry: QueueEntry, ports: Journ
   const blockedMail = blockedMailFor(facts, lease.finals, ports.blockedMail);
   const verdicts = decided.kind === "carry" ? report.verdicts : lease.finals;
   const settlement = settle(decided, mailId, verdicts, receiveCount, blockedMail);
-  const attempt = { notice, recipients: held.recipients, stored, lease, receiveCount, startedAt, plan: decided, report, settlement };
+  const attempt = {
+    notice,
+    recipients: held.recipients,
+    stored,
+    lease,
+    receiveCount,
+    startedAt,
+    plan: decided,
+    report,
+    settlement,
+    bounce: facts.bounce,
+  };
   const recorded = await close(attempt, ports);
   if (recorded === "fenced") return { kind: "leave" };
   stage("close");
