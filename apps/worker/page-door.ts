@@ -15,7 +15,8 @@ import type { Timers } from "./timers.ts";
 /** What a command brings for its page. */
 export type PagePorts = Readonly<{
   held?: HeldMails;
-  local?: LocalTools;
+  /** Loaded at the first request. */
+  local?: () => Promise<LocalTools>;
   /** Features whose table was missing at the start. */
   featuresOff?: readonly string[];
   /** The names of the commands that the page suggests. */
@@ -98,12 +99,13 @@ export class PageDoor {
   }
 
   async #open(house: PageHouse): Promise<App> {
-    const [memory, { pageApp }, { situationOf }] = await Promise.all([
+    const { config, fleet, ports, timers, logger } = house;
+    const [memory, { pageApp }, { situationOf }, local = null] = await Promise.all([
       this.load(),
       import("./page/app.tsx"),
       import("./page/situation.ts"),
+      ports.local?.(),
     ]);
-    const { config, fleet, ports, timers, logger } = house;
     const { mailServer } = fleet.circuits;
     const sources = this.#sources(house);
     return pageApp({
@@ -118,7 +120,7 @@ export class PageDoor {
       metricsPort: house.metricsPort,
       tryNow: () => mailServer.probeNow(),
       held: ports.held ?? null,
-      local: ports.local ?? null,
+      local,
       commands: ports.commands,
       mailServer: ports.mailServer,
       acted: (what, about, peer) => logger.info({ event: "page-action", what, about, peer }, "somebody acted on the page"),
@@ -136,7 +138,6 @@ export class PageDoor {
       nextProbeAt: () => (mailServer.probeInMs === null ? null : Date.now() + mailServer.probeInMs),
       stopEndsAt: () => this.#stopEndsAt,
       sessions,
-      poolSize: config.SMTP_POOL_SIZE,
       octets: () => ({ held: fleet.octetsHeld, most: config.MAX_BYTES_IN_FLIGHT }),
       mailServer: ports.mailServer,
       featuresOff: ports.featuresOff ?? [],

@@ -7,7 +7,7 @@ import { clientScript, styleSheet } from "../../apps/worker/page/assets.ts";
 import type { PageOptions } from "../../apps/worker/page/page-context.tsx";
 import { sessionSeconds } from "../../apps/worker/page/sessions.ts";
 import { start } from "./events.ts";
-import { FakeHeldMails, memoryOf, oneHeld, optionsOf } from "./shown.ts";
+import { FakeHeldMails, FakeTools, memoryOf, oneHeld, optionsOf } from "./shown.ts";
 import { states, twoThings, well } from "./situations.ts";
 
 type Headers = Readonly<Record<string, string>>;
@@ -383,4 +383,43 @@ test("?part= gives the parts alone, with title and icon", async () => {
   expect(overview).not.toContain('id="mails"');
   expect(await text(app("/?part=mails"))).toContain('id="mails"');
   expect(await text((await ask({ page: "summary" }))("/?part=mails"))).not.toContain("@");
+});
+
+// --- Try
+
+test("/try is there only in sesame local", async () => {
+  expect((await (await ask())("/try")).status).toBe(404);
+  expect((await (await ask({ page: "summary", local: new FakeTools() }))("/try")).status).toBe(404);
+});
+
+test("/try shows the saved row; saving, undoing and sending need the form token and write page-action lines", async () => {
+  const [local, actions]: [FakeTools, string[]] = [new FakeTools(), []];
+  const app = await ask({ local, acted: (what, about) => void actions.push(`${what} ${about}`) });
+  const page = await text(app("/try?address=alice@example.com"));
+  expect(page).toContain("Saved text");
+  expect(page).toContain("Mail  &lt;b&gt;");
+  const form = { form: formToken(page), address: "alice@example.com", to: "alice@example.com", ooo: "New" };
+  for (const what of ["save", "undo", "send"]) expect((await app("/try", own, { ...form, form: "x", do: what })).status).toBe(403);
+  expect(actions).toEqual([]);
+  for (const what of ["save", "undo", "send"]) expect((await app("/try", own, { ...form, do: what })).status).toBe(200);
+  expect(actions).toEqual(["save alice@example.com", "undo alice@example.com", "send example-com-emails/sent"]);
+  expect((await app("/try", own, { ...form, end: "late", do: "save" })).status).toBe(422);
+  expect(actions.length).toBe(3);
+});
+
+test("a preview saves and sends nothing, and needs the form token too", async () => {
+  const local = new FakeTools();
+  const app = await ask({ local });
+  const form = formToken(await text(app("/try")));
+  local.asked.length = 0;
+  expect((await app("/try?part=preview", own, { subject: "Hi" })).status).toBe(403);
+  const part = await text(app("/try?part=preview", own, { form, subject: "Hi", ooo: "New", end: "late" }));
+  expect(part).toContain('id="preview"');
+  expect(part).toContain("Cannot read ooo_end");
+  expect(local.asked).toEqual(["preview Hi"]);
+});
+
+test("a story in sesame local has the subject, as text", async () => {
+  const page = await text((await ask({ local: new FakeTools() }))("/mails/example-com-emails/5m0qbgf3fq190qxz2vfxnbs5qp2mm3ijgnfy4mhz"));
+  expect(page).toContain("A &lt;b&gt;subject&lt;/b&gt;");
 });

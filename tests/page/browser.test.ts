@@ -8,7 +8,7 @@ import { PageMemory } from "../../apps/worker/page/memory.ts";
 import { until } from "../until.ts";
 import { chromiumPath, openBrowser } from "./browser.ts";
 import { mailEvent, start } from "./events.ts";
-import { memoryOf, type ShownPage, showPage } from "./shown.ts";
+import { FakeTools, memoryOf, type ShownPage, showPage } from "./shown.ts";
 import { states, twoThings, well } from "./situations.ts";
 
 const isMissing = chromiumPath() === null;
@@ -254,4 +254,30 @@ test.skipIf(isMissing)("with a token: the login by keyboard opens the page, and 
   expect(await tab.textContent("h1")).toBe("Log in");
   await context.close();
   await guarded.stop();
+});
+
+test.skipIf(isMissing)("Try shows what would be done while somebody types, errors at their field, and of a file its start", async () => {
+  const local = new FakeTools();
+  const tried = await showPage({ local });
+  const { context, tab, problems } = await open({}, tried.url);
+  await tab.goto(`${tried.url}/try`);
+  expect(await wrongIn(tab)).toEqual([]);
+  await tab.fill("textarea[name=ooo]", "I am away");
+  await tab.waitForSelector("text=delivered, with I am away");
+  await tab.fill("input[name=end]", "late");
+  await tab.waitForSelector("#e-end:has-text('Cannot read ooo_end')");
+  expect(await axeOn(tab)).toEqual([]);
+  await tab.setInputFiles("input[name=file]", { name: "m.eml", mimeType: "message/rfc822", buffer: Buffer.alloc(300_000, 97) });
+  await until(() => local.asked.includes("preview Hello 262144 of 300000"), "the start of the file was not sent");
+  await tab.fill("input[name=end]", "");
+  await tab.waitForSelector("#e-end:empty", { state: "attached" });
+  await tab.click("button[value=save]");
+  await tab.waitForSelector("text=Saved.");
+  expect([local.asked.filter((each) => each.startsWith("save")), tried.actions]).toEqual([
+    ["save alice@example.com I am away"],
+    ["save alice@example.com"],
+  ]);
+  expect(problems).toEqual([]);
+  await context.close();
+  await tried.stop();
 });

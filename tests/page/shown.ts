@@ -1,7 +1,9 @@
 // Shown: a page with fixed data on a port of its own, for tests in a browser and for pictures. All data are invented.
 
+import { ok, type Result } from "@sesame/core";
 import { pageApp } from "../../apps/worker/page/app.tsx";
 import type { HeldMail, HeldMails } from "../../apps/worker/page/held-mails.ts";
+import type { LocalTools, Preview, TryForm, TryMail } from "../../apps/worker/page/local-tools.ts";
 import { PageMemory } from "../../apps/worker/page/memory.ts";
 import type { PageOptions } from "../../apps/worker/page/page-context.tsx";
 import type { Situation } from "../../apps/worker/page/situation.ts";
@@ -136,6 +138,41 @@ export class FakeHeldMails implements HeldMails {
     const released = await this.release(id);
     if (released.ok) this.done.push(`allow ${id}`);
     return released;
+  }
+}
+
+/** Tools that remember what was asked of them. `late` is an end that cannot be read. */
+export class FakeTools implements LocalTools {
+  readonly asked: string[] = [];
+  saved: TryForm = { ooo: "Saved text" };
+
+  async rowOf(): Promise<TryForm> {
+    return this.saved;
+  }
+
+  async preview(form: TryForm, file: TryMail): Promise<Preview> {
+    this.asked.push(`preview ${form["subject"]}${file === null ? "" : ` ${file.octets.length} of ${file.size}`}`);
+    const errors: Readonly<Record<string, string>> = form["end"] === "late" ? { end: "Cannot read ooo_end" } : {};
+    return { errors, asSaved: "delivered", withChanges: `delivered, with ${form["ooo"]}`, explanation: "Mail  <b>" };
+  }
+
+  async save(form: TryForm): Promise<Readonly<Record<string, string>>> {
+    this.asked.push(`save ${form["address"]} ${form["ooo"]}`);
+    return form["end"] === "late" ? { end: "Cannot read ooo_end" } : {};
+  }
+
+  async undo(address: string): Promise<boolean> {
+    this.asked.push(`undo ${address}`);
+    return true;
+  }
+
+  async send(form: TryForm): Promise<Result<string>> {
+    this.asked.push(`send ${form["to"]}`);
+    return ok("example-com-emails/sent");
+  }
+
+  async subjectOf(): Promise<string> {
+    return "A <b>subject</b>";
   }
 }
 

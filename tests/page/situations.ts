@@ -49,8 +49,7 @@ export const well: Situation = {
   notables: [],
   deadLetters: [],
   featuresOff: [],
-  sessions: { idle: 6, busy: 2 },
-  poolSize: 8,
+  sessions: { idle: 6, busy: 2, limit: 8 },
   octets: { held: 38 * 2 ** 20, most: 256 * 2 ** 20 },
   mailServer: "mail.example.com:25",
 };

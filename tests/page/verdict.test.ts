@@ -156,7 +156,7 @@ test("situationOf() puts the memory and the fleet together; domains of one queue
   };
   const sources = {
     ...{ version: "1", startedAt: 0, now: () => start, maxAgeSeconds: 60, nextProbeAt: () => null, stopEndsAt: () => null },
-    ...{ sessions: () => ({ idle: 0, busy: 0 }), poolSize: 8, octets: () => ({ held: 0, most: 1 }), mailServer: "m:25" },
+    ...{ sessions: () => ({ idle: 0, busy: 0, limit: 8 }), octets: () => ({ held: 0, most: 1 }), mailServer: "m:25" },
     ...{ featuresOff: [], deadLetters: () => [] },
     domains: () => [
       { ...view, domain: "example.com" },

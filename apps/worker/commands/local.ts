@@ -74,7 +74,13 @@ async function startLocal(config: Config, folder: string, port: number, logger: 
     await ports.close();
     return pages;
   }
-  const service = startService(config, ports, logger, pages.value);
+  const accept = { folder, database, store, queues, clock };
+  const local = async () => {
+    const { PageTools } = await import("../local/page-tools.ts"); // at the first look at the page
+    const { SqliteRuleBook } = await import("../local/sqlite-rule-book.ts");
+    return new PageTools({ book: new SqliteRuleBook({ database }), accept, commands: ports.page.commands, policy: config.policy });
+  };
+  const service = startService(config, { ...ports, page: { ...ports.page, local } }, logger, pages.value);
   const { healthPort, metricsPort } = service;
   const end = async (graceSeconds: number) => {
     await door.value.close();

@@ -150,7 +150,7 @@ function sesame(situation: Situation): Station {
 }
 
 function mailServer(situation: Situation, verdict: Verdict): Station {
-  const { circuits, sessions, poolSize, mailServer: address } = situation;
+  const { circuits, sessions, mailServer: address } = situation;
   const name = "Mail server";
   if (circuits.some(({ dependency }) => dependency === "mail-server")) {
     const refuses = verdict.headline.endsWith("refuses us");
@@ -158,7 +158,7 @@ function mailServer(situation: Situation, verdict: Verdict): Station {
   }
   if (verdict.state === "refused-us") return { name, ...away, big: "Refuses something", sub: address };
   if (sessions.busy + sessions.idle === 0) return { name, ...well, big: "Takes mail", sub: address };
-  return { name, ...well, big: "Takes mail", sub: `${sessions.busy} of ${poolSize} sessions busy` };
+  return { name, ...well, big: "Takes mail", sub: `${sessions.busy} of ${sessions.limit} sessions busy` };
 }
 
 function leaving(situation: Situation): Station {

@@ -22,8 +22,8 @@ export type PageSources = Readonly<{
   nextProbeAt(): number | null;
   /** When a running stop ends at the latest; `null` while none runs. */
   stopEndsAt(): number | null;
-  sessions(): Readonly<{ idle: number; busy: number }>;
-  poolSize: number;
+  /** Sessions with the mail server, and how many there may be now. */
+  sessions(): Readonly<{ idle: number; busy: number; limit: number }>;
   /** Octets of mail in memory, and the most that may be. */
   octets(): Readonly<{ held: number; most: number }>;
   /** The mail server, as `mail.example.com:25`. */
@@ -63,8 +63,7 @@ export type Situation = Readonly<{
   notables: readonly Notable[];
   deadLetters: readonly DeadLetterView[];
   featuresOff: readonly string[];
-  sessions: Readonly<{ idle: number; busy: number }>;
-  poolSize: number;
+  sessions: Readonly<{ idle: number; busy: number; limit: number }>;
   octets: Readonly<{ held: number; most: number }>;
   mailServer: string;
 }>;
@@ -110,7 +109,6 @@ export function situationOf(memory: PageMemory, sources: PageSources): Situation
     deadLetters: sources.deadLetters(),
     featuresOff: sources.featuresOff,
     sessions: sources.sessions(),
-    poolSize: sources.poolSize,
     octets: sources.octets(),
     mailServer: sources.mailServer,
   };

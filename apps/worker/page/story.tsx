@@ -24,10 +24,19 @@ export function headlineOf(mail: MailRecord): string {
     [count((each) => isWaiting(delivery(each))), "waiting for"],
     [count((each) => each.kind === "refuse" || delivery(each)?.action === "failed"), "not delivered to"],
   ];
+  const [only] = mail.recipients.length === 1 ? parts.filter(([number]) => number === 1) : [];
+  if (only !== undefined) return onlyOne[only[1]] ?? only[1];
   const words = parts.flatMap(([number, text]) => (number === 0 ? [] : [`${text} ${number}`]));
   const text = words.length === 0 ? (mail.outcome === "retry" ? "waiting" : "nobody was to get it") : words.join(", ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+const onlyOne: Readonly<Record<string, string>> = {
+  "delivered to": "Delivered",
+  "blocked by": "Blocked",
+  "waiting for": "Waiting",
+  "not delivered to": "Not delivered",
+};
 
 function isWaiting(act: ActRecord | undefined): boolean {
   return act !== undefined && (act.action === "delayed" || act.action === "not-started");

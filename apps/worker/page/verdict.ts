@@ -194,7 +194,10 @@ function late(situation: Situation): Verdict | null {
     visible === null || visible === 0 || ended < 1
       ? ""
       : ` The ${countText(visible, "mail")} in the queue need about ${ageText((visible / ended) * 60)}.`;
-  const busy = situation.sessions.busy >= situation.poolSize ? "all sessions with the mail server are busy" : null;
+  const busy =
+    situation.sessions.busy >= situation.sessions.limit && situation.sessions.busy > 0
+      ? "all sessions with the mail server are busy"
+      : null;
   const full = situation.octets.held >= situation.octets.most * 0.9 ? "the memory for mail is full" : null;
   const holds = busy ?? full ?? "see the retries below, and docs/operations.md";
   return made("late", "wait", `Mail flows, but it is ${ageText(lateSeconds)} late`, [`${rates}${left}`], {
