@@ -44,6 +44,10 @@ export class EarlyQueue implements MailQueue {
     return this.#queue.retryLater(entry, afterSeconds);
   }
 
+  async deadLetterCount(): Promise<number | null> {
+    return (await this.#queue.deadLetterCount?.()) ?? null;
+  }
+
   size(): ReturnType<MailQueue["size"]> {
     return this.#queue.size();
   }

@@ -7,6 +7,7 @@ import { ByteBudget } from "./byte-budget.ts";
 import type { CircuitState } from "./circuit.ts";
 import { kindOf, logCircuit } from "./circuit-log.ts";
 import { Circuits, type Dependency } from "./circuits.ts";
+import { DeadLetters } from "./dead-letters.ts";
 import { type LogAddresses, logJournal } from "./log.ts";
 import type { MayOpen } from "./mail-objects.ts";
 import type { Metrics } from "./metrics.ts";
@@ -68,6 +69,7 @@ const maxWaitMs = 5_000;
 const headsForWaiting = 16; // mails that wait for SES hold a sixteenth of the memory at most
 const quietServerCheckMs = 5_000;
 const statusEveryMs = 60_000;
+const firstDeadLettersMs = 20_000;
 const halfHourMs = 1_800_000;
 const longestRestartDelayMs = 60_000;
 type Member = QueueMember & { poller: Poller; restarts: number };
@@ -84,6 +86,7 @@ export class Fleet {
   readonly #running = new Set<Promise<void>>();
   readonly #timers: TimerGroup;
   readonly #sizes: QueueSizes;
+  readonly #deadLetters: DeadLetters;
   readonly #counts = new Map<string, StatusCount>();
   readonly #openedAt = new Map<Dependency, number>();
   #givesUp = false;
@@ -116,6 +119,7 @@ export class Fleet {
       circuitOpen: () => [...this.#circuits.states().values()].includes(true),
     });
     const watched = members.map((member) => ({ ...member, queue: this.#resting.watch(member.label, member.queue) }));
+    this.#deadLetters = new DeadLetters({ members, metrics, now: () => options.journeyPorts.clock.now() });
     this.#sizes = new QueueSizes({ members: watched, metrics, logger: options.logger });
     this.#members = watched.map((member) => {
       this.#counts.set(member.label, new StatusCount());
@@ -137,6 +141,11 @@ export class Fleet {
     return this.#members.find(({ domains }) => domains.includes(domain))?.label ?? domain;
   }
 
+  /** The dead-letter queues that are not empty. */
+  get deadLetters(): DeadLetters["list"] {
+    return this.#deadLetters.list;
+  }
+
   /** Octets of mail in memory. */
   get octetsHeld(): number {
     return this.#budget.held;
@@ -156,6 +165,11 @@ export class Fleet {
   start(): void {
     for (const member of this.#members) this.#run(member);
     this.#timers.every(this.#sizes.gapMs, () => void this.#sizes.askNext());
+    const { gapMs } = this.#deadLetters;
+    if (gapMs !== null) {
+      this.#timers.after(firstDeadLettersMs, () => void this.#deadLetters.askNext());
+      this.#timers.every(gapMs, () => void this.#deadLetters.askNext());
+    }
     this.#timers.every(statusEveryMs, () => this.#logStatus());
     this.#timers.every((this.maxAgeSeconds * 1000) / 4, () => this.#watch());
     this.#timers.every(quietServerCheckMs, () => void this.#circuits.mailServer.lookIfQuiet());

@@ -9,6 +9,7 @@ export type Metrics = Readonly<{
   inFlight: Gauge;
   lastPoll: Gauge;
   queueSize: Gauge;
+  deadLetters: Gauge;
   pollErrors: Counter;
   retries: Counter;
   journal(domain: string): Journal;
@@ -39,6 +40,7 @@ export function makeMetrics(version: string): Metrics {
     inFlight: gauge("in_flight", "Mails in work", ["domain"]),
     lastPoll,
     queueSize: gauge("queue_size", "Entries in the queue", ["domain", "state"]),
+    deadLetters: gauge("dead_letters", "Entries in the dead-letter queue", ["domain"]),
     pollErrors,
     retries: series.retries,
     journal: (domain) => ({ note: (event) => count(series, domain, event) }),

@@ -4,11 +4,12 @@
 
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
+import type { DeadLetterCount } from "./dead-letters.ts";
 import type { Fleet, FleetWatcher } from "./fleet.ts";
 import type { HeldMails } from "./page/held-mails.ts";
 import type { LocalTools } from "./page/local-tools.ts";
 import type { PageMemory } from "./page/memory.ts";
-import type { DeadLetterView, PageSources } from "./page/situation.ts";
+import type { PageSources } from "./page/situation.ts";
 import type { Commands } from "./page/story.tsx";
 import type { Timers } from "./timers.ts";
 
@@ -31,7 +32,7 @@ export type PageHouse = Readonly<{
   fleet: Fleet;
   ports: PagePorts;
   sessions(): Readonly<{ idle: number; busy: number; limit: number }>;
-  deadLetters(): readonly DeadLetterView[];
+  deadLetters(): readonly DeadLetterCount[];
   healthPort(): number;
   metricsPort(): number;
   version: string;

@@ -88,7 +88,7 @@ type Running = Readonly<{ config: Config; fleet: Fleet; ports: ServicePorts; log
 function pageOf(door: PageDoor, { config, fleet, ports, logger, pages }: Running): PageHandler {
   const house = {
     ...{ config, fleet, ports: ports.page, logger, version, timers: wallTimers, sessions: ports.smtpSessions },
-    deadLetters: () => [],
+    deadLetters: () => fleet.deadLetters,
     healthPort: () => pages.health.port,
     metricsPort: () => pages.metrics.port,
   };

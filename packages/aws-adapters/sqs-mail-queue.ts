@@ -119,6 +119,12 @@ export class SqsMailQueue implements MailQueue {
     return this.#ask("describe", callMs, (url, signal) => describeQueue(sqs, url, signal));
   }
 
+  /** Entries in the dead-letter queue; `null` where there is none, or the rights do not show it. */
+  async deadLetterCount(): Promise<number | null> {
+    const queue = (await this.describe()).deadLetter?.queue;
+    return queue !== undefined && "entries" in queue ? queue.entries : null;
+  }
+
   #deleteAll(receipts: ReadonlyMap<string, string>): Promise<BatchAnswer> {
     const { hot, callMs } = this.#options;
     const Entries = [...receipts].map(([Id, ReceiptHandle]) => ({ Id, ReceiptHandle }));

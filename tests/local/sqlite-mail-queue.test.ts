@@ -100,7 +100,7 @@ describe("SqliteMailQueue", () => {
         }
         queue.put("good");
         expect((await queue.receive(10, going)).map(({ body }) => body)).toEqual(["good"]);
-        expect(queue.deadLetters()).toBe(1);
+        expect(await queue.deadLetterCount()).toBe(1);
         expect(await queue.size()).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
       },
       { maxReceiveCount: 3 },

@@ -99,9 +99,11 @@ export class SqliteMailQueue implements MailQueue {
   }
 
   /** How many dead letters this queue has. */
-  deadLetters(): number {
+  deadLetterCount(): Promise<number> {
     const { database, name } = this.#options;
-    return database.query<{ n: number }, [string]>("SELECT count(*) AS n FROM dead_letters WHERE queue = ?").get(name)?.n ?? 0;
+    return portCall("MailQueue", "deadLetterCount", () => {
+      return database.query<{ n: number }, [string]>("SELECT count(*) AS n FROM dead_letters WHERE queue = ?").get(name)?.n ?? 0;
+    });
   }
 
   #now(): number {

@@ -17,7 +17,10 @@ const ofCircuit: readonly Row[] = [
     /certificate|TLS|SSL/,
     "with `SMTP_TLS=required` the certificate must be valid for `SMTP_HOST`. For a self-signed certificate set `SMTP_TLS_VERIFY=false`",
   ],
-  [/\b554\b|\b421\b/, "the server refuses this client, or it has too many sessions: lower `SMTP_POOL_SIZE`"],
+  [
+    /\b554\b|\b421\b/,
+    "the server refuses this client, or it has too many sessions. The worker then opens fewer, down to 4 for each port. If this goes on, lower `SMTP_POOL_SIZE`",
+  ],
 ];
 
 const ofRefusal: readonly Row[] = [

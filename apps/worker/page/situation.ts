@@ -1,14 +1,12 @@
 // Situation: all that the overview tells, at one instant, as plain data. It is put together from the memory of the page and from
 // what the fleet says of itself. Who may see no addresses gets a situation without any.
 
+import type { DeadLetterCount } from "../dead-letters.ts";
 import type { DomainView } from "../fleet.ts";
 import type { OpenCircuit, PageMemory } from "./memory.ts";
 import { type MinuteCounts, sumOf } from "./minutes.ts";
 import type { Notable } from "./notables.ts";
 import { quantile, type TimeSample } from "./time-samples.ts";
-
-/** What a dead-letter queue holds, and since when it is not empty (milliseconds since 1970). */
-export type DeadLetterView = Readonly<{ label: string; entries: number; since: number }>;
 
 /** What the page asks of the running service. */
 export type PageSources = Readonly<{
@@ -29,7 +27,7 @@ export type PageSources = Readonly<{
   /** The mail server, as `mail.example.com:25`. */
   mailServer: string;
   featuresOff: readonly string[];
-  deadLetters(): readonly DeadLetterView[];
+  deadLetters(): readonly DeadLetterCount[];
 }>;
 
 export type DomainSituation = Readonly<{
@@ -61,7 +59,7 @@ export type Situation = Readonly<{
   lastDelivery: Readonly<{ at: number; seconds: number }> | null;
   lastTaken: number | null;
   notables: readonly Notable[];
-  deadLetters: readonly DeadLetterView[];
+  deadLetters: readonly DeadLetterCount[];
   featuresOff: readonly string[];
   sessions: Readonly<{ idle: number; busy: number; limit: number }>;
   octets: Readonly<{ held: number; most: number }>;

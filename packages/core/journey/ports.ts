@@ -57,6 +57,8 @@ export interface MailQueue {
   /** Gives an entry back, to be seen again after `afterSeconds` (0–43200). */
   retryLater(entry: QueueEntry, afterSeconds: number): Promise<void>;
   size(): Promise<QueueSize>;
+  /** Entries in its dead-letter queue; `null` where there is none, or the rights do not show it. */
+  deadLetterCount?(): Promise<number | null>;
 }
 
 /** A stored mail, opened: its first octets at once, the others when asked. */
