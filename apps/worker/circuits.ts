@@ -100,8 +100,8 @@ export class Circuits {
   watchLedger(ledger: Ledger): Ledger {
     const watched = async <T>(mail: string, asked: Promise<T>): Promise<T> => this.#watch(this.ledger, mail, asked);
     return {
-      claim: (mailId, seconds, recipients) => watched(mailId, ledger.claim(mailId, seconds, recipients)),
-      reopen: (mailId, seconds, recipients, former) => watched(mailId, ledger.reopen(mailId, seconds, recipients, former)),
+      claim: (mailId, seconds, recipients, trace) => watched(mailId, ledger.claim(mailId, seconds, recipients, trace)),
+      reopen: (mailId, seconds, recipients, former, trace) => watched(mailId, ledger.reopen(mailId, seconds, recipients, former, trace)),
       keepClosed: (mailId, closed) => watched(mailId, ledger.keepClosed(mailId, closed)),
       extend: (lease, seconds) => watched(lease.mailId, ledger.extend(lease, seconds)),
       record: (lease, finals, then, eraseAfter) => watched(lease.mailId, ledger.record(lease, finals, then, eraseAfter)),

@@ -118,13 +118,13 @@ function trapStore(store: MailStore, reach: Reach): MailStore {
 
 function trapLedger(ledger: Ledger, reach: Reach): Ledger {
   return {
-    claim: async (mailId, leaseSeconds, recipients) => {
-      const claim = await ledger.claim(mailId, leaseSeconds, recipients);
+    claim: async (mailId, leaseSeconds, recipients, trace) => {
+      const claim = await ledger.claim(mailId, leaseSeconds, recipients, trace);
       if (claim.kind === "held") reach("claim");
       return claim;
     },
-    reopen: async (mailId, leaseSeconds, recipients, former) => {
-      const claim = await ledger.reopen(mailId, leaseSeconds, recipients, former);
+    reopen: async (mailId, leaseSeconds, recipients, former, trace) => {
+      const claim = await ledger.reopen(mailId, leaseSeconds, recipients, former, trace);
       if (claim.kind === "held") reach("claim");
       return claim;
     },

@@ -37,8 +37,8 @@ export function lastingLedger(ledger: Ledger, { timers, givesUp, longestMs, rand
   };
   return {
     record,
-    claim: (mailId, seconds, recipients) => ledger.claim(mailId, seconds, recipients),
-    reopen: (mailId, seconds, recipients, former) => ledger.reopen(mailId, seconds, recipients, former),
+    claim: (mailId, seconds, recipients, trace) => ledger.claim(mailId, seconds, recipients, trace),
+    reopen: (mailId, seconds, recipients, former, trace) => ledger.reopen(mailId, seconds, recipients, former, trace),
     keepClosed: (mailId, closed) => ledger.keepClosed(mailId, closed),
     extend: (lease, seconds) => ledger.extend(lease, seconds),
     recall: (recipients, sender) => ledger.recall(recipients, sender),

@@ -5,11 +5,11 @@
 
 import { randomBytes } from "node:crypto";
 import type { AddressKey, Claim, EffectKey, EpochMs, Final, Lease, MailId } from "@sesame/core";
-import { type ClosedMail, reopenAfterMs } from "@sesame/core/journey";
+import { type ClosedMail, reopenAfterMs, type TraceHashes } from "@sesame/core/journey";
 import { encodeFinals } from "./dynamo-finals.ts";
 import { decodeMailRow, type MailRow, waitingHash } from "./dynamo-mail-row.ts";
 import { type Expressions, fenceOf, isMine, isOpen, isTooLarge, MailRows, type MailRowsOptions, type Values } from "./dynamo-mail-rows.ts";
-import { DynamoRecords, HeldRows } from "./dynamo-record.ts";
+import { addingFinals, DynamoRecords, finalsValues, HeldRows } from "./dynamo-record.ts";
 import { type ClaimWatch, isConditionFailure, type Row } from "./dynamo-table.ts";
 
 export type DynamoLeasesOptions = MailRowsOptions & Readonly<{ owner: string; rowLimit: number }>;
@@ -19,6 +19,7 @@ type Claiming = Readonly<{
   mailId: MailId;
   leaseSeconds: number;
   recipients: readonly AddressKey[];
+  trace: TraceHashes | undefined;
   nonce: string;
   /** A closed mail is claimed too, and these finals of an earlier version are added. */
   reopening: Readonly<{ finals: ReadonlyMap<EffectKey, Final> }> | null;
@@ -27,7 +28,7 @@ type Claiming = Readonly<{
 }>;
 
 /** What a claim asks for. */
-export type ClaimRequest = Readonly<{ mailId: MailId; leaseSeconds: number; recipients: readonly AddressKey[] }>;
+export type ClaimRequest = Pick<Claiming, "mailId" | "leaseSeconds" | "recipients" | "trace">;
 
 const maxAttempts = 5; // of a claim whose row changes meanwhile
 
@@ -90,13 +91,15 @@ export class DynamoLeases {
   }
 
   /** A row of an earlier version may have no room for the recipients. Then it goes without them, and nobody waits in it. */
-  async #writeClaim({ mailId, recipients, reopening, watch, signal }: Claiming, values: ClaimValues) {
-    const expressions = (waiting: readonly AddressKey[]) =>
-      reopening === null ? claimExpressions(values, waiting, mailId) : reopenExpressions(values, waiting, mailId, reopening.finals);
+  async #writeClaim(claiming: Claiming, values: ClaimValues) {
+    const { mailId, reopening, watch, signal } = claiming;
+    const expressions = (named: Named) =>
+      reopening === null ? claimExpressions(values, named) : reopenExpressions(values, named, reopening.finals);
     try {
-      return await this.#rows.write(mailId, expressions(recipients), "ALL_NEW", signal, watch);
+      return await this.#rows.write(mailId, expressions(claiming), "ALL_NEW", signal, watch);
     } catch (error) {
-      if (isTooLarge(error)) return this.#rows.write(mailId, expressions([]), "ALL_NEW", signal, watch);
+      const nobody = { mailId, recipients: [], trace: undefined };
+      if (isTooLarge(error)) return this.#rows.write(mailId, expressions(nobody), "ALL_NEW", signal, watch);
       throw error;
     }
   }
@@ -110,9 +113,10 @@ export class DynamoLeases {
   }
 
   /** Returns the row if this owner has it now. If the answer to a takeover is lost, the next claim reports the takeover. */
-  async #takeOver({ mailId, recipients, signal }: Claiming, seen: MailRow, values: ClaimValues): Promise<Row | null> {
+  async #takeOver(claiming: Claiming, seen: MailRow, values: ClaimValues): Promise<Row | null> {
+    const { mailId, signal } = claiming;
     this.#unconfirmedTakeovers.set(mailId, seen.crashes + 1);
-    const taken = await this.#rows.write(mailId, takeoverExpressions(values, recipients, mailId), "ALL_NEW", signal);
+    const taken = await this.#rows.write(mailId, takeoverExpressions(values, claiming), "ALL_NEW", signal);
     if (taken.kind === "written" || isHeldBy(decodeMailRow(taken.row), values)) return taken.row;
     this.#unconfirmedTakeovers.delete(mailId);
     return null;
@@ -182,40 +186,64 @@ function firstOf(rows: readonly Iterable<readonly [EffectKey, Final]>[]): Readon
   return new Map(rows.toReversed().flatMap((finals) => [...finals]));
 }
 
+type Named = Pick<Claiming, "mailId" | "recipients" | "trace">;
+type NamedIn = Readonly<{ sets: string; adds: readonly string[]; values: Values }>;
+
+function holdValues({ ":now": _, ...values }: ClaimValues): Values {
+  return values;
+}
+
 const hold = "#owner = :me, #nonce = :nonce, #until = :until, #expires = :expires";
 
 /** Claims a row that is absent, released or already ours. A worker that re-claims its own expired lease did not crash. */
-function claimExpressions({ ":now": _, ...values }: ClaimValues, recipients: readonly AddressKey[], mailId: MailId): Expressions {
-  const waiting = waitingOf(mailId, recipients);
+function claimExpressions(values: ClaimValues, named: Named): Expressions {
+  const { sets, adds, values: added } = namedIn(named, values);
   return {
     condition: `${isOpen} AND ${isFree}`,
-    update: `SET ${hold}, #crashes = if_not_exists(#crashes, :zero) REMOVE #last${waiting === null ? "" : " ADD #waiting :waiting"}`,
-    values: { ...values, ":zero": 0, ...waiting },
+    update: `SET ${hold}, #crashes = if_not_exists(#crashes, :zero)${sets} REMOVE #last${adds.length === 0 ? "" : ` ADD ${adds.join(", ")}`}`,
+    values: { ...holdValues(values), ":zero": 0, ...added },
   };
 }
 
 /** Claims a row that is closed, or that may be claimed. */
-function reopenExpressions(
-  values: ClaimValues,
-  recipients: readonly AddressKey[],
-  mailId: MailId,
-  finals: ReadonlyMap<EffectKey, Final>,
-): Expressions {
-  const claiming = claimExpressions(values, recipients, mailId);
+function reopenExpressions(values: ClaimValues, named: Named, finals: ReadonlyMap<EffectKey, Final>): Expressions {
+  const claiming = claimExpressions(values, named);
   const added = encodeFinals(finals).flat();
-  const adding = added.length === 0 ? "" : ", #done = list_append(if_not_exists(#done, :none), :added)";
+  const adding = added.length === 0 ? "" : `, ${addingFinals}`;
   return {
     condition: `(attribute_exists(#closed) AND (attribute_not_exists(#until) OR #until <= :now)) OR (${isOpen} AND ${isFree})`,
     update: claiming.update.replace(" REMOVE #last", `, #reopened = :true${adding} REMOVE #last, #closed, #erase`),
-    values: { ...claiming.values, ":now": values[":now"], ":true": true, ...(added.length > 0 && { ":none": [], ":added": added }) },
+    values: { ...claiming.values, ":now": values[":now"], ":true": true, ...(added.length > 0 && finalsValues(added, null)) },
   };
 }
 
 /** Takes over an expired lease and counts the crash in the same write. */
-function takeoverExpressions(values: ClaimValues, recipients: readonly AddressKey[], mailId: MailId): Expressions {
+function takeoverExpressions(values: ClaimValues, named: Named): Expressions {
+  const { sets, adds, values: added } = namedIn(named, values);
+  const update = `SET ${hold}${sets} REMOVE #last ADD ${["#crashes :one", ...adds].join(", ")}`;
+  return { condition: hasRunOut, update, values: { ...values, ":one": 1, ...added } };
+}
+
+/** What a claim writes about the mail itself: who waits, when it was first taken, and by what it is found again. */
+function namedIn({ mailId, recipients, trace }: Named, { ":now": now }: ClaimValues): NamedIn {
   const waiting = waitingOf(mailId, recipients);
-  const update = `SET ${hold} REMOVE #last ADD #crashes :one${waiting === null ? "" : ", #waiting :waiting"}`;
-  return { condition: hasRunOut, update, values: { ...values, ":one": 1, ...waiting } };
+  const message = trace?.message ?? null;
+  const hashes = trace?.recipients ?? [];
+  const sets = [
+    ...(trace === undefined ? [] : ["#since = if_not_exists(#since, :since)"]),
+    ...(message === null ? [] : ["#message = :message"]),
+    ...(hashes.length === 0 ? [] : ["#mailbox = if_not_exists(#mailbox, :mailbox)"]),
+  ];
+  return {
+    sets: sets.map((each) => `, ${each}`).join(""),
+    adds: [...(waiting === null ? [] : ["#waiting :waiting"]), ...(hashes.length === 0 ? [] : ["#named :named"])],
+    values: {
+      ...waiting,
+      ...(trace !== undefined && { ":since": now }),
+      ...(message !== null && { ":message": message }),
+      ...(hashes.length > 0 && { ":mailbox": hashes[0], ":named": new Set(hashes) }),
+    },
+  };
 }
 
 /** `null` for nobody: DynamoDB has no empty set. */

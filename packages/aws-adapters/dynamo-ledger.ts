@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { type DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { AddressKey, Claim, EffectKey, EpochMs, Final, Lease, Ledger, MailId, ReplyMemory } from "@sesame/core";
-import type { AfterRecord, ClosedMail, Recorded, ReplyCount, ReplyRow } from "@sesame/core/journey";
+import type { AfterRecord, ClosedMail, Recorded, ReplyCount, ReplyRow, TraceHashes } from "@sesame/core/journey";
 import { call } from "./call.ts";
 import { DynamoLeases } from "./dynamo-lease.ts";
 import { rowLimitOctets } from "./dynamo-record.ts";
@@ -77,13 +77,13 @@ export class DynamoLedger implements Ledger {
     });
   }
 
-  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Promise<Claim> {
-    const request = { mailId, leaseSeconds, recipients };
+  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], trace?: TraceHashes): Promise<Claim> {
+    const request = { mailId, leaseSeconds, recipients, trace };
     return this.#claim("claim", (watch, signal) => this.#leases.claim(request, watch, signal));
   }
 
-  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId): Promise<Claim> {
-    const request = { mailId, leaseSeconds, recipients };
+  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId, trace?: TraceHashes): Promise<Claim> {
+    const request = { mailId, leaseSeconds, recipients, trace };
     return this.#claim("reopen", (watch, signal) => this.#leases.reopen(request, former, watch, signal));
   }
 

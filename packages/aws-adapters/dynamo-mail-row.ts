@@ -3,7 +3,7 @@
 // Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
 
 import { hash } from "node:crypto";
-import { type AddressKey, addressKey, type EffectKey, type Final, type MailId } from "@sesame/core";
+import { type AddressKey, addressKey, type EffectKey, type EpochMs, type Final, type MailId } from "@sesame/core";
 import { parseEffectKey } from "@sesame/core/plan";
 import { z } from "zod";
 import { decodeFinals, formerFinal } from "./dynamo-finals.ts";
@@ -90,6 +90,20 @@ function parsed<T>(shape: z.ZodType<T>, row: Row): T {
   const result = shape.safeParse(row);
   if (!result.success) throw new GarbledError(`a row of the ledger is invalid: ${result.error.issues[0]?.path.join(".")}`);
   return result.data;
+}
+
+/** The element of `times` that belongs to so many finals, recorded then. */
+export function timeOf(finals: number, now: number | null): string {
+  return `${now ?? "-"} ${finals}`;
+}
+
+/** The time of each of so many finals in `done`, in their order; `null` for those of earlier versions, which come first. */
+export function timesOf(done: number, times: readonly string[]): readonly (EpochMs | null)[] {
+  const found = times.flatMap((each): (EpochMs | null)[] => {
+    const [, at = "-", count = "0"] = /^(-|\d{1,15}) (\d{1,5})$/.exec(each) ?? [];
+    return Array.from({ length: Number(count) }, () => (at === "-" ? null : (Number(at) as EpochMs)));
+  });
+  return [...Array.from({ length: Math.max(0, done - found.length) }, () => null), ...found].slice(0, done);
 }
 
 /** The id of a further row. */

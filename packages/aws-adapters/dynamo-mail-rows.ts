@@ -37,6 +37,11 @@ const names: ReadonlyMap<string, string> = new Map([
   ["#done", "done"],
   ["#more", "more"],
   ["#holder", "holder"],
+  ["#since", "since"],
+  ["#times", "times"],
+  ["#message", "traceMessage"],
+  ["#mailbox", "traceMailbox"],
+  ["#named", "traceRecipients"],
   ["#expires", "expires"],
 ]);
 

@@ -7,8 +7,8 @@ import { randomBytes } from "node:crypto";
 import type { EffectKey, EpochMs, Final, Lease } from "@sesame/core";
 import { type AfterRecord, type Recorded, reopenAfterMs } from "@sesame/core/journey";
 import { encodeFinals } from "./dynamo-finals.ts";
-import { decodeFurtherRow, decodeMailRow, furtherRowId, type MailRow, octetsOf, waitingHash } from "./dynamo-mail-row.ts";
-import { type Expressions, fenceOf, isMine, type MailRows } from "./dynamo-mail-rows.ts";
+import { decodeFurtherRow, decodeMailRow, furtherRowId, type MailRow, octetsOf, timeOf, waitingHash } from "./dynamo-mail-row.ts";
+import { type Expressions, fenceOf, isMine, type MailRows, type Values } from "./dynamo-mail-rows.ts";
 
 type Finals = ReadonlyMap<EffectKey, Final>;
 type Fence = Pick<Lease, "mailId" | "owner" | "crashes" | "nonce">;
@@ -105,8 +105,8 @@ export class DynamoRecords {
 
   /** Adds finals to a further row, which the first write makes. False: fenced. */
   async #writeFurther({ mailId, nonce }: Fence, name: string, added: readonly string[], signal: AbortSignal): Promise<boolean> {
-    const values = { ":nonce": nonce, ":expires": this.#rows.expiry(), ":none": [], ":added": added };
-    const update = "SET #holder = :nonce, #expires = :expires, #done = list_append(if_not_exists(#done, :none), :added)";
+    const values = { ":nonce": nonce, ":expires": this.#rows.expiry(), ...finalsValues(added, this.#rows.now()) };
+    const update = `SET #holder = :nonce, #expires = :expires, ${addingFinals}`;
     const condition = "attribute_not_exists(#holder) OR #holder = :nonce";
     return (await this.#rows.write(furtherRowId(mailId, name), { condition, update, values }, "UPDATED_NEW", signal)).kind === "written";
   }
@@ -120,6 +120,15 @@ export class DynamoRecords {
   }
 }
 
+/** Appends finals to those of a row, and when they were recorded. */
+export const addingFinals =
+  "#done = list_append(if_not_exists(#done, :none), :added), #times = list_append(if_not_exists(#times, :none), :at)";
+
+/** Values of `addingFinals`. `now`: `null` if it is not known when. */
+export function finalsValues(added: readonly string[], now: number | null): Values {
+  return { ":none": [], ":added": added, ":at": [timeOf(added.length, now)] };
+}
+
 function closes({ lease, end }: Recording): boolean {
   return end === "close" && !lease.othersWait;
 }
@@ -131,8 +140,8 @@ function recordExpressions(recording: Recording, added: readonly string[], expir
   const values: Record<string, unknown> = { ...fenceOf(lease), ":expires": expires };
   let deletes = "";
   if (added.length > 0) {
-    sets.push("#done = list_append(if_not_exists(#done, :none), :added)");
-    Object.assign(values, { ":none": [], ":added": added });
+    sets.push(addingFinals);
+    Object.assign(values, finalsValues(added, now));
   }
   if (closes(recording)) {
     sets.push("#closed = :true", "#until = :until");

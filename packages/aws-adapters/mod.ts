@@ -14,6 +14,7 @@ export { type Trouble, type TroubleKind, troubleOf } from "./trouble.ts";
 export { describeTable, describeTimeToLive, type TableDescription, type TimeToLive, upperCaseKeys } from "./dynamo-check.ts";
 export { DynamoDirectory, type DynamoDirectoryOptions } from "./dynamo-directory.ts";
 export { DynamoLedger, type DynamoLedgerOptions } from "./dynamo-ledger.ts";
+export { DynamoLedgerBook, type DynamoLedgerBookOptions, traceIndexes } from "./dynamo-ledger-book.ts";
 export { DynamoOutbound, type DynamoOutboundOptions } from "./dynamo-outbound.ts";
 export { DynamoRuleBook, type DynamoRuleBookOptions } from "./dynamo-rule-book.ts";
 export { JoinedDirectory, type JoinedDirectoryOptions } from "./joined-directory.ts";

@@ -124,6 +124,7 @@ export const makers: Readonly<Record<string, Maker>> = {
   "ReadonlyMap<string, unknown>": (shape, size) => new Map([["a@x", list(shape, size)]]),
   DirectoryRows: (shape, size) => ({ rules: new Map([["a@x", list(shape, size)]]), blocked: new Map() }),
   Blocklist: (shape, size) => compileBlocklist(new Map([["a@x", list(shape, size)]])),
+  "readonly AddressKey[]": (_, size) => Array.from({ length: Math.ceil(size / 64) }, (__, i) => `person${i}+tag@remote${i}.test`),
   "readonly Address[]": (_, size) => Array.from({ length: Math.ceil(size / 64) }, (__, i) => `person${i}@remote${i}.test`),
   Pattern: (shape) => compilePattern(fill(shape, 320)),
   "readonly Pattern[]": (shape, size) => (list(shape, size) as string[]).map((each) => compilePattern(each)),

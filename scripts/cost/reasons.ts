@@ -13,6 +13,7 @@ export const bounded: Readonly<Record<string, unknown>> = {
   "EpochMs | undefined": undefined,
   EffectKey: "deliver alice@example.com",
   number: 600,
+  "number | null": null,
   boolean: true,
   Offers: { pipelining: true, size: true, eightBitMime: true, smtpUtf8: true },
   'Pick<Content, "size" | "eightBit">': { size: 1000, eightBit: true },
@@ -166,6 +167,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   ...named(
     "it waits for AWS, which brings the time",
     "DynamoReplyMemory",
+    "DynamoLedgerBook",
     "DynamoRuleBook",
     "S3Body",
     "S3MailStore",

@@ -3,8 +3,14 @@
 // scripted server.
 
 import type { AddressInfo } from "node:net";
-import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { AwsClock } from "@sesame/aws-adapters";
+import {
+  type AttributeDefinition,
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  type GlobalSecondaryIndex,
+} from "@aws-sdk/client-dynamodb";
+import { AwsClock, tableDefaults, traceIndexes } from "@sesame/aws-adapters";
 import type { EpochMs } from "@sesame/core";
 import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import dynalite from "dynalite";
@@ -43,12 +49,28 @@ export function dynamoClient(endpoint: string): DynamoDBClient {
   return new DynamoDBClient({ endpoint, region: "eu-central-1", credentials, retryStrategy: new ConfiguredRetryStrategy(3, () => 0) });
 }
 
+const indexedAttributes: readonly AttributeDefinition[] = [
+  ...Object.values(traceIndexes).map(({ key }): AttributeDefinition => ({ AttributeName: key, AttributeType: "S" })),
+  { AttributeName: traceIndexes.message.order, AttributeType: "N" },
+];
+const indexes = Object.values(traceIndexes).map(
+  ({ name, key, order }): GlobalSecondaryIndex => ({
+    IndexName: name,
+    KeySchema: [
+      { AttributeName: key, KeyType: "HASH" },
+      { AttributeName: order, KeyType: "RANGE" },
+    ],
+    Projection: { ProjectionType: "KEYS_ONLY" },
+  }),
+);
+
 export async function createTable(client: DynamoDBClient, name: string, key: string): Promise<void> {
   await client.send(
     new CreateTableCommand({
       TableName: name,
       KeySchema: [{ AttributeName: key, KeyType: "HASH" }],
-      AttributeDefinitions: [{ AttributeName: key, AttributeType: "S" }],
+      AttributeDefinitions: [{ AttributeName: key, AttributeType: "S" }, ...(name === tableDefaults.ledger ? indexedAttributes : [])],
+      ...(name === tableDefaults.ledger && { GlobalSecondaryIndexes: indexes }),
       BillingMode: "PAY_PER_REQUEST",
     }),
   );

@@ -3,9 +3,10 @@
 import { afterAll, beforeAll } from "bun:test";
 import { ScanCommand } from "@aws-sdk/client-dynamodb";
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from "@aws-sdk/lib-dynamodb";
-import { DynamoDirectory, DynamoLedger, DynamoOutbound, DynamoRuleBook } from "@sesame/aws-adapters";
+import { DynamoDirectory, DynamoLedger, DynamoLedgerBook, DynamoOutbound, DynamoRuleBook } from "@sesame/aws-adapters";
 import { directoryContract } from "../contracts/directory.ts";
 import { ledgerContract } from "../contracts/ledger.ts";
+import { ledgerBookContract } from "../contracts/ledger-book.ts";
 import { outboundContract } from "../contracts/outbound.ts";
 import { ruleBookContract } from "../contracts/rule-book.ts";
 import { type Dynalite, fourTables, ManualAwsClock, startDynalite } from "./dynalite.ts";
@@ -69,6 +70,25 @@ for (const way of ways) {
     async () => {
       await emptyTables();
       return { outbound: new DynamoOutbound(by(way, new ManualAwsClock())), close };
+    },
+    timing,
+  );
+}
+
+for (const indexed of [true, false]) {
+  ledgerBookContract(
+    `DynamoLedgerBook ${indexed ? "with" : "without"} indexes`,
+    async () => {
+      await emptyTables();
+      const clock = new ManualAwsClock();
+      const options = by(ways.at(-1) ?? "SDK", clock);
+      return {
+        open: (owner) => new DynamoLedger({ ...options, owner }),
+        book: () => new DynamoLedgerBook({ ...options, indexed }),
+        now: () => clock.now(),
+        advance: async (seconds) => clock.advance(seconds),
+        close,
+      };
     },
     timing,
   );

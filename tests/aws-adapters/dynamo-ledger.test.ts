@@ -69,6 +69,38 @@ describe("a mail's way", () => {
     expect(await callsOf(() => ledger.releaseReply(reply()))).toEqual(["DeleteItem", "DeleteItem"]);
   });
 
+  test("costs no call more with the hashes by which it is found again", async () => {
+    const ledger = open("one");
+    const trace = { message: "message", recipients: ["mailbox", "tagged"] };
+    const claim = async () => {
+      const claimed = await ledger.claim(mail, 60, [], trace);
+      if (claimed.kind === "held") await ledger.record(claimed.lease, new Map([[deliverKey("a@example.com"), delivered]]), "close");
+    };
+    expect(await callsOf(claim)).toEqual(["UpdateItem", "UpdateItem"]);
+    expect(await storedRow(mail)).toMatchObject({
+      since: clock.now(),
+      traceMessage: "message",
+      traceMailbox: "mailbox",
+      traceRecipients: new Set(trace.recipients),
+    });
+  });
+
+  test("keeps the hashes of its first recipient, and adds those of others", async () => {
+    const first = await open("one").claim(mail, 60, [], { message: "m", recipients: ["a"] });
+    clock.advance(61);
+    await open("two").claim(mail, 60, [], { message: "m", recipients: ["b"] });
+    expect(first.kind).toBe("held");
+    expect(await storedRow(mail)).toMatchObject({ since: clock.now() - 61_000, traceMailbox: "a", traceRecipients: new Set(["a", "b"]) });
+  });
+
+  test("X19 goes without the hashes where a row of an earlier version has no room", async () => {
+    const Item = { id: mail, crashes: 0, expires: 9_999_999_999, filler: "x".repeat(409_000) };
+    await documents().send(new PutCommand({ TableName: "email-worker-ledger", Item }));
+    const recipients = Array.from({ length: 200 }, (_, n) => `${n}`.padStart(16, "h"));
+    expect(await open("one").claim(mail, 60, [], { message: "m", recipients })).toMatchObject({ kind: "held" });
+    expect(await storedRow(mail)).not.toHaveProperty("traceRecipients");
+  });
+
   test("costs a second call only after a refusal", async () => {
     await hold(open("one"));
     expect(await callsOf(() => open("two").claim(mail, 60, []))).toEqual(["UpdateItem", "GetItem"]);
@@ -85,6 +117,7 @@ describe("a mail's way", () => {
       crashes: 0,
       expires: clock.now() / 1000 + 10 * 86_400,
       done: ['["d a@example.com","D","250 2.0.0 Ok"]'],
+      times: [`${clock.now()} 1`],
       nonce: expect.stringMatching(/^[\w-]{12}$/),
       until: clock.now() + 10_000,
     });

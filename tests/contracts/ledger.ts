@@ -1,5 +1,5 @@
 // Contract of Ledger: one holder at a time, crashes counted at takeover, late holders fenced off, finals that stand. The
-// half that remembers replies is in reply-memory.ts.
+// half that remembers replies is in reply-memory.ts, and what people read is in ledger-book.ts.
 
 import { expect } from "bun:test";
 import type { AddressKey, Claim, EffectKey, EpochMs, Final, Lease, Ledger, MailId } from "@sesame/core";

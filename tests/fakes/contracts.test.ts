@@ -3,6 +3,7 @@
 import { courierContract } from "../contracts/courier.ts";
 import { directoryContract } from "../contracts/directory.ts";
 import { ledgerContract } from "../contracts/ledger.ts";
+import { ledgerBookContract } from "../contracts/ledger-book.ts";
 import { mailQueueContract } from "../contracts/mail-queue.ts";
 import { mailStoreContract } from "../contracts/mail-store.ts";
 import { outboundContract } from "../contracts/outbound.ts";
@@ -11,6 +12,7 @@ import { FakeClock } from "./fake-clock.ts";
 import { MemoryCourier } from "./memory-courier.ts";
 import { MemoryDirectory } from "./memory-directory.ts";
 import { MemoryLedger, memoryLedgerTables } from "./memory-ledger.ts";
+import { MemoryLedgerBook } from "./memory-ledger-book.ts";
 import { MemoryMailQueue } from "./memory-mail-queue.ts";
 import { MemoryMailStore } from "./memory-mail-store.ts";
 import { MemoryOutbound } from "./memory-outbound.ts";
@@ -52,6 +54,18 @@ ledgerContract("MemoryLedger", async () => {
   const tables = memoryLedgerTables();
   return {
     open: (owner) => new MemoryLedger({ clock, owner, tables }),
+    now: () => clock.now(),
+    advance: async (seconds) => clock.advance(seconds),
+    close,
+  };
+});
+
+ledgerBookContract("MemoryLedgerBook", async () => {
+  const clock = new FakeClock();
+  const tables = memoryLedgerTables();
+  return {
+    open: (owner) => new MemoryLedger({ clock, owner, tables }),
+    book: () => new MemoryLedgerBook({ clock, tables }),
     now: () => clock.now(),
     advance: async (seconds) => clock.advance(seconds),
     close,

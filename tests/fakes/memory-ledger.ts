@@ -10,6 +10,7 @@ import {
   reopenAfterMs,
 } from "../../packages/core/journey/ports.ts";
 import { replyCounters } from "../../packages/core/journey/reply-counters.ts";
+import type { TraceHashes } from "../../packages/core/journey/trace-hashes.ts";
 
 type MailRow = {
   owner: string | null;
@@ -20,11 +21,29 @@ type MailRow = {
   closed: boolean;
   eraseAfter: EpochMs | null;
   waiting: Set<AddressKey>;
+  times: Map<EffectKey, EpochMs>;
+  since: EpochMs | null;
+  message: string | null;
+  named: Set<string>;
 };
 
 /** A row that nobody has claimed. */
 export function emptyMailRow(): MailRow {
-  return { owner: null, nonce: "", until: 0, crashes: 0, finals: new Map(), closed: false, eraseAfter: null, waiting: new Set() };
+  return {
+    owner: null,
+    nonce: "",
+    until: 0,
+    crashes: 0,
+    finals: new Map(),
+    closed: false,
+    eraseAfter: null,
+    waiting: new Set(),
+    ...emptyTrace(),
+  };
+}
+
+function emptyTrace(): Pick<MailRow, "times" | "since" | "message" | "named"> {
+  return { times: new Map(), since: null, message: null, named: new Set() };
 }
 
 /** What all owners see. */
@@ -57,17 +76,23 @@ export class MemoryLedger implements Ledger {
     this.tables = tables;
   }
 
-  async claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Promise<Claim> {
+  async claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], trace?: TraceHashes): Promise<Claim> {
     const row = this.tables.mails.get(mailId);
     if (row?.closed) return { kind: "closed", nonce: row.nonce, finals: new Map(row.finals), eraseAfter: row.eraseAfter };
-    return this.#hold(mailId, leaseSeconds, recipients);
+    return this.#hold(mailId, leaseSeconds, recipients, trace);
   }
 
-  async reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId): Promise<Claim> {
+  async reopen(
+    mailId: MailId,
+    leaseSeconds: number,
+    recipients: readonly AddressKey[],
+    former: MailId,
+    trace?: TraceHashes,
+  ): Promise<Claim> {
     const before = this.tables.mails.get(former);
     const isHeld = before !== undefined && before.owner !== null;
     if (isHeld && before.until > this.#clock.now()) return { kind: "busy", until: before.until as EpochMs };
-    const claim = this.#hold(mailId, leaseSeconds, recipients);
+    const claim = this.#hold(mailId, leaseSeconds, recipients, trace);
     if (claim.kind !== "held" || before === undefined) return claim;
     const finals = this.tables.mails.get(mailId)?.finals ?? new Map<EffectKey, Final>();
     for (const [key, final] of before.finals) if (!finals.has(key)) finals.set(key, final);
@@ -91,7 +116,11 @@ export class MemoryLedger implements Ledger {
   async record(lease: Lease, finals: ReadonlyMap<EffectKey, Final>, then: AfterRecord, eraseAfter?: EpochMs): Promise<Recorded> {
     const row = this.#mine(lease);
     if (!row) return "fenced";
-    for (const [key, final] of finals) if (!row.finals.has(key)) row.finals.set(key, final);
+    for (const [key, final] of finals) {
+      if (row.finals.has(key)) continue;
+      row.finals.set(key, final);
+      row.times.set(key, this.#clock.now());
+    }
     if (then !== "hold") row.owner = null;
     if (then !== "close") return "recorded";
     for (const recipient of lease.recipients) row.waiting.delete(recipient);
@@ -140,7 +169,7 @@ export class MemoryLedger implements Ledger {
     return key;
   }
 
-  #hold(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Claim {
+  #hold(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], trace: TraceHashes | undefined): Claim {
     const row = this.tables.mails.get(mailId) ?? emptyMailRow();
     const isForeign = row.owner !== null && row.owner !== this.#owner;
     if ((isForeign || row.closed) && row.until > this.#clock.now()) return { kind: "busy", until: row.until as EpochMs };
@@ -151,6 +180,11 @@ export class MemoryLedger implements Ledger {
     row.closed = false;
     row.eraseAfter = null;
     for (const recipient of recipients) row.waiting.add(recipient);
+    if (trace !== undefined) {
+      row.since ??= this.#clock.now();
+      row.message = trace.message ?? row.message;
+      for (const hash of trace.recipients) row.named.add(hash);
+    }
     this.tables.mails.set(mailId, row);
     const othersWait = [...row.waiting].some((recipient) => !recipients.includes(recipient));
     const { nonce, until, crashes, finals } = row;

@@ -8,12 +8,14 @@ import { MaildirCourier } from "../../apps/worker/local/maildir-courier.ts";
 import { OutboxCourier } from "../../apps/worker/local/outbox-courier.ts";
 import { SqliteDirectory } from "../../apps/worker/local/sqlite-directory.ts";
 import { SqliteLedger } from "../../apps/worker/local/sqlite-ledger.ts";
+import { SqliteLedgerBook } from "../../apps/worker/local/sqlite-ledger-book.ts";
 import { SqliteMailQueue } from "../../apps/worker/local/sqlite-mail-queue.ts";
 import { SqliteOutbound } from "../../apps/worker/local/sqlite-outbound.ts";
 import { SqliteRuleBook } from "../../apps/worker/local/sqlite-rule-book.ts";
 import { courierContract } from "../contracts/courier.ts";
 import { directoryContract } from "../contracts/directory.ts";
 import { ledgerContract } from "../contracts/ledger.ts";
+import { ledgerBookContract } from "../contracts/ledger-book.ts";
 import { mailQueueContract } from "../contracts/mail-queue.ts";
 import { mailStoreContract } from "../contracts/mail-store.ts";
 import { outboundContract } from "../contracts/outbound.ts";
@@ -71,6 +73,18 @@ ledgerContract("SqliteLedger", async () => {
   const clock = new FakeClock();
   return {
     open: (owner) => new SqliteLedger({ database, owner, clock }),
+    now: () => clock.now(),
+    advance: async (seconds) => clock.advance(seconds),
+    close,
+  };
+});
+
+ledgerBookContract("SqliteLedgerBook", async () => {
+  const { database, close } = await makeDatabase();
+  const clock = new FakeClock();
+  return {
+    open: (owner) => new SqliteLedger({ database, owner, clock }),
+    book: () => new SqliteLedgerBook({ database, clock }),
     now: () => clock.now(),
     advance: async (seconds) => clock.advance(seconds),
     close,

@@ -37,7 +37,7 @@ describe("openDatabase()", () => {
       const newer = new Database(join(folder, "sesame.sqlite"), { create: true });
       newer.run("PRAGMA user_version = 99");
       newer.close();
-      expect(() => openDatabase(folder)).toThrow("its version must be at most 3, is 99");
+      expect(() => openDatabase(folder)).toThrow("its version must be at most 4, is 99");
     }));
 });
 
@@ -88,6 +88,10 @@ test("openDatabase() adds to a database of version 1 what later versions have, a
     former.run("DROP TABLE ledger_reply_claims");
     former.run("DROP TABLE ledger_reply_counts");
     former.run("DROP TABLE ledger_waiting");
+    former.run("DROP TABLE ledger_named");
+    former.run("DROP INDEX ledger_mails_by_message");
+    for (const column of ["since", "message"]) former.run(`ALTER TABLE ledger_mails DROP COLUMN ${column}`);
+    former.run("ALTER TABLE ledger_finals DROP COLUMN at");
     former.run("ALTER TABLE ledger_mails DROP COLUMN nonce");
     former.run("ALTER TABLE ledger_mails DROP COLUMN erase_after");
     former.run(

@@ -96,8 +96,8 @@ function throttlingTable(share: { of: number }, seed: number) {
     return write();
   };
   const throttledLedger = (ledger: Ledger): Ledger => ({
-    claim: (mailId, seconds, recipients) => gate(() => ledger.claim(mailId, seconds, recipients)),
-    reopen: (mailId, seconds, recipients, former) => gate(() => ledger.reopen(mailId, seconds, recipients, former)),
+    claim: (mailId, seconds, recipients, trace) => gate(() => ledger.claim(mailId, seconds, recipients, trace)),
+    reopen: (mailId, seconds, recipients, former, trace) => gate(() => ledger.reopen(mailId, seconds, recipients, former, trace)),
     keepClosed: (mailId, closed) => gate(() => ledger.keepClosed(mailId, closed)),
     extend: (lease, seconds) => gate(() => ledger.extend(lease, seconds)),
     record: (lease, finals, then, eraseAfter) => gate(() => ledger.record(lease, finals, then, eraseAfter)),

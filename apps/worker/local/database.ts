@@ -51,8 +51,19 @@ const waitingSchema = `
     mail_id TEXT NOT NULL REFERENCES ledger_mails ON DELETE CASCADE, recipient TEXT NOT NULL, PRIMARY KEY (mail_id, recipient));
 `;
 
+// By what a mail is found again, and when each of its ends was recorded.
+const traceSchema = `
+  ALTER TABLE ledger_mails ADD COLUMN since INTEGER;
+  ALTER TABLE ledger_mails ADD COLUMN message TEXT;
+  ALTER TABLE ledger_finals ADD COLUMN at INTEGER;
+  CREATE INDEX ledger_mails_by_message ON ledger_mails (message) WHERE message IS NOT NULL;
+  CREATE TABLE ledger_named (
+    hash TEXT NOT NULL, mail_id TEXT NOT NULL REFERENCES ledger_mails ON DELETE CASCADE, PRIMARY KEY (hash, mail_id));
+  CREATE INDEX ledger_named_by_mail ON ledger_named (mail_id);
+`;
+
 /** What each version adds to the one before. */
-const schemas: readonly string[] = [firstSchema, replySchema, waitingSchema];
+const schemas: readonly string[] = [firstSchema, replySchema, waitingSchema, traceSchema];
 const version = schemas.length;
 
 /** Opens the database of a data folder, and creates it if it is missing. Throws if it cannot be used. */

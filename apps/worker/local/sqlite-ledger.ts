@@ -1,4 +1,4 @@
-// SQLite ledger: Ledger in seven tables. Every method is one transaction that takes the write lock first; this has the effect of
+// SQLite ledger: Ledger in eight tables. Every method is one transaction that takes the write lock first; this has the effect of
 // a conditional write in DynamoDB. Only one process may use it; releaseAll() relies on that.
 
 import type { Database } from "bun:sqlite";
@@ -13,6 +13,7 @@ import {
   type ReplyRow,
   reopenAfterMs,
   replyCounters,
+  type TraceHashes,
 } from "@sesame/core/journey";
 import { parseEffectKey } from "@sesame/core/plan";
 import { portCall } from "./trouble.ts";
@@ -36,6 +37,12 @@ type MailRow = {
   closed: number;
   erase_after: EpochMs | null;
 };
+type ClaimRequest = Readonly<{
+  mailId: MailId;
+  leaseSeconds: number;
+  recipients: readonly AddressKey[];
+  trace: TraceHashes | undefined;
+}>;
 type Finals = ReadonlyMap<EffectKey, Final>;
 type StoredReply = { recipient: AddressKey; text_hash: string; mail_id: MailId; until: EpochMs };
 
@@ -64,18 +71,18 @@ export class SqliteLedger implements Ledger {
     this.#run("DELETE FROM ledger_reply_counts WHERE expires <= ?", this.#now());
   }
 
-  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Promise<Claim> {
-    return this.#transact("claim", () => this.#claim(mailId, leaseSeconds, recipients, "leave"));
+  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], trace?: TraceHashes): Promise<Claim> {
+    return this.#transact("claim", () => this.#claim({ mailId, leaseSeconds, recipients, trace }, "leave"));
   }
 
-  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId): Promise<Claim> {
+  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId, trace?: TraceHashes): Promise<Claim> {
     return this.#transact("reopen", () => {
       const before = this.#rowOf(former);
       const isHeld = before !== null && before.owner !== null;
       if (isHeld && before.until > this.#now()) return { kind: "busy", until: before.until };
-      const claim = this.#claim(mailId, leaseSeconds, recipients, "reopen");
+      const claim = this.#claim({ mailId, leaseSeconds, recipients, trace }, "reopen");
       if (claim.kind !== "held" || before === null) return claim;
-      this.#addFinals(mailId, this.#finalsOf(former));
+      this.#addFinals(mailId, this.#finalsOf(former), null);
       return { kind: "held", lease: { ...claim.lease, finals: this.#finalsOf(mailId), takenOver: claim.lease.takenOver || isHeld } };
     });
   }
@@ -107,7 +114,7 @@ export class SqliteLedger implements Ledger {
         0
       )
         return "fenced";
-      this.#addFinals(mailId, finals);
+      this.#addFinals(mailId, finals, this.#now());
       if (then === "close")
         for (const recipient of recipients) this.#run("DELETE FROM ledger_waiting WHERE mail_id = ? AND recipient = ?", mailId, recipient);
       return closes ? "closed" : "recorded";
@@ -175,7 +182,7 @@ export class SqliteLedger implements Ledger {
     return this.#options.database.query<MailRow, [string]>(sql).get(mailId);
   }
 
-  #claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], closed: "leave" | "reopen"): Claim {
+  #claim({ mailId, leaseSeconds, recipients, trace }: ClaimRequest, closed: "leave" | "reopen"): Claim {
     const row = this.#rowOf(mailId);
     if (row?.closed && closed === "leave")
       return { kind: "closed", nonce: row.nonce, finals: this.#finalsOf(mailId), eraseAfter: row.erase_after };
@@ -185,6 +192,7 @@ export class SqliteLedger implements Ledger {
     const lease = this.#hold(mailId, leaseSeconds, row?.crashes ?? 0, isForeign);
     if (row !== null && row.nonce === null && !row.closed) this.#waitFor(mailId, recipientsIn(lease.finals));
     this.#waitFor(mailId, recipients);
+    if (trace !== undefined) this.#name(mailId, trace);
     const others = "SELECT 1 FROM ledger_waiting WHERE mail_id = ? AND recipient NOT IN (SELECT value FROM json_each(?))";
     const othersWait = this.#options.database.query(others).get(mailId, JSON.stringify(recipients)) !== null;
     return { kind: "held", lease: { ...lease, recipients, othersWait } };
@@ -192,6 +200,12 @@ export class SqliteLedger implements Ledger {
 
   #waitFor(mailId: MailId, recipients: readonly string[]): void {
     for (const recipient of recipients) this.#run("INSERT INTO ledger_waiting VALUES (?, ?) ON CONFLICT DO NOTHING", mailId, recipient);
+  }
+
+  #name(mailId: MailId, { message, recipients }: TraceHashes): void {
+    const sql = "UPDATE ledger_mails SET since = ifnull(since, ?), message = ifnull(?, message) WHERE mail_id = ?";
+    this.#run(sql, this.#now(), message, mailId);
+    for (const hash of recipients) this.#run("INSERT INTO ledger_named VALUES (?, ?) ON CONFLICT DO NOTHING", hash, mailId);
   }
 
   #hold(mailId: MailId, leaseSeconds: number, crashesBefore: number, takenOver: boolean): Omit<Lease, "recipients" | "othersWait"> {
@@ -206,9 +220,9 @@ export class SqliteLedger implements Ledger {
     return { mailId, owner, nonce, until, crashes, takenOver, finals: this.#finalsOf(mailId) };
   }
 
-  #addFinals(mailId: MailId, finals: Finals): void {
+  #addFinals(mailId: MailId, finals: Finals, at: number | null): void {
     for (const [key, final] of finals)
-      this.#run("INSERT INTO ledger_finals VALUES (?, ?, ?) ON CONFLICT DO NOTHING", mailId, key, JSON.stringify(final));
+      this.#run("INSERT INTO ledger_finals VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", mailId, key, JSON.stringify(final), at);
   }
 
   #finalsOf(mailId: MailId): Finals {

@@ -14,6 +14,7 @@ import { type FirstRefusals, splitFirstRefusals } from "./known-mailbox.ts";
 import { NoRoom, PortError } from "./port-error.ts";
 import { type Claim, headLimit, type JourneyPorts, type Lease, type StoredMail } from "./ports.ts";
 import { formerNoticeId, unreached } from "./second-notice.ts";
+import { type TraceHashes, traceHashes } from "./trace-hashes.ts";
 
 type GatherPorts = Pick<
   JourneyPorts,
@@ -41,8 +42,9 @@ const noRows: DirectoryRows = { rules: new Map(), blocked: new Map() };
 export async function gather(notice: Notice, ports: GatherPorts): Promise<Gathered> {
   refuseForeignObject(notice, ports);
   const recipients = parseRecipients(notice.envelope.recipients, ports.domains);
-  const asking = ask(notice, recipients, ports);
-  const claiming = claim(notice, recipients, asking, ports);
+  const loopKey = ports.ledger.loopKey();
+  const asking = ask(notice, recipients, loopKey, ports);
+  const claiming = claim(notice, recipients, loopKey, asking, ports);
   const [claimed, asked] = await Promise.allSettled([claiming, asking]);
   if (claimed.status === "rejected") throw claimed.reason;
   const answer = claimed.value;
@@ -68,17 +70,32 @@ export async function gather(notice: Notice, ports: GatherPorts): Promise<Gather
 
 /** Claims a mail for the recipients of a notice; one that is closed, for those of them whom it was not closed for. */
 async function claim(
-  { mailId }: Notice,
+  notice: Notice,
   recipients: readonly Recipient[],
+  loopKey: Promise<Uint8Array>,
   asking: Promise<Answers>,
   { ledger, leaseSeconds }: GatherPorts,
 ): Promise<Claim> {
-  const answer = await ledger.claim(mailId, leaseSeconds, keysOf(servedAddresses(recipients)));
+  const { mailId } = notice;
+  const served = keysOf(servedAddresses(recipients));
+  const trace = await traceOf(notice, served, loopKey);
+  const answer = await ledger.claim(mailId, leaseSeconds, served, trace);
   if (answer.kind !== "closed") return answer;
   // The rows say which recipients are refused. Where they cannot be read, each may be served.
   const named = await asking.then(({ recipients }) => recipients).catch(() => recipients);
   const missing = unreached(named, finalsIn(answer.finals));
-  return missing.length === 0 ? answer : ledger.reopen(mailId, leaseSeconds, keysOf(missing), formerNoticeId(mailId, missing));
+  if (missing.length === 0) return answer;
+  return ledger.reopen(mailId, leaseSeconds, keysOf(missing), formerNoticeId(mailId, missing), trace);
+}
+
+/** Without the key there are none. The mail then fails for want of the key, and a later attempt brings them. */
+async function traceOf(
+  { messageId }: Notice,
+  recipients: readonly AddressKey[],
+  loopKey: Promise<Uint8Array>,
+): Promise<TraceHashes | undefined> {
+  const key = await loopKey.catch(() => null);
+  return key === null ? undefined : traceHashes(key, messageId, recipients);
 }
 
 function finalsIn(recorded: Lease["finals"]): Lease["finals"] {
@@ -90,12 +107,17 @@ function keysOf(addresses: readonly Address[]): readonly AddressKey[] {
   return [...new Set(addresses.map(addressKey))];
 }
 
-async function ask(notice: Notice, recipients: readonly Recipient[], ports: GatherPorts): Promise<Answers> {
+async function ask(
+  notice: Notice,
+  recipients: readonly Recipient[],
+  loopKeyAsked: Promise<Uint8Array>,
+  ports: GatherPorts,
+): Promise<Answers> {
   const inquiry = inquire(servedAddresses(recipients));
   const [rows, stored, loopKey] = await Promise.all([
     inquiry.rules.length > 0 ? ports.directory.look(inquiry) : noRows,
     open(notice, ports),
-    ports.ledger.loopKey(),
+    loopKeyAsked,
   ]);
   await charge(rows, ports);
   const blocklist = await compileBlocklistWithPauses(rows.blocked, { cache: ports.blocklists, pause: ports.pause });

@@ -17,6 +17,7 @@ import type { JournalEvent } from "./events.ts";
 import type { HonourMarks } from "./foreign-mark.ts";
 import type { Mailboxes } from "./known-mailbox.ts";
 import type { BlockedMail } from "./settle.ts";
+import type { TraceHashes } from "./trace-hashes.ts";
 
 /** Raised once to ask work to end. Adapters look at it between steps; nothing is torn down under their feet. */
 export interface Stop {
@@ -154,14 +155,15 @@ export const reopenAfterMs: number = 10_000;
 export interface Ledger {
   /**
    * Claims a mail if nobody holds it, this owner does (its time over or not), or another's lease ran out, which adds one crash.
-   * The recipients wait from then on, until a claim that names them closes.
+   * The recipients wait from then on, until a claim that names them closes. `trace`: hashes that are kept with the mail, by the
+   * same write; those of earlier claims stay.
    */
-  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[]): Promise<Claim>;
+  claim(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], trace?: TraceHashes): Promise<Claim>;
   /**
    * Claims a closed mail, after `reopenAfterMs`, for recipients that it was not closed for. `former`: the id under which earlier versions kept the
    * finals of such a notice; they are taken over. If the mail is not closed any more, this is a claim.
    */
-  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId): Promise<Claim>;
+  reopen(mailId: MailId, leaseSeconds: number, recipients: readonly AddressKey[], former: MailId, trace?: TraceHashes): Promise<Claim>;
   /** Keeps a closed mail from being opened for `reopenAfterMs` from now. "lost": it was opened since it was read. */
   keepClosed(mailId: MailId, closed: Pick<ClosedMail, "nonce">): Promise<"kept" | "lost">;
   /** Prolongs a lease. "lost": another claim has it. */

@@ -49,10 +49,12 @@ const maxId = 250; // octets; several longer ones would not fit in a folded line
  * Returns the message ids in the fields of a name, such as References. Ids that cannot be written in a header again are left out.
  */
 export function idsOf(mail: Mail, name: string): readonly string[] {
-  const ids =
-    valuesOf(mail.block, name)
-      .join(" ")
-      .match(/<[^<>\s]+>/g) ?? [];
+  return idsIn(valuesOf(mail.block, name).join(" "));
+}
+
+/** Returns the message ids in the value of a field, with their angle brackets, like those of `idsOf`. */
+export function idsIn(value: string): readonly string[] {
+  const ids = value.match(/<[^<>\s]+>/g) ?? [];
   return ids.filter((id) => id.length <= maxId && /^[!-~]+$/.test(id));
 }
 

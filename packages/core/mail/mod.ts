@@ -27,7 +27,7 @@ export { type Mailbox, parseMailboxes } from "./mailbox.ts";
 export { isSourceRoute } from "./source-route.ts";
 
 // A mail and its header: split, read, edit, write.
-export { hopsOf, idsOf, isEditable, isReadable, type Mail, mailboxesOf, messageIdOf, openMail, subjectOf } from "./mail.ts";
+export { hopsOf, idsIn, idsOf, isEditable, isReadable, type Mail, mailboxesOf, messageIdOf, openMail, subjectOf } from "./mail.ts";
 export {
   fieldsOf,
   fieldValue,

@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import { parseReversePath, type ReversePath } from "../mail/address.ts";
+import { idsIn } from "../mail/mail.ts";
 import { fromBase64, latin1, utf8 } from "../octets.ts";
 import { err, ok, quote, type Result } from "../result.ts";
 import { type EpochMs, instant } from "../time.ts";
@@ -30,6 +31,8 @@ export type Notice = Readonly<{
   mailId: MailId;
   /** The message id that SES gave to the inbound mail. It is not the Message-ID field. */
   sesId: string;
+  /** The Message-ID field with its angle brackets, `null` if the notice has none. The sender chose it. */
+  messageId: string | null;
   location: ObjectLocation | InlineLocation;
   receivedAt: EpochMs;
   /**
@@ -54,7 +57,13 @@ const maxRecipients = 1000;
 
 const optionalUnknown = z.unknown().optional(); // an optional field with a wrong type counts as missing
 const receivedNotification = z.object({
-  mail: z.object({ timestamp: optionalUnknown, source: optionalUnknown, messageId: z.string().nullish() }),
+  mail: z.object({
+    timestamp: optionalUnknown,
+    source: optionalUnknown,
+    messageId: z.string().nullish(),
+    commonHeaders: optionalUnknown,
+    headers: optionalUnknown,
+  }),
   receipt: z.object({
     timestamp: optionalUnknown,
     recipients: z.array(z.string()).min(1).max(maxRecipients),
@@ -90,7 +99,28 @@ export function decodeNotice(value: unknown, origin: TransportInfo): Result<Noti
   if (receivedAt === null)
     return err(`Cannot decode a notice: its mail.timestamp must be an ISO 8601 instant, is ${quote(mail.timestamp)}`);
   const envelope = { reversePath: reversePathOf(mail.source), recipients: receipt.recipients };
-  return ok({ ...located.value, sesId: mail.messageId ?? "", receivedAt, envelope, sesVerdicts: verdictsOf(receipt) });
+  const [sesId, messageId] = [mail.messageId ?? "", messageIdOf(mail)];
+  return ok({ ...located.value, sesId, messageId, receivedAt, envelope, sesVerdicts: verdictsOf(receipt) });
+}
+
+const commonHeaders = z.object({ messageId: z.string() });
+const headerField = z.object({ name: z.string(), value: z.string() });
+const longestId = 2000; // characters of a value that are read
+
+/** SES leaves out `headers` beyond 10 KB, but not `commonHeaders`. Both repeat the field. */
+function messageIdOf({ commonHeaders: common, headers }: ReceivedNotification["mail"]): string | null {
+  const short = commonHeaders.safeParse(common);
+  const value = short.success ? short.data.messageId : fieldOf(headers);
+  return idsIn(value.slice(0, longestId))[0] ?? null;
+}
+
+function fieldOf(headers: unknown): string {
+  if (!Array.isArray(headers)) return "";
+  for (const each of headers) {
+    const field = headerField.safeParse(each);
+    if (field.success && field.data.name.toLowerCase() === "message-id") return field.data.value;
+  }
+  return "";
 }
 
 /** The id and location of the mail; `null` for an action without one. */

@@ -1,9 +1,10 @@
 // What is asked for a notice before anything is decided: mails that come within it, and claims that must be given back.
 
 import { describe, expect, test } from "bun:test";
-import { type Address, type EffectKey, type EpochMs, headLimit, type Notice, type StoredMail } from "@sesame/core";
+import { type Address, addressKey, type EffectKey, type EpochMs, headLimit, type Notice, type StoredMail } from "@sesame/core";
 import { gather } from "../../../packages/core/journey/gather.ts";
 import { NoRoom, PortError } from "../../../packages/core/journey/port-error.ts";
+import { traceHashes } from "../../../packages/core/journey/trace-hashes.ts";
 import { type Fault, FaultInjector, faultAt } from "../../fakes/faults.ts";
 import { location, mailId, TestWay } from "../../journey/way.ts";
 import { inline as inlineNotice, noticeOf, received, sns } from "../ses/notice-sample.ts";
@@ -53,6 +54,26 @@ describe("a mail that comes within its notice", () => {
     for (let i = 0; i < 3; i++) expect(await way.receive()).toEqual({ kind: "ack" });
     expect(way.courier.sends).toBe(1);
   });
+});
+
+test("the claim keeps the hashes by which the mail is found again, also where a second notice opens it", async () => {
+  const mail = `${header}Message-ID: <1@remote.test>\r\n\r\nHello\r\n`.replace("\r\n\r\nMessage", "\r\nMessage");
+  const way = new TestWay(mail, { recipients: ["Alice+shop@example.com"] });
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  const key = await way.ledger.loopKey();
+  const expected = traceHashes(key, "<1@remote.test>", [addressKey("alice+shop@example.com" as Address)]);
+  const row = way.ledger.tables.mails.get(mailId);
+  expect([row?.message, [...(row?.named ?? [])]]).toEqual([expected.message, [...expected.recipients]]);
+  expect(row?.since).toBe(way.clock.now());
+});
+
+test("a mail is claimed without the hashes while their key cannot be read, and with them later", async () => {
+  const way = new TestWay(`${header}Hello\r\n`);
+  way.faults = new FaultInjector([faultAt("Ledger.loopKey#1", { kind: "throw-before" })]);
+  await way.receive().catch(() => null);
+  expect(way.ledger.tables.mails.get(mailId)).toMatchObject({ since: null, owner: null });
+  expect(await way.receive()).toEqual({ kind: "ack" });
+  expect(way.ledger.tables.mails.get(mailId)?.named.size).toBe(1);
 });
 
 test("a mail that may not be opened is named, and nothing of it is claimed or opened", async () => {

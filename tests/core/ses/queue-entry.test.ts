@@ -35,11 +35,33 @@ for (const [shape, body] of shapes) {
     expect(noticeOf(body)).toEqual({
       mailId: "b-emails/p/k",
       sesId: "id1",
+      messageId: null,
       location: { kind: "object", bucket: "b-emails", key: "p/k" },
       receivedAt: Date.parse("2026-01-05T12:00:00Z"),
       envelope: { reversePath: "bob@remote.test", recipients: ["alice@example.com"] },
       sesVerdicts: { ...noVerdicts, spam: "PASS", dmarcPolicy: "reject" },
     } as unknown as Notice);
+  });
+}
+
+const named = (mail: object) => noticeOf(raw(received({ mail }))).messageId;
+const messageIds: readonly (readonly [string, object, string | null])[] = [
+  ["of the common headers", { commonHeaders: { messageId: "<a@remote.test>" } }, "<a@remote.test>"],
+  ["of the header fields", { headers: [{ name: "From" }, 7, { name: "MESSAGE-ID", value: " <a@remote.test> (x)" }] }, "<a@remote.test>"],
+  [
+    "of the common headers before that of the fields",
+    { commonHeaders: { messageId: "<a@b>" }, headers: [{ name: "message-id", value: "<c@d>" }] },
+    "<a@b>",
+  ],
+  ["of the first of two", { commonHeaders: { messageId: "<a@b> <c@d>" } }, "<a@b>"],
+  ["that has no brackets", { commonHeaders: { messageId: "a@b" } }, null],
+  ["that no field can hold", { commonHeaders: { messageId: `<${"a".repeat(300)}@b>` } }, null],
+  ["outside ASCII", { commonHeaders: { messageId: "<\u00fc@b>" } }, null],
+  ["of another type", { commonHeaders: { messageId: 7 }, headers: "none" }, null],
+];
+for (const [what, mail, expected] of messageIds) {
+  test(`decodeEntry() reads the Message-ID ${what}`, () => {
+    expect(named(mail)).toBe(expected);
   });
 }
 
