@@ -64,7 +64,7 @@ test("docs/metrics.md has every metric with its labels, and no other", async () 
 
 test("docs/commands.md has every command, and no other", () => {
   const { stdout } = Bun.spawnSync([process.execPath, join(root, "apps/worker/main.ts"), "--help"]);
-  const known = [...stdout.toString().matchAll(/^ {2}([a-z]+)(?: \[[a-z]+\])* {2,}/gm)].map(([, name = ""]) => name);
+  const known = [...stdout.toString().matchAll(/^ {2}([a-z]+)(?: [[<][a-z.]+[\]>])* {2,}/gm)].map(([, name = ""]) => name);
   const documented = table(read("docs/commands.md"), "Commands").map(([name]) => /^`sesame ([a-z]+)/.exec(name ?? "")?.[1] ?? "");
   expect([...documented].sort()).toEqual(known.filter((name) => name !== "help").sort());
 });
@@ -136,6 +136,7 @@ for (const [path, status, one] of closingLines) {
 /** The rights that a call of the SDK needs. A call without an entry needs the right of its own name. */
 const rights: Readonly<Record<string, readonly string[]>> = {
   HeadObject: ["s3:GetObject"],
+  ListObjectsV2: ["s3:ListBucket"],
   CopyObject: ["s3:GetObject", "s3:PutObject"],
   DeleteMessageBatch: ["sqs:DeleteMessage"],
   ChangeMessageVisibilityBatch: ["sqs:ChangeMessageVisibility"],

@@ -60,6 +60,7 @@ const shape = z.object({
   REPLIES_PER_DAY: count(0, 1000).default(defaultPolicy.repliesPerDay),
   MAILBOX_GRACE_SECONDS: count(0, 86_400).default(600),
   TABLE_CACHE_SECONDS: count(0, 3600).default(0),
+  TRACE_INDEX: oneOf("on", "off").default("off"),
   HEALTH_PORT: port.default(8080),
   METRICS_PORT: port.default(8000),
   HTTP_HOST: host.default("0.0.0.0"),

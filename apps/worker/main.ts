@@ -9,6 +9,7 @@ import type { CheckOptions } from "./commands/check.ts";
 import type { LocalOptions } from "./commands/local.ts";
 import type { RuleOptions, Verb } from "./commands/rules.ts";
 import type { SendOptions } from "./commands/send.ts";
+import type { TraceOptions } from "./commands/trace.ts";
 import { version } from "./version.ts";
 
 const defaultData = "sesame-data";
@@ -33,6 +34,11 @@ function portNumber(text: string): number {
 function workerCount(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Must be a whole number from 1 to 9999.");
+}
+
+function atLeastOne(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Must be a whole number from 1 to 9999999.");
 }
 
 program
@@ -100,6 +106,24 @@ program
         { out: process.stdout, problems: process.stderr },
       );
     else program.error("Cannot explain: give a mail and --facts, or --batch", { exitCode: 2 });
+  });
+
+program
+  .command("trace")
+  .description("tell the story of a mail: where it is, who has it, and what is known of it")
+  .argument("<mail>", "key of the mail or its beginning, Message-ID, or a recipient")
+  .option("--data <folder>", `look in this data folder of sesame local (default without DOMAINS: ${defaultData})`)
+  .option("--aws", "look on AWS (default if DOMAINS is set)")
+  .option("--pages <count>", "how many pages of 1 MB a scan of the ledger reads at most", atLeastOne, 100)
+  .option("--most <count>", "how many mails are listed at most", atLeastOne, 20)
+  .option("--json", "print the story as JSON")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  sesame trace 5m0qbgf3fq190q\n  sesame trace '<0a1b2c@mail.remote.test>'\n  sesame trace alice@example.com --most 5",
+  )
+  .action(async (mail: string, options: TraceOptions) => {
+    const { trace } = await import("./commands/trace.ts");
+    process.exitCode = await trace(mail, options, { out: process.stdout, problems: process.stderr });
   });
 
 const addressHelp = "an address, or *@domain for all addresses of a domain";

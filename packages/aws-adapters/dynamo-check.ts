@@ -6,10 +6,16 @@ import { call } from "./call.ts";
 import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row } from "./dynamo-table.ts";
 import { troubleOf } from "./trouble.ts";
 
-/** A table. `keys` holds name and type, such as `email_address S`; tables of Sesame have one key. */
+/** A table. `keys` holds name and type, such as `email_address S`; tables of Sesame have one key. `indexes` are those that can be asked. */
 export type TableDescription =
   | { readonly kind: "missing" }
-  | { readonly kind: "present"; readonly status: string; readonly keys: readonly string[]; readonly rows: number };
+  | {
+      readonly kind: "present";
+      readonly status: string;
+      readonly keys: readonly string[];
+      readonly indexes: readonly string[];
+      readonly rows: number;
+    };
 
 /** The attribute of Time to Live; `null` if it is off. */
 export type TimeToLive = Readonly<{ attribute: string | null }>;
@@ -21,7 +27,14 @@ export function describeTable(name: string, options: DynamoOptions): Promise<Tab
       const { Table } = await options.client.send(new DescribeTableCommand({ TableName: name }), { abortSignal: signal });
       const types = new Map(Table?.AttributeDefinitions?.map(({ AttributeName, AttributeType }) => [AttributeName, AttributeType]));
       const keys = (Table?.KeySchema ?? []).map(({ AttributeName }) => `${AttributeName} ${types.get(AttributeName)}`);
-      return { kind: "present", status: Table?.TableStatus ?? "unknown", keys, rows: Table?.ItemCount ?? 0 };
+      const indexes = (Table?.GlobalSecondaryIndexes ?? []).filter(({ IndexStatus }) => IndexStatus === "ACTIVE");
+      return {
+        kind: "present",
+        status: Table?.TableStatus ?? "unknown",
+        keys,
+        indexes: indexes.map(({ IndexName = "" }) => IndexName),
+        rows: Table?.ItemCount ?? 0,
+      };
     } catch (error) {
       if (troubleOf(error).kind === "not-found") return { kind: "missing" };
       throw error;

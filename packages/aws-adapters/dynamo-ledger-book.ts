@@ -108,7 +108,8 @@ export class DynamoLedgerBook implements LedgerBook {
       mails.push(...(question.kind === "recipient" && question.hash !== question.mailbox ? await this.#naming(ids, question.hash) : ids));
       from = page.LastEvaluatedKey;
     } while (from !== undefined && mails.length < most);
-    return { mails: mails.slice(0, most), by: "index", looked, of: null, complete: from === undefined && mails.length <= most };
+    const by = question.kind === "message" ? "index" : "first";
+    return { mails: mails.slice(0, most), by, looked, of: null, complete: from === undefined && mails.length <= most };
   }
 
   /** Those of the mails whose rows name a recipient. */

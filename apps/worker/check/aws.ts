@@ -9,6 +9,8 @@ import {
   describeTimeToLive,
   type QueueDescription,
   SqsMailQueue,
+  type TraceIndex,
+  traceIndexes,
   upperCaseKeys,
 } from "@sesame/aws-adapters";
 import type { Domain } from "@sesame/core";
@@ -157,7 +159,16 @@ export function checkBucket(domain: Domain, config: Config, { s3, clock }: AwsCl
   });
 }
 
-type Table = Readonly<{ name: string; key: string; feature: string; expires: boolean; addresses: boolean; needed: boolean }>;
+type Table = Readonly<{
+  name: string;
+  key: string;
+  feature: string;
+  expires: boolean;
+  addresses: boolean;
+  needed: boolean;
+  /** Indexes that it should have. */
+  indexes?: readonly TraceIndex[];
+}>;
 
 /** The tables of a configuration, with their keys and features. */
 export function tablesOf(config: Config): readonly Table[] {
@@ -173,13 +184,23 @@ export function tablesOf(config: Config): readonly Table[] {
     { name: config.BLOCKED_TABLE, key: "email_address", feature: "blocklists", expires: false, addresses: true, needed: false },
     { name: config.OUTBOUND_TABLE, key: "MessageId", feature: "rewritten bounces", expires: true, addresses: false, needed: false },
     ...(config.LEDGER === "table"
-      ? [{ name: config.LEDGER_TABLE, key: "id", feature: "the worker", expires: true, addresses: false, needed: true }]
+      ? [
+          {
+            name: config.LEDGER_TABLE,
+            key: "id",
+            feature: "the worker",
+            expires: true,
+            addresses: false,
+            needed: true,
+            indexes: config.TRACE_INDEX === "on" ? Object.values(traceIndexes) : [],
+          },
+        ]
       : []),
   ];
 }
 
 export function checkTable(table: Table, { dynamo, clock }: AwsClients): Promise<readonly Finding[]> {
-  const { name, key, feature, expires, addresses, needed } = table;
+  const { name, key, feature, expires, addresses, needed, indexes = [] } = table;
   const subject = `table ${name}`;
   const options = { client: dynamo, clock };
   return inspect(subject, "allow dynamodb:DescribeTable, BatchGetItem, GetItem, UpdateItem, PutItem, DeleteItem and Scan", async () => {
@@ -193,10 +214,26 @@ export function checkTable(table: Table, { dynamo, clock }: AwsClients): Promise
         failure(subject, `its key must be ${key} (S), is ${found.keys.join(", ")}`, "delete the table and create it with this key only"),
       ];
     const findings: Finding[] = [];
+    findings.push(...missingIndexes(subject, name, indexes, found.indexes));
     if (expires) findings.push(...(await timeToLive(subject, name, options)));
     if (addresses) findings.push(...(await spellings(subject, name, options)));
     return findings.length > 0 ? findings : [fine(subject, `${found.rows} rows`)];
   });
+}
+
+/** DynamoDB makes one index at a time. */
+function missingIndexes(subject: string, table: string, wanted: readonly TraceIndex[], found: readonly string[]): readonly Finding[] {
+  return wanted
+    .filter(({ name }) => !found.includes(name))
+    .map(({ name, key, order }) => {
+      const keys = `[{"AttributeName":"${key}","KeyType":"HASH"},{"AttributeName":"${order}","KeyType":"RANGE"}]`;
+      const create = `[{"Create":{"IndexName":"${name}","KeySchema":${keys},"Projection":{"ProjectionType":"KEYS_ONLY"}}}]`;
+      return warning(
+        subject,
+        `TRACE_INDEX is on, and the index ${name} does not exist or is not ready: sesame trace cannot search`,
+        `aws dynamodb update-table --table-name ${table} --attribute-definitions AttributeName=${key},AttributeType=S AttributeName=${order},AttributeType=N --global-secondary-index-updates '${create}'`,
+      );
+    });
 }
 
 type Options = Parameters<typeof describeTimeToLive>[1];

@@ -22,3 +22,13 @@ function encode(octet: number): string {
   const char = String.fromCharCode(octet);
   return plain.test(char) ? char : `%${octet.toString(16).toUpperCase().padStart(2, "0")}`;
 }
+
+/** The text that a file name stands for; `null` if the name is too short to tell. */
+export function keyOfFileName(name: string): string | null {
+  if (name.includes("~")) return null;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return null;
+  }
+}

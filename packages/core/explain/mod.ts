@@ -5,6 +5,7 @@
  */
 
 export type { Assumed, ExplainCommands } from "./explain-context.ts";
+export { failSentences, skipSentences } from "./end-sentences.ts";
 export { outgoing, planJson } from "./plan-json.ts";
 export { explainText } from "./plan-text.ts";
 export { discardSentences, refuseSentences, type Sentence, standInSentences, withheldSentences } from "./reason-sentences.ts";

@@ -37,12 +37,13 @@ export type LedgerQuestion =
 export type LedgerLimits = Readonly<{ most: number; pages: number; onLooked?: (rows: number) => void }>;
 
 /**
- * Mails that were found, the newest first where that is known. `looked`: rows that were read, of about so many (`null`: not known).
- * `complete`: false if there may be more.
+ * Mails that were found, the newest first where that is known. `by`: "first" asked an index in which only the first recipient of
+ * a mail stands, "index" one in which all stand. `looked`: rows that were read, of about so many (`null`: not known). `complete`:
+ * false if there may be more.
  */
 export type LedgerFound = Readonly<{
   mails: readonly MailId[];
-  by: "index" | "scan";
+  by: "index" | "first" | "scan";
   looked: number;
   of: number | null;
   complete: boolean;

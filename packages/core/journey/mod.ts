@@ -14,6 +14,7 @@ export type { ForeignMark, HonourMarks } from "./foreign-mark.ts";
 export { type Answers, type Gathered, gather } from "./gather.ts";
 export { runJourney } from "./journey.ts";
 export type { LedgerBook, LedgerEnd, LedgerEntry, LedgerFound, LedgerLimits, LedgerQuestion, LedgerState } from "./ledger-book.ts";
+export { type LabelledMail, type MailShelf, type ShelvedMail, type StoredMark, storedMark } from "./mail-shelf.ts";
 export { lookUp, openForPlanning } from "./look-up.ts";
 export type { EntryOutcome } from "./outcome.ts";
 export { type FirstRefusals, type Mailboxes, noKnownMailboxes } from "./known-mailbox.ts";

@@ -22,6 +22,7 @@ export {
   sameMailbox,
   tableKeys,
   unicodeKey,
+  withoutTag,
 } from "./address.ts";
 export { type Mailbox, parseMailboxes } from "./mailbox.ts";
 export { isSourceRoute } from "./source-route.ts";

@@ -8,6 +8,7 @@
 // Received mail: from the body of a queue entry to notices.
 export { decodeEntry, type IgnoreReason, type NoticeItem } from "./queue-entry.ts";
 export { type InlineLocation, type MailId, mailId, type Notice, type ObjectLocation } from "./notice.ts";
+export { type SesStamp, sesStamp } from "./ses-stamp.ts";
 export { allPassed, noVerdicts, parseDmarcPolicy, parseVerdictStatus, type SesVerdicts, type VerdictStatus } from "./ses-verdicts.ts";
 
 // Sent mail: events, the outbound table, and the bounce mails of SES.
