@@ -7,6 +7,7 @@ import type { RuleTable } from "@sesame/core/journey";
 import { Command, InvalidArgumentError } from "commander";
 import type { CheckOptions } from "./commands/check.ts";
 import type { LocalOptions } from "./commands/local.ts";
+import type { ReconcileOptions } from "./commands/reconcile.ts";
 import type { RuleOptions, Verb } from "./commands/rules.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { TraceOptions } from "./commands/trace.ts";
@@ -124,6 +125,21 @@ program
   .action(async (mail: string, options: TraceOptions) => {
     const { trace } = await import("./commands/trace.ts");
     process.exitCode = await trace(mail, options, { out: process.stdout, problems: process.stderr });
+  });
+
+program
+  .command("reconcile")
+  .description("find stored mails that no worker knows, because their notice is lost")
+  .requiredOption("--since <time>", "look at mails since this day (2026-11-20), instant (with an offset) or age (36h, 3d)")
+  .option("--requeue", "put the mails that are forgotten into their queue; without it nothing is changed")
+  .option("--doubtful", "with --requeue: also those that may have been for others too")
+  .option("--rate <count>", "with --requeue: how many notices a second", atLeastOne, 20)
+  .option("--metrics <file>", "write the gauge sesame_orphaned_mails for the textfile collector of Prometheus")
+  .option("--json", "print what was found as JSON")
+  .addHelpText("after", "\nExamples:\n  sesame reconcile --since 3d\n  sesame reconcile --since 2026-11-20 --requeue")
+  .action(async (options: ReconcileOptions) => {
+    const { reconcile } = await import("./commands/reconcile.ts");
+    process.exitCode = await reconcile(options, { out: process.stdout, problems: process.stderr });
   });
 
 const addressHelp = "an address, or *@domain for all addresses of a domain";

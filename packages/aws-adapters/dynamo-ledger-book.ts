@@ -1,17 +1,17 @@
 // Dynamo ledger book: LedgerBook in the ledger's table. A search asks an index (`traceIndexes`) where there is one, else it scans
-// the table, page by page. Nothing is written.
+// the table, page by page. Only `takeBack` writes.
 // Amazon DynamoDB Developer Guide, "Using Global Secondary Indexes in DynamoDB", "Scanning tables in DynamoDB" (1 MB a page).
 
 import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
-import { type DynamoDBDocumentClient, QueryCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { type DynamoDBDocumentClient, QueryCommand, ScanCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { EffectKey, EpochMs, MailId } from "@sesame/core";
 import type { LedgerBook, LedgerEnd, LedgerEntry, LedgerFound, LedgerLimits, LedgerQuestion, LedgerState } from "@sesame/core/journey";
 import { z } from "zod";
 import { call } from "./call.ts";
 import { readRows } from "./dynamo-batch.ts";
 import { decodeFinals } from "./dynamo-finals.ts";
-import { decodeMailRow, furtherRowId, type MailRow, timesOf } from "./dynamo-mail-row.ts";
-import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row, readRow, tableDefaults } from "./dynamo-table.ts";
+import { decodeMailRow, furtherRowId, type MailRow, timeOf, timesOf } from "./dynamo-mail-row.ts";
+import { type DynamoOptions, documentsOf, dynamoDeadlineMs, isConditionFailure, type Row, readRow, tableDefaults } from "./dynamo-table.ts";
 import { sdkTableCalls } from "./sdk-dynamo.ts";
 import { realSleep } from "./timers.ts";
 
@@ -76,6 +76,47 @@ export class DynamoLedgerBook implements LedgerBook {
 
   async search(question: LedgerQuestion, limits: LedgerLimits): Promise<LedgerFound> {
     return this.#options.indexed ? this.#query(question, limits) : this.#scan(question, limits);
+  }
+
+  async takeBack(mailId: MailId, failed: readonly EffectKey[]): Promise<"taken-back" | "changed"> {
+    return this.#call("takeBack", async (signal) => {
+      const row = await this.#row(mailId, signal);
+      const mail = decodeMailRow(row);
+      if (row === null || !mail?.closed) return "changed";
+      const names = mail.more.map((name) => furtherRowId(mailId, name));
+      const further = await Promise.all(names.map(async (id) => [id, await this.#row(id, signal)] as const));
+      const rows = [...further, [mailId, row] as const].flatMap(([id, each]) => {
+        const kept = withoutFailed(each, failed);
+        return kept === null ? [] : [{ ...kept, id, size: entryShape.parse(each).done.length, nonce: mail.nonce }];
+      });
+      for (const each of rows) if (!(await this.#keep(each, each.id === mailId ? unopened : ofClaim, signal))) return "changed";
+      return rows.length > 0 ? "taken-back" : "changed";
+    });
+  }
+
+  /** Writes the ends that stay, if no other was added and the mail was not opened since. */
+  async #keep({ id, done, times, size, nonce }: KeptEnds, same: string, signal: AbortSignal): Promise<boolean> {
+    const condition = nonce === null ? "size(#done) = :size" : `size(#done) = :size AND ${same}`;
+    const used = (name: string) => condition.includes(name);
+    const command = new UpdateCommand({
+      TableName: this.#options.table,
+      Key: { id },
+      ConditionExpression: condition,
+      UpdateExpression: "SET #done = :done, #times = :times",
+      ExpressionAttributeNames: {
+        "#done": "done",
+        "#times": "times",
+        ...Object.fromEntries(["closed", "nonce", "holder"].filter((name) => used(`#${name}`)).map((name) => [`#${name}`, name])),
+      },
+      ExpressionAttributeValues: { ":size": size, ":done": done, ":times": times, ...(nonce !== null && { ":nonce": nonce }) },
+    });
+    try {
+      await this.#documents.send(command, { abortSignal: signal });
+      return true;
+    } catch (error) {
+      if (isConditionFailure(error)) return false;
+      throw error;
+    }
   }
 
   async key(): Promise<Uint8Array | null> {
@@ -166,6 +207,26 @@ export class DynamoLedgerBook implements LedgerBook {
     const { deadlineMs, clock } = this.#options;
     return call({ port: "Ledger", operation, deadlineMs, clock }, run);
   }
+}
+
+/** What stays of a row that had so many ends, of the claim with this nonce. */
+type KeptEnds = Readonly<{ id: string; done: readonly string[]; times: readonly string[]; size: number; nonce: string | null }>;
+
+/** Nobody has opened the mail since that claim closed it: what its own row says, and what its further rows say. */
+const unopened = "attribute_exists(#closed) AND #nonce = :nonce";
+const ofClaim = "#holder = :nonce";
+
+/** The finals of a row without failed deliveries, each with its time; `null` if it has none of these. */
+function withoutFailed(row: Row | null, failed: readonly EffectKey[]): Pick<KeptEnds, "done" | "times"> | null {
+  const { done, times } = entryShape.parse(row ?? {});
+  const at = timesOf(done.length, times);
+  const kept = done.map((each, index) => ({ each, at: at[index] ?? null })).filter(({ each }) => !isFailedEnd(each, failed));
+  if (kept.length === done.length) return null;
+  return { done: kept.map(({ each }) => each), times: kept.map((end) => timeOf(1, end.at)) };
+}
+
+function isFailedEnd(encoded: string, failed: readonly EffectKey[]): boolean {
+  return [...decodeFinals([], [encoded])].some(([key, { action }]) => action === "failed" && failed.includes(key));
 }
 
 function stateOf({ closed, owner, until }: MailRow, now: number): LedgerState {

@@ -96,6 +96,30 @@ const bookCases: Cases<LedgerBookHarness> = {
     await ledger.record(leaseOf(await ledger.claim(first, 60, [alice])), ends([deliverKey("alice@example.com"), delivered]), "close");
     expect(await book().read(first)).toMatchObject({ state: "closed", since: null, ends: [{ final: delivered }] });
   },
+  "takeBack() takes failed deliveries of a closed mail back, and nothing else": async ({ open, book, advance }) => {
+    const ledger = open("one");
+    const [toAlice, toCarol, toDave] = ["alice", "carol", "dave"].map((name) => deliverKey(`${name}@example.com`)) as [
+      EffectKey,
+      EffectKey,
+      EffectKey,
+    ];
+    const lease = leaseOf(await ledger.claim(first, 60, [alice, carol]));
+    await ledger.record(lease, ends([toAlice, delivered], [toCarol, failed], [toDave, failed]), "hold");
+    expect(await book().takeBack(first, [toCarol])).toBe("changed"); // it is open
+    await ledger.record(lease, ends(), "close");
+    expect(await book().takeBack(first, [toAlice, toCarol])).toBe("taken-back");
+    expect(await book().takeBack(first, [toAlice, toCarol])).toBe("changed");
+    const entry = await book().read(first);
+    expect(entry?.ends.map(({ key, final }) => [key, final])).toEqual([
+      [toAlice, delivered],
+      [toDave, failed],
+    ]);
+    expect(entry?.ends.every(({ at }) => at !== null)).toBe(true);
+    await advance(11);
+    const again = leaseOf(await ledger.reopen(first, 60, [carol], mailId(`${first}#x`)));
+    await ledger.record(again, ends([toCarol, delivered]), "close");
+    expect((await book().read(first))?.ends.map(({ key }) => key).sort()).toEqual([toAlice, toCarol, toDave].sort());
+  },
   "states() tells of those mails that are remembered": async ({ open, book, advance }) => {
     const ledger = open("one");
     await ledger.claim(first, 60, [alice]);

@@ -1,6 +1,6 @@
 // Memory ledger book: LedgerBook on the maps of the memory ledger.
 
-import type { Clock, EpochMs, MailId } from "@sesame/core";
+import type { Clock, EffectKey, EpochMs, MailId } from "@sesame/core";
 import type { LedgerBook, LedgerEntry, LedgerFound, LedgerLimits, LedgerQuestion, LedgerState } from "@sesame/core/journey";
 import type { MemoryLedgerTables } from "./memory-ledger.ts";
 
@@ -41,6 +41,13 @@ export class MemoryLedgerBook implements LedgerBook {
       .sort(([, a], [, b]) => (b.since ?? 0) - (a.since ?? 0))
       .map(([id]) => id);
     return { mails: found.slice(0, most), by: "scan", looked: rows.length, of: rows.length, complete: found.length <= most };
+  }
+
+  async takeBack(mailId: MailId, failed: readonly EffectKey[]): Promise<"taken-back" | "changed"> {
+    const row = this.#tables.mails.get(mailId);
+    const taken = row?.closed ? failed.filter((key) => row.finals.get(key)?.action === "failed") : [];
+    for (const key of taken) row?.finals.delete(key);
+    return taken.length > 0 ? "taken-back" : "changed";
   }
 
   async key(): Promise<Uint8Array | null> {

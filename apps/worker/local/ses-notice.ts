@@ -26,16 +26,21 @@ const maxHeaders = 10_000; // SES leaves out header fields beyond 10 KB
 
 /** The body of the queue entry for a mail. */
 export function writeNotice(mail: ReceivedMail): string {
-  const timestamp = new Date(mail.receivedAt).toISOString();
   return JSON.stringify({
     Type: "Notification",
     MessageId: randomUUID(),
     TopicArn: topicArn,
     Subject: "Amazon SES Email Receipt Notification",
-    Message: JSON.stringify({ notificationType: "Received", mail: mailPart(mail, timestamp), receipt: receiptPart(mail, timestamp) }),
-    Timestamp: timestamp,
+    Message: JSON.stringify(receivedNotification(mail, (check) => verdictOf(check, mail))),
+    Timestamp: new Date(mail.receivedAt).toISOString(),
     SignatureVersion: "1",
   });
+}
+
+/** The notification alone. `statusOf`: the verdict of a check; `null` if there is none. */
+export function receivedNotification(mail: ReceivedMail, statusOf: (check: Check) => string | null): unknown {
+  const timestamp = new Date(mail.receivedAt).toISOString();
+  return { notificationType: "Received", mail: mailPart(mail, timestamp), receipt: receiptPart(mail, timestamp, statusOf) };
 }
 
 function mailPart({ sesId, source, head }: ReceivedMail, timestamp: string): unknown {
@@ -71,20 +76,21 @@ export const verdictsField = "X-Sesame-Verdicts";
 
 /** The checks whose results SES tells of. */
 export const checks = ["spam", "virus", "spf", "dkim", "dmarc"] as const;
+export type Check = (typeof checks)[number];
 
-function verdictOf(check: (typeof checks)[number], { head }: ReceivedMail): { status: string } {
+function verdictOf(check: Check, { head }: ReceivedMail): string {
   const said = valuesOf(splitHeader(head, true).block, verdictsField).join(",").split(",");
   const found = said.map((part) => part.trim().split("=")).find(([name = ""]) => name.trim().toLowerCase() === check);
-  return { status: found?.[1]?.trim().toUpperCase() || "PASS" };
+  return found?.[1]?.trim().toUpperCase() || "PASS";
 }
 
-function receiptPart(mail: ReceivedMail, timestamp: string): unknown {
-  const { location, recipients } = mail;
+function receiptPart({ location, recipients }: ReceivedMail, timestamp: string, statusOf: (check: Check) => string | null): unknown {
+  const statuses = checks.map((check) => [`${check}Verdict`, statusOf(check)] as const).filter(([, status]) => status !== null);
   return {
     timestamp,
     processingTimeMillis: 1,
     recipients,
-    ...Object.fromEntries(checks.map((check) => [`${check}Verdict`, verdictOf(check, mail)])),
+    ...Object.fromEntries(statuses.map(([name, status]) => [name, { status }])),
     action: { type: "S3", topicArn, bucketName: location.bucket, objectKeyPrefix: "", objectKey: location.key },
   };
 }

@@ -62,6 +62,14 @@ export class SqliteLedgerBook implements LedgerBook {
     });
   }
 
+  takeBack(mailId: MailId, failed: readonly EffectKey[]): Promise<"taken-back" | "changed"> {
+    return portCall("Ledger", "takeBack", () => {
+      const sql = `DELETE FROM ledger_finals WHERE mail_id = ?1 AND effect_key IN (SELECT value FROM json_each(?2))
+        AND json_extract(final, '$.action') = 'failed' AND EXISTS (SELECT 1 FROM ledger_mails WHERE mail_id = ?1 AND closed = 1)`;
+      return this.#database.query(sql).run(mailId, JSON.stringify(failed)).changes > 0 ? "taken-back" : "changed";
+    });
+  }
+
   key(): Promise<Uint8Array | null> {
     return portCall("Ledger", "key", () => {
       const query = this.#database.query<{ octets: Uint8Array }, []>("SELECT octets FROM ledger_secrets WHERE name = 'loop-key'");

@@ -1,7 +1,7 @@
 // Places: where the traces of a mail are: ledger, store, outbound table and queues, on AWS or in a data folder. For commands that
 // look for mails. Opening them connects to nothing.
 
-import { awsClients, DynamoLedgerBook, DynamoOutbound, S3MailStore, S3Shelf, SqsMailQueue } from "@sesame/aws-adapters";
+import { awsClients, DynamoLedgerBook, DynamoOutbound, S3MailStore, S3Shelf, SqsMailQueue, SqsPost } from "@sesame/aws-adapters";
 import type { Domain, MailStore, Outbound, Result } from "@sesame/core";
 import { ok } from "@sesame/core";
 import type { LedgerBook, MailShelf, QueueSize } from "@sesame/core/journey";
@@ -16,7 +16,7 @@ import { SqliteMailQueue } from "../local/sqlite-mail-queue.ts";
 import { SqliteOutbound } from "../local/sqlite-outbound.ts";
 import { type MailArea, mailAreas } from "../mail-areas.ts";
 
-/** A queue and its dead letters. Numbers are approximate. `dead`: `null` if there is no dead-letter queue, or it cannot be read. */
+/** A queue and its dead letters. Numbers are approximate. `dead`: 0 without a dead-letter queue, `null` if it cannot be read. */
 export type QueueView = Readonly<{ name: string; size: QueueSize; dead: number | null }>;
 
 export type Places = Readonly<{
@@ -28,6 +28,8 @@ export type Places = Readonly<{
   domains: readonly Domain[];
   /** The state of the queue of a domain. */
   queue(domain: Domain): Promise<QueueView>;
+  /** Puts a notice into the queue of a domain, seen after so many seconds (0 to 900). */
+  put(domain: Domain, notice: string, afterSeconds: number): Promise<void>;
   /** What time it is there. */
   now(): number;
   close(): void;
@@ -42,6 +44,7 @@ export function awsPlaces(config: Config): Result<Places> {
   const loopKey = config.LOOP_KEY === undefined ? {} : { loopKey: new TextEncoder().encode(config.LOOP_KEY) };
   const table = { client: dynamo, clock: awsClock };
   const names = queueNamesOf(config);
+  const post = new SqsPost({ sqs, clock: awsClock });
   return ok({
     book: new DynamoLedgerBook({ ...table, table: config.LEDGER_TABLE, indexed: config.TRACE_INDEX === "on", ...loopKey }),
     store: new S3MailStore({ s3, clock: awsClock }),
@@ -53,8 +56,9 @@ export function awsPlaces(config: Config): Result<Places> {
       const name = names.get(domain) ?? "";
       const queue = new SqsMailQueue({ sqs, sqsPoll, clock: awsClock, name });
       const [size, { deadLetter }] = await Promise.all([queue.size(), queue.describe()]);
-      return { name, size, dead: deadLetter !== null && "entries" in deadLetter.queue ? deadLetter.queue.entries : null };
+      return { name, size, dead: deadLetter === null ? 0 : "entries" in deadLetter.queue ? deadLetter.queue.entries : null };
     },
+    put: (domain, notice, afterSeconds) => post.put(names.get(domain) ?? "", notice, afterSeconds),
     now: () => awsClock.now(),
     close: () => clients.close(),
   });
@@ -78,6 +82,7 @@ export function localPlaces(config: Config, folder: string): Result<Places> {
       const queue = new SqliteMailQueue({ database, name: domain, clock });
       return { name: domain, size: await queue.size(), dead: queue.deadLetters() };
     },
+    put: async (domain, notice) => void new SqliteMailQueue({ database, name: domain, clock }).put(notice),
     now: () => clock.now(),
     close: () => database.close(),
   });

@@ -201,7 +201,7 @@ function adviceLines({ mailId, state, entry, object, queues }: Story): readonly 
 }
 
 function queueText({ name, size: { visible, inFlight, delayed }, dead }: Exclude<Story["queues"][number], { trouble: string }>): string {
-  const letters = dead === null ? "no dead-letter queue that can be read" : `${dead} in the dead-letter queue`;
+  const letters = dead === null ? "a dead-letter queue that cannot be read" : `${dead} in the dead-letter queue`;
   return `The queue ${name} has about ${visible} waiting, ${inFlight} in work, ${delayed} delayed, ${letters}. A queue cannot be searched.`;
 }
 

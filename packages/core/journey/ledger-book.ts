@@ -1,5 +1,4 @@
-// Ledger book: what the ledger remembers of mails, for people who look for one. It claims nothing and changes nothing. Workers
-// do not use it.
+// Ledger book: what the ledger remembers of mails, for people who look for one. It claims nothing. Workers do not use it.
 
 import type { EffectKey } from "../plan/types.ts";
 import type { Final } from "../plan/verdict.ts";
@@ -49,12 +48,17 @@ export type LedgerFound = Readonly<{
   complete: boolean;
 }>;
 
-/** Reads the ledger. A method may throw, as those of the ports do. */
+/** Reads the ledger, and takes back what failed. A method may throw, as those of the ports do. */
 export interface LedgerBook {
   read(mailId: MailId): Promise<LedgerEntry | null>;
   /** The states of those that are remembered. */
   states(mailIds: readonly MailId[]): Promise<ReadonlyMap<MailId, LedgerState>>;
   search(question: LedgerQuestion, limits: LedgerLimits): Promise<LedgerFound>;
+  /**
+   * Takes back failed deliveries of a closed mail: the next notice that names these recipients opens the mail for them. All other ends
+   * stand. "changed": the mail is not closed, or has no such ends, or was opened meanwhile.
+   */
+  takeBack(mailId: MailId, failed: readonly EffectKey[]): Promise<"taken-back" | "changed">;
   /** The key of the hashes, if there is one. Unlike a worker, this makes none. */
   key(): Promise<Uint8Array | null>;
 }
