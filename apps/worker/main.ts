@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { CheckOptions } from "./commands/check.ts";
 import type { LocalOptions } from "./commands/local.ts";
 import type { ReconcileOptions } from "./commands/reconcile.ts";
+import type { ReplayOptions } from "./commands/replay.ts";
 import type { RuleOptions, Verb } from "./commands/rules.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { TraceOptions } from "./commands/trace.ts";
@@ -140,6 +141,26 @@ program
   .action(async (options: ReconcileOptions) => {
     const { reconcile } = await import("./commands/reconcile.ts");
     process.exitCode = await reconcile(options, { out: process.stdout, problems: process.stderr });
+  });
+
+program
+  .command("replay")
+  .description("put mails that are not done back into their queue, only for those who miss them")
+  .argument("[key]", "key of one mail, or its beginning; the same as --prefix")
+  .option("--prefix <text>", "look at mails whose key begins with this")
+  .option("--since <time>", "look at mails since this day, instant (with an offset) or age", "3d")
+  .option("--status <status...>", "forgotten, open (default: both), partial, rejected, all_invalid")
+  .option("--requeue", "put them into their queue; without it nothing is changed")
+  .option("--doubtful", "with --requeue: also those that may have been for others too")
+  .option("--rate <count>", "with --requeue: how many notices a second", atLeastOne, 10)
+  .option("--json", "print what was found as JSON")
+  .addHelpText("after", "\nExamples:\n  sesame replay --since 2d\n  sesame replay 769vfmk03do4 --status rejected --requeue")
+  .action(async (key: string | undefined, options: ReplayOptions) => {
+    const { replay } = await import("./commands/replay.ts");
+    process.exitCode = await replay(key === undefined ? options : { ...options, prefix: key }, {
+      out: process.stdout,
+      problems: process.stderr,
+    });
   });
 
 const addressHelp = "an address, or *@domain for all addresses of a domain";

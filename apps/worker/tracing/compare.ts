@@ -59,7 +59,7 @@ export function idOf({ location }: ShelvedMail): MailId {
 }
 
 /** Pages of mails with the domains of their area. Objects of SES and of `sesame check` that are no mail are left out. */
-async function* pagesOf(
+export async function* pagesOf(
   { areas, shelf }: ComparePlaces,
   { since, prefix = "" }: Choice,
 ): AsyncGenerator<readonly Omit<Compared, "state">[]> {

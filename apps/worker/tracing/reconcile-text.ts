@@ -1,8 +1,8 @@
 // Reconcile text: what a comparison found, for people and as JSON, and what to do about it. It reads nothing.
 
-import { safeText } from "@sesame/core/mail";
 import { idOf, type Unfinished } from "./compare.ts";
 import type { Reconciliation, Requeueable } from "./forgotten.ts";
+import { number, row, safe, section } from "./mail-table.ts";
 
 /** `since`: as it was given. `sent`: the mails that were put into a queue; `null` if nothing was changed. */
 export type Told = Readonly<{ since: string; sent: readonly Requeueable[] | null; doubtful: boolean }>;
@@ -15,23 +15,23 @@ export function reconcileText(found: Reconciliation, told: Told): string {
     summary(found, told.since),
     ...section(
       "Forgotten: no worker has taken them, and their queues are empty",
-      certain.map(({ of, recipients }) => row(of, `for ${recipients.map(safe).join(", ")}`)),
+      certain.map(({ of, recipients }) => row(of.mail, `for ${recipients.map(safe).join(", ")}`)),
     ),
     ...section(
       "Doubtful: forgotten, and their headers name more recipients of ours than SES wrote down",
-      doubtful.map(({ of, recipients }) => row(of, `for ${recipients.map(safe).join(", ")}`)),
+      doubtful.map(({ of, recipients }) => row(of.mail, `for ${recipients.map(safe).join(", ")}`)),
     ),
     ...section(
       "Forgotten, and no header field names a recipient of ours",
-      found.unnamed.map((of) => row(of, "")),
+      found.unnamed.map((of) => row(of.mail, "")),
     ),
     ...section(
       "Perhaps waiting",
-      found.waiting.map((of) => row(of, of.why ?? "")),
+      found.waiting.map((of) => row(of.mail, of.why ?? "")),
     ),
     ...section(
       "Taken by a worker and not done, with no entry in a queue",
-      found.stuck.map((of) => row(of, "see sesame replay")),
+      found.stuck.map((of) => row(of.mail, "see sesame replay")),
     ),
     ...(found.strange.length > 0 ? ["", `${found.strange.length} objects are no mail that SES stored under this key.`] : []),
     "",
@@ -63,37 +63,6 @@ function advice({ forgotten, unnamed, stuck }: Reconciliation, { since, sent, do
   if (unnamed.length > 0) lines.push("A mail that names nobody of ours cannot be put into the queue. Look at it in S3.");
   if (stuck.length > 0) lines.push("For mails that a worker had and did not end: sesame replay --status open");
   return lines;
-}
-
-const most = 50; // lines of a section
-
-function section(title: string, rows: readonly (readonly [string, string, string, string])[]): readonly string[] {
-  if (rows.length === 0) return [];
-  const shown = rows.slice(0, most);
-  const all = [["RECEIVED", "SIZE", "MAIL", ""] as const, ...shown];
-  const [first = 0, second = 0, third = 0] = [0, 1, 2].map((column) => Math.max(...all.map((each) => (each[column] ?? "").length)));
-  const lines = all.map(([received, size, mail, note]) =>
-    `  ${received.padEnd(first)}   ${size.padStart(second)}   ${mail.padEnd(third)}   ${note}`.trimEnd(),
-  );
-  return ["", `${title}:`, ...lines, ...(rows.length > most ? [`  … and ${rows.length - most} more. --json has all`] : [])];
-}
-
-function row({ mail }: Unfinished, note: string): readonly [string, string, string, string] {
-  const at = new Date(mail.storedAt).toISOString();
-  return [`${at.slice(0, 10)} ${at.slice(11, 19)}`, sizeText(mail.size), safe(idOf(mail)), note];
-}
-
-function sizeText(octets: number): string {
-  if (octets < 1000) return `${octets} B`;
-  return octets < 1_000_000 ? `${Math.round(octets / 1000)} KB` : `${(octets / 1_000_000).toFixed(1)} MB`;
-}
-
-function number(count: number): string {
-  return count.toLocaleString("en-US");
-}
-
-function safe(text: string): string {
-  return safeText(text, 300);
 }
 
 /** The same for programs. */
