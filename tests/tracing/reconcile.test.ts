@@ -55,7 +55,7 @@ describe("reconcile", () => {
     );
     expect(out).toMatch(/Doubtful: .*\n.*\n.*example-com-emails\/doubtful {3}for alice@example.com, carol@example.com\n/);
     expect(out).toContain("example-com-emails/unnamed");
-    expect(out).toContain("1 objects are no mail that SES stored under this key.");
+    expect(out).toContain("Objects that are no mail which SES stored under this key: 1.");
     expect(out).toContain("Nothing was changed. To put them into the queue: sesame reconcile --since 2026-11-20 --requeue");
     expect(out).not.toContain("/marked");
     expect(out).not.toContain("/old");

@@ -35,6 +35,8 @@ export type Places = Readonly<{
   close(): void;
 }>;
 
+const patienceMs = 30_000; // nobody waits for a mail: a table that throttles may take its time
+
 /** The places of `sesame run`. */
 export function awsPlaces(config: Config): Result<Places> {
   const areas = mailAreas(config);
@@ -42,7 +44,7 @@ export function awsPlaces(config: Config): Result<Places> {
   const clients = awsClients(awsOptions(config));
   const { s3, sqs, sqsPoll, dynamo, clock: awsClock } = clients;
   const loopKey = config.LOOP_KEY === undefined ? {} : { loopKey: new TextEncoder().encode(config.LOOP_KEY) };
-  const table = { client: dynamo, clock: awsClock };
+  const table = { client: dynamo, clock: awsClock, deadlineMs: patienceMs };
   const names = queueNamesOf(config);
   const post = new SqsPost({ sqs, clock: awsClock });
   return ok({

@@ -33,7 +33,7 @@ export function reconcileText(found: Reconciliation, told: Told): string {
       "Taken by a worker and not done, with no entry in a queue",
       found.stuck.map((of) => row(of.mail, "see sesame replay")),
     ),
-    ...(found.strange.length > 0 ? ["", `${found.strange.length} objects are no mail that SES stored under this key.`] : []),
+    ...(found.strange.length > 0 ? ["", `Objects that are no mail which SES stored under this key: ${number(found.strange.length)}.`] : []),
     "",
     ...advice(found, told),
   ];
