@@ -10,7 +10,7 @@ import {
   DynamoDBClient,
   type GlobalSecondaryIndex,
 } from "@aws-sdk/client-dynamodb";
-import { AwsClock, tableDefaults, traceIndexes } from "@sesame/aws-adapters";
+import { AwsClock, traceIndexes } from "@sesame/aws-adapters";
 import type { EpochMs } from "@sesame/core";
 import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import dynalite from "dynalite";
@@ -25,15 +25,21 @@ export const fourTables: Readonly<Record<string, string>> = {
   "email-worker-ledger": "id",
 };
 
-/** Starts a server of its own on a free port and makes the tables. */
-export async function startDynalite(tables: Readonly<Record<string, string>> = fourTables): Promise<Dynalite> {
+/** Tables that have the indexes of the ledger. */
+export type Indexed = Readonly<{ indexed?: readonly string[] }>;
+
+/** Starts a server of its own on a free port and makes the tables. A table with indexes is much slower. */
+export async function startDynalite(
+  tables: Readonly<Record<string, string>> = fourTables,
+  { indexed = [] }: Indexed = {},
+): Promise<Dynalite> {
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
   });
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const client = dynamoClient(endpoint);
-  for (const [name, key] of Object.entries(tables)) await createTable(client, name, key);
+  for (const [name, key] of Object.entries(tables)) await createTable(client, name, key, indexed.includes(name));
   const close = () => {
     client.destroy();
     return new Promise<void>((resolve) => {
@@ -64,13 +70,13 @@ const indexes = Object.values(traceIndexes).map(
   }),
 );
 
-export async function createTable(client: DynamoDBClient, name: string, key: string): Promise<void> {
+export async function createTable(client: DynamoDBClient, name: string, key: string, indexed: boolean = false): Promise<void> {
   await client.send(
     new CreateTableCommand({
       TableName: name,
       KeySchema: [{ AttributeName: key, KeyType: "HASH" }],
-      AttributeDefinitions: [{ AttributeName: key, AttributeType: "S" }, ...(name === tableDefaults.ledger ? indexedAttributes : [])],
-      ...(name === tableDefaults.ledger && { GlobalSecondaryIndexes: indexes }),
+      AttributeDefinitions: [{ AttributeName: key, AttributeType: "S" }, ...(indexed ? indexedAttributes : [])],
+      ...(indexed && { GlobalSecondaryIndexes: indexes }),
       BillingMode: "PAY_PER_REQUEST",
     }),
   );

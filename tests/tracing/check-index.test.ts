@@ -8,7 +8,7 @@ import { type Dynalite, ManualAwsClock, startDynalite } from "../aws-adapters/dy
 
 let dynamo: Dynalite;
 beforeAll(async () => {
-  dynamo = await startDynalite({ "email-worker-ledger": "id", "bare-ledger": "id" });
+  dynamo = await startDynalite({ "email-worker-ledger": "id", "bare-ledger": "id" }, { indexed: ["email-worker-ledger"] });
 });
 afterAll(() => dynamo.close());
 
