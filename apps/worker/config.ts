@@ -55,6 +55,7 @@ const shape = z.object({
   HONOUR_MARKS: oneOf("false", "true", "all-names").default("false"),
   SPAM_VERDICT: oneOf("deliver", "drop").default("deliver"),
   VIRUS_VERDICT: oneOf("deliver", "drop").default("deliver"),
+  RULE_SPELLINGS: oneOf("strict", "legacy").default("strict"),
   REPLY_EVERY_DAYS: count(1, 365).default(7),
   REPLIES_PER_HOUR: count(0, 1000).default(defaultPolicy.repliesPerHour),
   REPLIES_PER_DAY: count(0, 1000).default(defaultPolicy.repliesPerDay),

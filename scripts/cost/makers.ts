@@ -159,7 +159,10 @@ export const makers: Readonly<Record<string, Maker>> = {
     Code: fill(shape, size),
     Message: fill(shape, size),
   }),
-  "Readonly<{ cache: BlocklistCache; pause: Pause }>": () => ({ cache: blocklistCache({ maxOctets: 1 << 26 }), pause: noPause }),
+  "Readonly<{ cache: BlocklistCache; pause: Pause; spellings?: RowSpellings }>": () => ({
+    cache: blocklistCache({ maxOctets: 1 << 26 }),
+    pause: noPause,
+  }),
   Metadata: (shape, size) => ({ x: fill(shape, size) }),
   Attributes: (shape, size) => ({ x: fill(shape, size) }),
   "Attributes | undefined": (shape, size) => ({ x: fill(shape, size) }),

@@ -26,6 +26,7 @@ test("decodeConfig() fills in the documented defaults", () => {
     LEDGER: "table",
     LEDGER_DAYS: 35,
     BLOCKED_MAIL: "delete",
+    RULE_SPELLINGS: "strict",
     REPLY_EVERY_DAYS: 7,
     HEALTH_PORT: 8080,
     METRICS_PORT: 8000,
@@ -52,6 +53,7 @@ const bad: readonly [Record<string, string>, RegExp][] = [
   [{ SES_MAX_RATE: "0" }, /SES_MAX_RATE/],
   [{ MAX_BYTES_IN_FLIGHT: "12" }, /MAX_BYTES_IN_FLIGHT/],
   [{ LOG_ADDRESSES: "hidden" }, /^Cannot read LOG_ADDRESSES: must be plain or masked, is "hidden"$/],
+  [{ RULE_SPELLINGS: "old" }, /^Cannot read RULE_SPELLINGS: must be strict or legacy, is "old"$/],
   [{ LOG_LEVEL: "trace" }, /^Cannot read LOG_LEVEL: must be debug, info, warn or error, is "trace"$/],
   [{ CONCURRENCY: "many" }, /^Cannot read CONCURRENCY: must be a whole number from 1 to 1000, is "many"$/],
   [{ CONCURRENCY: "0x20" }, /CONCURRENCY/], // JavaScript would take it for 32

@@ -56,6 +56,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
     blockedMail: config.BLOCKED_MAIL,
     auditMarks: config.AUDIT_MARK,
     honourMarks: honourMarksOf(config),
+    rowSpellings: config.RULE_SPELLINGS,
     leaseSeconds: config.VISIBILITY_SECONDS,
     inWork: new Set<MailId>(),
     mailboxes: knownMailboxes({ clock, graceSeconds: config.MAILBOX_GRACE_SECONDS }),

@@ -18,7 +18,7 @@ import { type TraceHashes, traceHashes } from "./trace-hashes.ts";
 
 type GatherPorts = Pick<
   JourneyPorts,
-  "ledger" | "directory" | "store" | "journal" | "domains" | "leaseSeconds" | "mayOpen" | "blocklists" | "budget" | "pause"
+  "ledger" | "directory" | "store" | "journal" | "domains" | "leaseSeconds" | "mayOpen" | "blocklists" | "rowSpellings" | "budget" | "pause"
 >;
 
 /** What was asked beside the claim. */
@@ -120,8 +120,9 @@ async function ask(
     loopKeyAsked,
   ]);
   await charge(rows, ports);
-  const blocklist = await compileBlocklistWithPauses(rows.blocked, { cache: ports.blocklists, pause: ports.pause });
-  const rules = await decodeRuleRowsWithPauses(rows.rules, ports.pause);
+  const { blocklists: cache, pause, rowSpellings: spellings = "strict" } = ports;
+  const blocklist = await compileBlocklistWithPauses(rows.blocked, { cache, pause, spellings });
+  const rules = await decodeRuleRowsWithPauses(rows.rules, pause, spellings);
   return { recipients: refuseSourceRoutes(recipients, rows.rules), rules, blocklist, stored, loopKey };
 }
 

@@ -9,6 +9,7 @@ import type { EffectKey, ReplyLimits, Route } from "../plan/types.ts";
 import type { Delayed, Final, Verdict } from "../plan/verdict.ts";
 import type { BlocklistCache } from "../rules/blocklist-cache.ts";
 import type { DirectoryRows, Inquiry } from "../rules/inquiry.ts";
+import type { RowSpellings } from "../rules/row-spelling.ts";
 import type { MailId, ObjectLocation } from "../ses/notice.ts";
 import type { OutboundRow } from "../ses/outbound-row.ts";
 import type { EpochMs } from "../time.ts";
@@ -277,6 +278,8 @@ export type JourneyPorts = Readonly<{
   blockedMail: BlockedMail;
   /** Whose audit marks end a mail that is still queued. Default "never". */
   honourMarks?: HonourMarks;
+  /** How users' rows may be spelled. Default "strict". */
+  rowSpellings?: RowSpellings;
   /** Which mails get an audit mark. Default "all". */
   auditMarks?: AuditMarks;
   resting: Resting;

@@ -13,21 +13,24 @@ export type ActivePeriod = Readonly<{ from: EpochMs | null; until: EpochMs | nul
 /** The texts of a row, named like its attributes; "" for an absent one. */
 export type PeriodAttributes = Readonly<{ ooo_start: string; ooo_end: string; ooo_timezone: string }>;
 
+/** What is wrong with a period, and the attribute that says so. */
+export type PeriodProblem = Readonly<{ field: keyof PeriodAttributes; text: string }>;
+
 const boundaryForm = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?))?$/;
 
 /**
  * Decodes a period. An error for an invalid boundary or zone, and for an end that is not after the start: such a rule would never
  * apply, which its owner did not intend.
  */
-export function decodeActivePeriod({ ooo_start, ooo_end, ooo_timezone }: PeriodAttributes): Result<ActivePeriod> {
+export function decodeActivePeriod({ ooo_start, ooo_end, ooo_timezone }: PeriodAttributes): Result<ActivePeriod, PeriodProblem> {
   const calendar = calendarOf(ooo_timezone === "" ? "UTC" : ooo_timezone);
-  if (calendar === null) return refuse("ooo_timezone must be an IANA name", ooo_timezone);
+  if (calendar === null) return refuse("ooo_timezone", "must be an IANA name", ooo_timezone);
   const from = decodeBoundary("ooo_start", ooo_start, calendar, 0);
   if (!from.ok) return from;
   const until = decodeBoundary("ooo_end", ooo_end, calendar, 1);
   if (!until.ok) return until;
   if (from.value !== null && until.value !== null && until.value <= from.value)
-    return refuse("ooo_end must come after ooo_start", `${ooo_start}/${ooo_end}`);
+    return refuse("ooo_end", "must come after ooo_start", `${ooo_start}/${ooo_end}`);
   return ok({ from: from.value, until: until.value });
 }
 
@@ -36,14 +39,19 @@ export function isActive({ from, until }: ActivePeriod, at: EpochMs): boolean {
   return (from === null || at >= from) && (until === null || at < until);
 }
 
-function refuse(rule: string, value: string): Result<never> {
-  return err(`Cannot use the out-of-office rule: ${rule}, is ${quote(value)}`);
+function refuse(field: keyof PeriodAttributes, rule: string, value: string): Result<never, PeriodProblem> {
+  return err({ field, text: `Cannot use the out-of-office rule: ${field} ${rule}, is ${quote(value)}` });
 }
 
 /** Decodes a date or an instant. `addDays`: 1 for the end, because a date as the end includes that whole day. */
-function decodeBoundary(name: string, text: string, calendar: Intl.DateTimeFormat, addDays: 0 | 1): Result<EpochMs | null> {
+function decodeBoundary(
+  name: "ooo_start" | "ooo_end",
+  text: string,
+  calendar: Intl.DateTimeFormat,
+  addDays: 0 | 1,
+): Result<EpochMs | null, PeriodProblem> {
   if (text === "") return ok(null);
-  const refused = refuse(`${name} must be a date or an ISO 8601 instant with offset`, text);
+  const refused = refuse(name, "must be a date or an ISO 8601 instant with offset", text);
   const match = boundaryForm.exec(text.toUpperCase());
   if (match === null) return refused;
   const [, year = "", month = "", date = "", hour, minute = "0", second = "0", sign, offsetHours = "0", offsetMinutes = "0"] = match;

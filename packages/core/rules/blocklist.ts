@@ -10,6 +10,7 @@ import type { BlocklistCache } from "./blocklist-cache.ts";
 import { type BlocklistWarning, type CompiledRow, compileRow } from "./blocklist-row.ts";
 import { type FoldedText, foldText, toFoldedText } from "./pattern.ts";
 import { firstMatch } from "./pattern-index.ts";
+import { type RowSpellings, respellPatterns } from "./row-spelling.ts";
 
 /** A match: the pattern that blocks, the table key of its row, and the sender address that it matched. */
 export type Blocked = Readonly<{ pattern: string; row: string; matched: Address }>;
@@ -26,22 +27,25 @@ const maxWork = 200_000_000;
  * Compiles stored patterns by table key. Values of a wrong type are left out and give a warning. Later changes to the argument
  * have no effect.
  */
-export function compileBlocklist(rows: ReadonlyMap<string, unknown>): Blocklist {
-  return finish(compileRows(rows, null));
+export function compileBlocklist(rows: ReadonlyMap<string, unknown>, spellings: RowSpellings = "strict"): Blocklist {
+  return finish(compileRows(rows, { cache: null, spellings }));
 }
 
 /** The same, with pauses. Rows in the cache are not compiled again, and others are added to it. */
 export function compileBlocklistWithPauses(
   rows: ReadonlyMap<string, unknown>,
-  { cache, pause }: Readonly<{ cache: BlocklistCache; pause: Pause }>,
+  { cache, pause, spellings = "strict" }: Readonly<{ cache: BlocklistCache; pause: Pause; spellings?: RowSpellings }>,
 ): Promise<Blocklist> {
-  return finishWithPauses(compileRows(rows, cache), pause);
+  return finishWithPauses(compileRows(rows, { cache, spellings }), pause);
 }
 
-function* compileRows(stored: ReadonlyMap<string, unknown>, cache: BlocklistCache | null): Steps<Blocklist> {
+type CompileOptions = Readonly<{ cache: BlocklistCache | null; spellings: RowSpellings }>;
+
+function* compileRows(rowsByKey: ReadonlyMap<string, unknown>, { cache, spellings }: CompileOptions): Steps<Blocklist> {
   const work = startWork();
   const rows = new Map<string, CompiledRow>();
-  for (const [key, patterns] of stored) {
+  for (const [key, stored] of rowsByKey) {
+    const patterns = spellings === "legacy" ? respellPatterns(stored).value : stored;
     const known = cache?.find(key, patterns) ?? null;
     const row = known ?? (yield* compileRow(key, patterns, work));
     if (known === null) cache?.keep(row, patterns);

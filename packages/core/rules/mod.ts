@@ -10,7 +10,17 @@ export { type DirectoryRows, type Inquiry, inquire } from "./inquiry.ts";
 export { octetsOfRow, octetsOfRows } from "./row-octets.ts";
 
 // Out-of-office replies and forwards.
-export { decodeRuleRow, decodeRuleRows, decodeRuleRowsWithPauses, type ReplyRule, type RuleRow, ruleRowFor } from "./rule-row.ts";
+export {
+  decodeRuleRow,
+  decodeRuleRows,
+  decodeRuleRowsWithPauses,
+  type ReplyRule,
+  type RowProblem,
+  type RuleRow,
+  ruleRowFor,
+  ruleRowProblems,
+} from "./rule-row.ts";
+export { type Respelled, type Respelling, type RowSpellings, respellPatterns, respellRuleRow } from "./row-spelling.ts";
 export { type ActivePeriod, isActive } from "./active-period.ts";
 export { type AutomaticReason, type AutomaticSigns, automaticReason, automaticSignsOf } from "./automatic.ts";
 
@@ -29,6 +39,7 @@ export {
 } from "./blocklist.ts";
 export { type BlocklistCache, blocklistCache } from "./blocklist-cache.ts";
 export type { BlocklistWarning } from "./blocklist-row.ts";
+export { type PatternAdvice, patternAdvice } from "./pattern-advice.ts";
 
 // The sender of a mail: for blocklists, and for the reply memory.
 export { countedSenderOf, embeddedAddresses, rememberedSenderOf, sendersOf } from "./sender.ts";

@@ -10,6 +10,7 @@ import type { Pause } from "../pause.ts";
 import { err, ok, quote, type Result } from "../result.ts";
 import { finish, finishWithPauses, type Steps } from "../steps.ts";
 import { type ActivePeriod, decodeActivePeriod } from "./active-period.ts";
+import { type RowSpellings, respellRuleRow } from "./row-spelling.ts";
 
 /** An out-of-office reply and the time during which it is sent. */
 export type ReplyRule = ActivePeriod &
@@ -55,38 +56,65 @@ const replyShape = z.object({
   ooo_timezone: optionalText,
 });
 
-/** Decodes a row of the rules table. Unknown attributes are ignored. It never throws: problems are in `errors`. */
-export function decodeRuleRow(row: unknown): RuleRow {
-  if (typeof row !== "object" || row === null || Array.isArray(row)) {
-    return { ...noRules, errors: [`Cannot read a row of rules: must be a map, is ${quote(row)}`] };
-  }
-  const fields = row as Readonly<Record<string, unknown>>;
+/** A problem of a row and the attribute that has it; `null`: the row itself. */
+export type RowProblem = Readonly<{ field: string | null; text: string }>;
+
+/**
+ * Decodes a row of the rules table. Unknown attributes are ignored. It never throws: problems are in `errors`, of the auto-reply the
+ * first one.
+ */
+export function decodeRuleRow(row: unknown, spellings: RowSpellings = "strict"): RuleRow {
+  const fields = fieldsOf(row, spellings);
+  if (fields === null) return { ...noRules, errors: [noMap(row)] };
   const reply = decodeReply(fields);
   const forwards = decodeForwards(fields["forwards"]);
   return {
     reply: reply.ok ? reply.value : null,
     forwards: forwards.addresses,
-    errors: [...(reply.ok ? [] : [reply.error]), ...forwards.errors],
+    errors: [...(reply.ok ? [] : reply.error.slice(0, 1).map(({ text }) => text)), ...forwards.errors],
   };
 }
 
+/** All problems of a row, each with its attribute. Without one, `decodeRuleRow` has no errors. */
+export function ruleRowProblems(row: unknown, spellings: RowSpellings = "strict"): readonly RowProblem[] {
+  const fields = fieldsOf(row, spellings);
+  if (fields === null) return [{ field: null, text: noMap(row) }];
+  const reply = decodeReply(fields);
+  const { errors } = decodeForwards(fields["forwards"]);
+  return [...(reply.ok ? [] : reply.error), ...errors.map((text) => ({ field: "forwards", text }))];
+}
+
 /** Decodes rows by table key. */
-export function decodeRuleRows(rows: ReadonlyMap<string, unknown>): ReadonlyMap<string, RuleRow> {
-  return finish(decodeRows(rows));
+export function decodeRuleRows(rows: ReadonlyMap<string, unknown>, spellings: RowSpellings = "strict"): ReadonlyMap<string, RuleRow> {
+  return finish(decodeRows(rows, spellings));
 }
 
 /** The same, with a pause after each row: the hash of a long text takes milliseconds. */
-export function decodeRuleRowsWithPauses(rows: ReadonlyMap<string, unknown>, pause: Pause): Promise<ReadonlyMap<string, RuleRow>> {
-  return finishWithPauses(decodeRows(rows), pause);
+export function decodeRuleRowsWithPauses(
+  rows: ReadonlyMap<string, unknown>,
+  pause: Pause,
+  spellings: RowSpellings = "strict",
+): Promise<ReadonlyMap<string, RuleRow>> {
+  return finishWithPauses(decodeRows(rows, spellings), pause);
 }
 
-function* decodeRows(rows: ReadonlyMap<string, unknown>): Steps<ReadonlyMap<string, RuleRow>> {
+function* decodeRows(rows: ReadonlyMap<string, unknown>, spellings: RowSpellings): Steps<ReadonlyMap<string, RuleRow>> {
   const decoded = new Map<string, RuleRow>();
   for (const [key, row] of rows) {
-    decoded.set(key, decodeRuleRow(row));
+    decoded.set(key, decodeRuleRow(row, spellings));
     yield;
   }
   return decoded;
+}
+
+/** The attributes of a row; `null` if it is no map. */
+function fieldsOf(row: unknown, spellings: RowSpellings): Readonly<Record<string, unknown>> | null {
+  if (typeof row !== "object" || row === null || Array.isArray(row)) return null;
+  return (spellings === "legacy" ? respellRuleRow(row).value : row) as Readonly<Record<string, unknown>>;
+}
+
+function noMap(row: unknown): string {
+  return `Cannot read a row of rules: must be a map, is ${quote(row)}`;
 }
 
 /**
@@ -98,17 +126,20 @@ export function ruleRowFor(recipient: Address, rows: ReadonlyMap<string, RuleRow
   return { key: key ?? null, row: (key === undefined ? undefined : rows.get(key)) ?? noRules };
 }
 
-function decodeReply(fields: Readonly<Record<string, unknown>>): Result<ReplyRule | null> {
+function decodeReply(fields: Readonly<Record<string, unknown>>): Result<ReplyRule | null, readonly RowProblem[]> {
   if (fields["ooo_active"] === undefined || fields["ooo_active"] === false) return ok(null);
   const parsed = replyShape.safeParse(fields);
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const name = String(issue?.path[0]);
-    return err(`Cannot use the out-of-office rule: ${name} ${issue?.message}, is ${errorValue(name, fields[name])}`);
+    return err(
+      parsed.error.issues.map(({ path, message }) => {
+        const field = String(path[0]);
+        return { field, text: `Cannot use the out-of-office rule: ${field} ${message}, is ${errorValue(field, fields[field])}` };
+      }),
+    );
   }
   const { ooo_message, ooo_content_type, ooo_subject, ...texts } = parsed.data;
   const period = decodeActivePeriod(texts);
-  if (!period.ok) return period;
+  if (!period.ok) return err([period.error]);
   const subject = ooo_subject === "" ? null : ooo_subject;
   const textHash = hex(sha256(utf8(JSON.stringify([ooo_content_type, subject, ooo_message])))).slice(0, 32);
   return ok({ text: ooo_message, contentType: ooo_content_type, subject, ...period.value, textHash });
