@@ -3,13 +3,14 @@
 
 import { resolve } from "node:path";
 import type { EpochMs } from "@sesame/core";
-import type { RuleTable } from "@sesame/core/journey";
+import type { RuleBook, RuleTable } from "@sesame/core/journey";
 import { Command, InvalidArgumentError } from "commander";
 import type { CheckOptions } from "./commands/check.ts";
 import type { LocalOptions } from "./commands/local.ts";
 import type { ReconcileOptions } from "./commands/reconcile.ts";
 import type { ReplayOptions } from "./commands/replay.ts";
 import type { RuleOptions, Verb } from "./commands/rules.ts";
+import type { LintOptions } from "./commands/rules-lint.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { TraceOptions } from "./commands/trace.ts";
 import { version } from "./version.ts";
@@ -185,11 +186,16 @@ function onTables(verb: Command): Command {
     .option("--aws", "use the tables of sesame run in DynamoDB (RULES_TABLE, BLOCKED_TABLE)");
 }
 
-async function edit({ data, aws }: TableOptions, table: RuleTable, verb: Verb): Promise<void> {
+async function edit(options: TableOptions, table: RuleTable, verb: Verb): Promise<void> {
   const { editTable } = await import("./commands/rules.ts");
+  await withBook(options, (book) => editTable(book, table, verb));
+}
+
+/** Runs a command on the users' tables, in DynamoDB or in a data folder. */
+async function withBook({ data, aws }: TableOptions, command: (book: RuleBook) => Promise<number>): Promise<void> {
   if (aws) {
     const { onAws } = await import("./aws-tables.ts");
-    process.exitCode = await onAws((book) => editTable(book, table, verb));
+    process.exitCode = await onAws(command);
     return;
   }
   const { openTables } = await import("./local/database.ts");
@@ -197,12 +203,25 @@ async function edit({ data, aws }: TableOptions, table: RuleTable, verb: Verb): 
   const opened = openTables(resolve(data));
   if (!opened.ok) return program.error(opened.error, { exitCode: 2 });
   const database = opened.value;
-  process.exitCode = await editTable(new SqliteRuleBook({ database }), table, verb);
+  process.exitCode = await command(new SqliteRuleBook({ database }));
   database.close();
 }
 
+const rules = tableCommand("rules", "rules", "show and edit auto-replies and forwards");
+
+onTables(rules.command("lint").description("look over all rows of both tables, and say what is wrong with each"))
+  .option("--json", "print the findings as JSON")
+  .option("--strict", "exit with 1 for warnings")
+  .option("--fix", "say how rows in an older spelling would be rewritten")
+  .option("--yes", "with --fix: rewrite them")
+  .action(async (options: TableOptions & LintOptions) => {
+    const { lintRules } = await import("./commands/rules-lint.ts");
+    const { env, stdout: out, stderr: problems } = process;
+    await withBook(options, (book) => lintRules(book, options, { env, now: Date.now() as EpochMs, out, problems }));
+  });
+
 onTables(
-  tableCommand("rules", "rules", "show and edit auto-replies and forwards")
+  rules
     .command("set")
     .description("set an auto-reply and forwards; options that are not given stay as they are")
     .argument("<address>", addressHelp),

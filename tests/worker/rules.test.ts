@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import type { EpochMs } from "@sesame/core";
-import { patternNotes, patternRow, type RuleOptions, ruleNotes, ruleRow, tableKey } from "../../apps/worker/commands/rules.ts";
+import { patternNotes, patternRow, type RuleOptions, ruleNotes, ruleRow } from "../../apps/worker/commands/rules.ts";
+import { tableKey } from "../../apps/worker/table-key.ts";
 
 const now = Date.parse("2026-01-05T12:00:00Z") as EpochMs;
 const away = { ooo_active: true, ooo_message: "away", ooo_content_type: "text" };

@@ -1,10 +1,11 @@
 // sesame rules, sesame block: list, show, set and remove users' rows. A row is decoded as the worker decodes it before it is
 // written, so an invalid row is refused. The commands also work while `sesame local` runs.
 
-import { addressKey, compileBlocklist, decodeRuleRow, type EpochMs, err, ok, parseAddress, parseDomain, type Result } from "@sesame/core";
+import { addressKey, compileBlocklist, decodeRuleRow, type EpochMs, err, ok, type Result } from "@sesame/core";
 import { formatInstant } from "@sesame/core/explain";
 import type { RuleBook, RuleTable } from "@sesame/core/journey";
 import { blocklistWarnings } from "@sesame/core/rules";
+import { tableKey } from "../table-key.ts";
 
 /** The options of `sesame rules set`. */
 export type RuleOptions = Readonly<{
@@ -18,16 +19,6 @@ export type RuleOptions = Readonly<{
   forward?: readonly string[] | false;
   off?: boolean;
 }>;
-
-/** The table key that the worker looks up: lower case, A-labels, `*@domain` for a catch-all. */
-export function tableKey(text: string): Result<string> {
-  if (text.startsWith("*@")) {
-    const domain = parseDomain(text.slice(2));
-    return domain.ok ? ok(`*@${domain.value}`) : domain;
-  }
-  const address = parseAddress(text);
-  return address.ok ? ok(addressKey(address.value)) : address;
-}
 
 /** Merges options into a row and decodes it. An empty text removes its attribute. */
 export function ruleRow(stored: unknown, options: RuleOptions): Result<Record<string, unknown>> {

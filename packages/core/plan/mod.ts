@@ -7,6 +7,7 @@
 export { defaultPolicy, type Facts, type Policy, type ReplyMemory } from "./facts.ts";
 export { plan } from "./plan.ts";
 export { parseRecipients, type Recipient, type RefuseReason, refuseSourceRoutes, servedAddresses } from "./recipient.ts";
+export { resolveTarget } from "./route.ts";
 export { finalsOfPlan } from "./shared-effect.ts";
 export {
   type BounceOutcome,
