@@ -10,6 +10,7 @@ import type { LocalOptions } from "./commands/local.ts";
 import type { ReconcileOptions } from "./commands/reconcile.ts";
 import type { ReplayOptions } from "./commands/replay.ts";
 import type { RuleOptions, Verb } from "./commands/rules.ts";
+import type { ImportOptions } from "./commands/rules-file.ts";
 import type { LintOptions } from "./commands/rules-lint.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { TraceOptions } from "./commands/trace.ts";
@@ -218,6 +219,25 @@ onTables(rules.command("lint").description("look over all rows of both tables, a
     const { lintRules } = await import("./commands/rules-lint.ts");
     const { env, stdout: out, stderr: problems } = process;
     await withBook(options, (book) => lintRules(book, options, { env, now: Date.now() as EpochMs, out, problems }));
+  });
+
+onTables(rules.command("export").description("print both tables as JSON, for import")).action(async (options: TableOptions) => {
+  const { exportRules } = await import("./commands/rules-file.ts");
+  await withBook(options, (book) => exportRules(book, { out: process.stdout, problems: process.stderr }));
+});
+
+onTables(
+  rules
+    .command("import")
+    .description("say what a file of export would change; with --yes write it")
+    .argument("<file>", "JSON file with rules and blocked"),
+)
+  .option("--yes", "write the rows")
+  .option("--replace", "remove the rows that the file does not have")
+  .option("--json", "print the changes, or the errors, as JSON")
+  .action(async (file: string, options: TableOptions & ImportOptions) => {
+    const { importRules } = await import("./commands/rules-file.ts");
+    await withBook(options, (book) => importRules(book, file, options, { out: process.stdout, problems: process.stderr }));
   });
 
 onTables(
