@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import type { KillTrap } from "./kill-point.ts";
 import type { Pages } from "./pages.ts";
 import { type Service, type ServicePorts, startService, warnOfSharedWindow } from "./service.ts";
+import { warnOfVariables } from "./variable-names.ts";
 
 export { stopOnSignal } from "./service.ts";
 
@@ -14,6 +15,7 @@ export { stopOnSignal } from "./service.ts";
 type Trap = Readonly<{ trap: KillTrap; trapPorts(ports: ServicePorts, trap: KillTrap): ServicePorts }>;
 
 export function startOnAws(config: Config, start: AwsStart, logger: Logger, pages: Pages, kill: Trap | null): Service {
+  warnOfVariables(process.env, logger);
   warnOfSharedWindow(config, process.env, logger);
   const ports = openAwsPorts(config, start, logger, kill === null ? {} : { onPhase: kill.trap.reach });
   return startService(config, kill === null ? ports : kill.trapPorts(ports, kill.trap), logger, pages);

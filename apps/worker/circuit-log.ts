@@ -29,14 +29,22 @@ const texts: Readonly<Record<DependencyKind, Readonly<Record<CircuitState, strin
   s3: { open: "the bucket does not answer: its mail waits", closed: "the bucket answers again: its mail continues" },
 };
 
-/** A change. `answer`: of the mail server or of AWS, which may contain an address. `openSeconds`: how long it was open, at its end. */
-export type CircuitChange = Readonly<{ dependency: Dependency; state: CircuitState; answer: string; openSeconds: number | null }>;
+/**
+ * A change. `answer`: of the mail server or of AWS, which may contain an address. Of a circuit that closes also how long it was open, and
+ * how many entries wait in the queues, as far as that is known.
+ */
+export type CircuitChange = Readonly<{
+  dependency: Dependency;
+  state: CircuitState;
+  answer: string;
+  closing?: Readonly<{ openSeconds: number; waiting: number }>;
+}>;
 
 /** Logs a change. */
-export function logCircuit(logger: Logger, logAddresses: LogAddresses, { dependency, state, answer, openSeconds }: CircuitChange): void {
+export function logCircuit(logger: Logger, logAddresses: LogAddresses, { dependency, state, answer, closing }: CircuitChange): void {
   const detail = logAddresses === "masked" ? maskAddresses(answer) : answer;
   logger[state === "open" ? "error" : "info"](
-    { event: "circuit", dependency, state, detail, ...(openSeconds !== null && { openSeconds }) },
+    { event: "circuit", dependency, state, detail, ...closing },
     texts[kindOf(dependency)][state],
   );
 }

@@ -3,12 +3,14 @@
 
 import type { Effect, EffectKey, JournalEvent, Plan, Verdict } from "@sesame/core";
 import { describeCourse } from "@sesame/core/plan";
+import { effectWords, withheldWords } from "./effect-words.ts";
 
 type MailEvent = Extract<JournalEvent, { readonly kind: "mail" }>;
 
 /** The fields of the line, as docs/logs.md lists them. */
 export function closingFields(event: MailEvent, domain: string): Record<string, unknown> {
   const { mailId, sesId, from, receivedAt, receiveCount, plan, verdicts, settlement, seconds } = event;
+  const bounce = bounceOf(plan);
   return {
     event: "mail",
     domain,
@@ -19,7 +21,7 @@ export function closingFields(event: MailEvent, domain: string): Record<string, 
     receiveCount,
     settlement,
     seconds,
-    ...(event.bounce !== undefined && { bounce: event.bounce }),
+    ...(bounce !== null && { bounce }),
     courses: coursesOf(plan, verdicts),
   };
 }
@@ -45,44 +47,24 @@ export function closingText({ plan, verdicts, settlement }: MailEvent): string {
   const courses = plan.courses.map((course) => {
     if (course.kind !== "serve") return `${course.recipient}: ${describeCourse(course)}`;
     const effects = course.effects.map((effect) => effectText(effect, verdicts.get(effect.key)));
-    const withheld = course.withheld.map(({ kind, to, reason }) =>
-      kind === "reply" ? `no auto-reply (${reason})` : `not forwarded to ${to} (${reason})`,
-    );
+    const withheld = course.withheld.map(withheldWords);
     return `${course.recipient}: ${[...effects, ...withheld].join("; ")}`;
   });
   return `${courses.length > 0 ? courses.join(" | ") : "no recipients"} [${end}]`;
 }
 
 function effectText(effect: Effect, verdict: Verdict | undefined): string {
-  switch (effect.kind) {
-    case "deliver":
-      return outcomeText(verdict, "delivered", "delivery", "not delivered");
-    case "reply":
-      return outcomeText(verdict, `auto-reply to ${effect.to} sent`, `auto-reply to ${effect.to}`, `no auto-reply to ${effect.to}`);
-    case "forward": {
-      const { to, standIn } = effect;
-      if (standIn === null) return outcomeText(verdict, `forwarded to ${to}`, `forward to ${to}`, `not forwarded to ${to}`);
-      return `not forwarded to ${to}: ${outcomeText(verdict, "stand-in sent", "stand-in", "no stand-in")} (${standIn})`;
-    }
-    default:
-      return effect satisfies never;
-  }
+  const to = effect.kind === "deliver" ? "" : effect.to;
+  const standIn = effect.kind === "forward" ? effect.standIn : null;
+  const reason = verdict !== undefined && "reason" in verdict ? verdict.reason : "";
+  return effectWords({ kind: effect.kind, to, standIn, action: verdict?.action ?? "", reason });
 }
 
-/** `done` after success; else the name of the effect or of its absence, with the reason. */
-function outcomeText(verdict: Verdict | undefined, done: string, name: string, notDone: string): string {
-  switch (verdict?.action) {
-    case undefined:
-      return `${name} not started`;
-    case "delivered":
-    case "relayed":
-      return done;
-    case "failed":
-    case "delayed":
-      return `${name} ${verdict.action} (${verdict.reason})`;
-    case "skipped":
-      return `${notDone} (${verdict.reason})`;
-    default:
-      return verdict satisfies never;
-  }
+/** A bounce from SES: whether it was rewritten, and the address that it shows as its sender. */
+function bounceOf(plan: Plan): Readonly<{ result: "rewritten" | "unknown"; failed: string | null }> | null {
+  if (plan.bounce === "not-a-bounce") return null;
+  const effects = plan.kind === "carry" ? plan.courses.flatMap((course) => (course.kind === "serve" ? course.effects : [])) : [];
+  const edits = effects.flatMap((effect) => (effect.kind === "deliver" ? effect.edits : []));
+  const from = plan.bounce === "rewritten" ? edits.find((edit) => edit.kind === "replace" && edit.name === "From") : undefined;
+  return { result: plan.bounce, failed: from?.kind === "replace" ? from.value : null };
 }

@@ -69,8 +69,12 @@ const shape = z.object({
   PAGE_TOKEN: z.string().min(24, "must have at least 24 characters").optional(),
   SHUTDOWN_SECONDS: count(1, 3600).default(25),
   LOG_LEVEL: oneOf("debug", "info", "warn", "error").default("info"),
+  LOG_FORMAT: oneOf("json", "text").optional(),
 });
 type Values = z.infer<typeof shape>;
+
+/** The names of all variables. */
+export const variableNames: readonly string[] = Object.keys(shape.shape);
 
 /** The configuration, decoded. */
 export type Config = Readonly<z.infer<typeof shape>> & Readonly<{ domains: readonly Domain[]; policy: Policy }>;

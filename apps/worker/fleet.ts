@@ -254,12 +254,16 @@ export class Fleet {
     const { logger, logAddresses, watcher, timers } = this.#options;
     const kind = kindOf(dependency);
     if (state === "open" && (kind === "mail-server" || kind === "ledger")) this.#window.startSlowly();
-    const openedAt = this.#openedAt.get(dependency);
-    const openSeconds = state === "open" || openedAt === undefined ? null : (timers.now() - openedAt) / 1000;
+    const closing = state === "closed" ? { openSeconds: this.#openSeconds(dependency), waiting: this.#sizes.waiting } : null;
     if (state === "open") this.#openedAt.set(dependency, timers.now());
     else this.#openedAt.delete(dependency);
-    logCircuit(logger, logAddresses, { dependency, state, answer, openSeconds });
+    logCircuit(logger, logAddresses, { dependency, state, answer, ...(closing && { closing }) });
     watcher?.circuit(dependency, state, answer);
+  }
+
+  #openSeconds(dependency: Dependency): number {
+    const now = this.#options.timers.now();
+    return (now - (this.#openedAt.get(dependency) ?? now)) / 1000;
   }
 
   /** Runs a poller. If a bug ends it, another one replaces it after a delay. */

@@ -93,6 +93,15 @@ program
   });
 
 program
+  .command("log")
+  .description("show a log in JSON as lines for people, such as that of docker logs")
+  .argument("[file]", "file with the log; without it standard input")
+  .action(async (file: string | undefined) => {
+    const { showLog } = await import("./commands/log.ts");
+    process.exitCode = await showLog(file, process.env, process.stdout);
+  });
+
+program
   .command("explain")
   .description("print what Sesame would do with a mail, and why; sends nothing")
   .argument("[mail]", "file with a raw mail")

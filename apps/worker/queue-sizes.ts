@@ -33,6 +33,11 @@ export class QueueSizes {
     return this.#known.get(label) ?? null;
   }
 
+  /** Entries that can be received or wait for their time, in all queues whose size is known. */
+  get waiting(): number {
+    return [...this.#known.values()].reduce((sum, { visible, delayed }) => sum + visible + delayed, 0);
+  }
+
   /** Whether too many entries of a queue are in flight. It stays so while the queue does not answer. */
   isFull(label: string): boolean {
     return this.#full.has(label);

@@ -55,6 +55,7 @@ const bad: readonly [Record<string, string>, RegExp][] = [
   [{ LOG_ADDRESSES: "hidden" }, /^Cannot read LOG_ADDRESSES: must be plain or masked, is "hidden"$/],
   [{ RULE_SPELLINGS: "old" }, /^Cannot read RULE_SPELLINGS: must be strict or legacy, is "old"$/],
   [{ LOG_LEVEL: "trace" }, /^Cannot read LOG_LEVEL: must be debug, info, warn or error, is "trace"$/],
+  [{ LOG_FORMAT: "pretty" }, /^Cannot read LOG_FORMAT: must be json or text, is "pretty"$/],
   [{ CONCURRENCY: "many" }, /^Cannot read CONCURRENCY: must be a whole number from 1 to 1000, is "many"$/],
   [{ CONCURRENCY: "0x20" }, /CONCURRENCY/], // JavaScript would take it for 32
   [{ VISIBILITY_SECONDS: "1e2" }, /VISIBILITY_SECONDS: must be a whole number from 10 to 43200/],

@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { type Courier, delayed, type EffectKey, type EpochMs, type JournalEvent, type MailId } from "@sesame/core";
 import pino from "pino";
 import { logJournal } from "../../apps/worker/log.ts";
+import { sentences } from "../../apps/worker/log-text/event-said.ts";
+import { textLine } from "../../apps/worker/log-text/text-line.ts";
+import { textStyle } from "../../apps/worker/log-text/text-style.ts";
 import { away, factsOf, planOf } from "../core/sample.ts";
 import { World } from "./world.ts";
 
@@ -38,6 +41,10 @@ test("docs/logs.md names every event that the code logs, and no other", () => {
   expect([...documented.keys()].sort()).toEqual([...new Set([...journalKinds, ...workerEvents])].sort());
 });
 
+test("every event of docs/logs.md has a sentence for a terminal, and no other has one", () => {
+  expect(Object.keys(sentences).sort()).toEqual([...documented.keys()].sort());
+});
+
 const mailId = "example-com-emails/1" as MailId;
 const key = "deliver alice@example.com" as EffectKey;
 const until = 0 as EpochMs;
@@ -54,6 +61,7 @@ const mail = {
   settlement: { kind: "retry", afterSeconds: 1, reason: "try-later" },
   seconds: 0,
 } as const;
+const bounced = { kind: "carry", mailId, bounce: "unknown", courses: [] } as const;
 const deed = { kind: "deed", mailId, effect: "deliver", key, route: "mailbox" } as const;
 
 /** At least one of each kind, and one for each level that it is logged at. */
@@ -87,6 +95,7 @@ const samples: Readonly<Record<JournalEvent["kind"], readonly JournalEvent[]>> =
   mail: [
     { ...mail, plan: plain, bounce: ["lost@far.test"] },
     { ...mail, plan: odd },
+    { ...mail, plan: bounced },
   ],
 };
 
@@ -115,8 +124,19 @@ for (const [kind, events] of Object.entries(samples)) {
   });
 }
 
+const style = textStyle({ hasUnicode: true, hasColours: false, timeZone: "UTC" });
+for (const [kind, events] of Object.entries(samples)) {
+  test(`textLine() says ${kind} in words, without a value that is missing`, () => {
+    for (const line of linesOf(events)) {
+      const text = textLine(JSON.stringify({ ...line, time: "2026-11-24T16:14:18.000Z" }), style);
+      expect(text).toMatch(/^16:14:18 [✓✗↻⊘!–] \S.+ {2,}\S.*\n(?: {9}↳ \S.*\n)*$/);
+      expect(text).not.toMatch(/undefined|null|NaN|\[object|\{"/);
+    }
+  });
+}
+
 test("docs/logs.md names every field of the closing line", () => {
-  const [line = {}] = linesOf(samples.mail);
+  const line = Object.assign({}, ...linesOf(samples.mail)) as Record<string, unknown>;
   const table = page.slice(page.indexOf("| field | meaning |"));
   const named = table
     .slice(0, table.indexOf("\n\n"))

@@ -10,12 +10,12 @@ import { exitSoon } from "../exit.ts";
 import { lockData } from "../local/data-lock.ts";
 import { openFrontDoor } from "../local/front-door.ts";
 import { clock, openLocalPorts } from "../local/local-ports.ts";
-import { makeLogger } from "../logger.ts";
+import { openLog } from "../open-log.ts";
 import { programName } from "../page-names.ts";
 import { openPages } from "../pages.ts";
-import { redactor } from "../redact.ts";
 import { type Service, startService, stopOnSignal, warnOfSharedWindow } from "../service.ts";
 import { stopSignal } from "../signals.ts";
+import { warnOfVariables } from "../variable-names.ts";
 import { version } from "../version.ts";
 
 export type LocalOptions = Readonly<{ data: string; port: number }>;
@@ -43,7 +43,8 @@ export async function runLocal(options: LocalOptions): Promise<number> {
 }
 
 async function runSystem(config: Config, folder: string, port: number, signalled: Promise<string>): Promise<number> {
-  const logger = makeLogger(config.LOG_LEVEL, redactor(process.env));
+  const logger = await openLog(config, process.env);
+  warnOfVariables(process.env, logger);
   warnOfSharedWindow(config, process.env, logger);
   const started = await startLocal(config, folder, port, logger);
   if (!started.ok) return fail(started.error);

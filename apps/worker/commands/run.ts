@@ -4,9 +4,8 @@
 import { startAws } from "../aws-start.ts";
 import { decodeConfig } from "../config.ts";
 import { exitSoon } from "../exit.ts";
-import { makeLogger } from "../logger.ts";
+import { openLog } from "../open-log.ts";
 import { openPages } from "../pages.ts";
-import { redactor } from "../redact.ts";
 import { stopSignal } from "../signals.ts";
 import { version } from "../version.ts";
 
@@ -18,7 +17,7 @@ export async function runWorker(): Promise<number> {
   const order = kill?.decodeKillOrder(killPoint) ?? null;
   if (!decoded.ok || order?.ok === false) return fail([decoded, order].flatMap((each) => (each?.ok === false ? [each.error] : [])));
   const config = decoded.value;
-  const logger = makeLogger(config.LOG_LEVEL, redactor(process.env));
+  const logger = await openLog(config, process.env);
   const signalled = stopSignal();
   const aws = await startAws(config, logger);
   const pages = await openPages(config, 0);

@@ -1,14 +1,7 @@
 // Mail words: a kept mail in one row: its mark and word, and what became of it, with the reason or the server's answer below. The
 // reasons are the words of the log, in brackets behind a sentence.
 
-import {
-  delayedSentences,
-  discardSentences,
-  failedSentences,
-  refuseSentences,
-  skippedSentences,
-  withheldSentences,
-} from "@sesame/core/explain";
+import { delaySentences, discardSentences, failSentences, refuseSentences, skipSentences, withheldSentences } from "@sesame/core/explain";
 import { type ActRecord, endedAt, type MailRecord, type Outcome, type RecipientRecord } from "./mail-record.ts";
 import type { Shape } from "./parts.tsx";
 import type { Tone } from "./verdict.ts";
@@ -68,7 +61,7 @@ function waiting(record: MailRecord, now: number): Became {
   const waits = servingIn(record).flatMap(({ acts }) => acts.filter(({ action }) => action === "delayed"));
   const [first] = waits;
   const reason = first?.reason ?? again?.reason ?? "";
-  return { main: `${when}: ${sentenceOf(delayedSentences, reason)} (${reason})`, below: first?.detail ?? "" };
+  return { main: `${when}: ${sentenceOf(delaySentences, reason)} (${reason})`, below: first?.detail ?? "" };
 }
 
 function reached(record: MailRecord): Became {
@@ -110,7 +103,7 @@ function troubles(record: MailRecord): readonly string[] {
     if (each.kind === "refuse") return [`${who}${sentenceOf(refuseSentences, each.reason)} (${each.reason})`];
     const delivery = each.kind === "serve" ? deliveryOf(each) : undefined;
     if (delivery?.action !== "failed") return [];
-    return [`${who}${sentenceOf(failedSentences, delivery.reason ?? "")} (${delivery.reason})`];
+    return [`${who}${sentenceOf(failSentences, delivery.reason ?? "")} (${delivery.reason})`];
   });
 }
 
@@ -127,9 +120,9 @@ export function sentenceOf(table: Readonly<Record<string, string | Readonly<{ wh
 
 /** The sentence of a verdict that is no success. */
 export function verdictSentence({ action, reason }: Pick<ActRecord, "action" | "reason">): string {
-  if (action === "failed") return sentenceOf(failedSentences, reason ?? "");
-  if (action === "skipped") return sentenceOf(skippedSentences, reason ?? "");
-  return action === "delayed" ? sentenceOf(delayedSentences, reason ?? "") : "it was not started";
+  if (action === "failed") return sentenceOf(failSentences, reason ?? "");
+  if (action === "skipped") return sentenceOf(skipSentences, reason ?? "");
+  return action === "delayed" ? sentenceOf(delaySentences, reason ?? "") : "it was not started";
 }
 
 /** The sentence of a withheld act, how to change it, and the fields that show it. */

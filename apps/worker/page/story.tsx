@@ -2,7 +2,7 @@
 // Story: what became of one mail, recipient by recipient, and its way through the worker. Each act stands with the answer of the
 // server that took it; what was withheld stands with its sentence, its word, and what would change it.
 
-import { delayedSentences, discardSentences, refuseSentences, shellWord, standInSentences } from "@sesame/core/explain";
+import { delaySentences, discardSentences, refuseSentences, shellWord, standInSentences } from "@sesame/core/explain";
 import type { FC } from "hono/jsx";
 import { type ActRecord, endedAt, type MailRecord, type RecipientRecord, type TryRecord } from "./mail-record.ts";
 import { sentenceOf, verdictSentence, withheldSentence } from "./mail-words.ts";
@@ -209,7 +209,7 @@ const Act: FC<ActProps> = ({ act, row, mail, commands, mailServer }) => {
             <Time at={at} />
           </dt>
           <dd>
-            {capital(sentenceOf(delayedSentences, reason))}, so it waits (<code>{reason}</code>)
+            {capital(sentenceOf(delaySentences, reason))}, so it waits (<code>{reason}</code>)
             {detail === "" ? null : <Said who={who} text={detail} />}
           </dd>
         </>

@@ -5,10 +5,17 @@
  */
 
 export type { Assumed, ExplainCommands } from "./explain-context.ts";
-export { failSentences, skipSentences } from "./end-sentences.ts";
 export { outgoing, planJson } from "./plan-json.ts";
 export { explainText } from "./plan-text.ts";
-export { discardSentences, refuseSentences, type Sentence, standInSentences, withheldSentences } from "./reason-sentences.ts";
+export {
+  defectSentences,
+  discardSentences,
+  refuseSentences,
+  type Sentence,
+  standInSentences,
+  warningSentences,
+  withheldSentences,
+} from "./reason-sentences.ts";
 export { shellWord } from "./shell-word.ts";
 export { formatInstant } from "./times.ts";
-export { delayedSentences, failedSentences, skippedSentences } from "./verdict-sentences.ts";
+export { delaySentences, failSentences, skipSentences } from "./verdict-sentences.ts";

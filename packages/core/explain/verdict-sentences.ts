@@ -4,7 +4,7 @@
 import type { DelayReason, FailReason, SkipReason } from "../plan/verdict.ts";
 
 /** Why an effect failed for good. */
-export const failedSentences: Readonly<Record<FailReason, string>> = {
+export const failSentences: Readonly<Record<FailReason, string>> = {
   "no-such-mailbox": "the mailbox does not exist",
   "mailbox-disabled": "the mailbox exists and takes no mail",
   "mailbox-full": "the mailbox is full",
@@ -17,7 +17,7 @@ export const failedSentences: Readonly<Record<FailReason, string>> = {
 };
 
 /** Why an effect is tried again. */
-export const delayedSentences: Readonly<Record<DelayReason, string>> = {
+export const delaySentences: Readonly<Record<DelayReason, string>> = {
   unreachable: "the server does not answer",
   "session-lost": "the connection broke before the whole mail was sent",
   "in-doubt": "the connection broke before the answer, so the mail may be delivered twice",
@@ -34,7 +34,7 @@ export const delayedSentences: Readonly<Record<DelayReason, string>> = {
 };
 
 /** Why an effect is not done, for good. */
-export const skippedSentences: Readonly<Record<SkipReason, string>> = {
+export const skipSentences: Readonly<Record<SkipReason, string>> = {
   "already-answered": "the sender already got this reply",
   "reply-in-doubt": "an earlier attempt may have sent the reply, and a reply is sent at most once",
   "reply-limit": "the mailbox or the sender has had all replies of its time",

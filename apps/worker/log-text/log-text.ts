@@ -1,0 +1,24 @@
+// Log text: turns the JSON lines of a log into lines for people, one after another. Where the day changes it says so, so that a line
+// needs no date.
+
+import { textLine } from "./text-line.ts";
+import type { TextStyle } from "./text-style.ts";
+
+/** A function from JSON lines to lines for people. `today`: the day of the lines before the first; without it the first day is named. */
+export function logText(style: TextStyle, today?: Date): (line: string) => string {
+  let day = today === undefined ? "" : dayOf(today);
+  return (line) => {
+    const text = textLine(line, style);
+    const [, time] = /"time":"([0-9T:.Z-]{20,30})"/.exec(line) ?? [];
+    const next = text === "" || time === undefined ? day : dayOf(new Date(time));
+    if (next === "" || next === day) return text;
+    day = next;
+    return `${day}\n${text}`;
+  };
+}
+
+/** `Tuesday 24 November 2026`. */
+function dayOf(at: Date): string {
+  if (Number.isNaN(at.getTime())) return "";
+  return at.toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric" }).replace(",", "");
+}
