@@ -9,6 +9,8 @@ import type { EffectKey, Verdict } from "@sesame/core";
 import pino from "pino";
 import { decodeConfig } from "../apps/worker/config.ts";
 import { logJournal } from "../apps/worker/log.ts";
+import { textLine } from "../apps/worker/log-text/text-line.ts";
+import { textStyle } from "../apps/worker/log-text/text-style.ts";
 import { type Metrics, makeMetrics } from "../apps/worker/metrics.ts";
 import { orphanGauge } from "../apps/worker/tracing/orphan-gauge.ts";
 import { away, type Case, factsOf, planOf } from "./core/sample.ts";
@@ -95,8 +97,8 @@ test("README.md and docs/metrics.md have the stages of the journey, in its order
   expect(drawn.map((stage) => stage.replace(" ", "-")).filter((stage) => stage !== "settle")).toEqual(known);
 });
 
-/** The words of the closing line of a mail whose effects all went well. */
-async function closingWords(one: Case, status: "delivered" | "blocked"): Promise<string> {
+/** The closing line of a mail whose effects all went well. */
+async function closingLine(one: Case, status: "delivered" | "blocked"): Promise<Readonly<{ msg: string; from: string }>> {
   const plan = await planOf(one);
   const verdicts = new Map<EffectKey, Verdict>();
   for (const { kind, key } of plan.courses.flatMap((course) => (course.kind === "serve" ? course.effects : [])))
@@ -107,7 +109,7 @@ async function closingWords(one: Case, status: "delivered" | "blocked"): Promise
     kind: "mail",
     mailId,
     sesId: "1",
-    from: one.from ?? null,
+    from: one.from ?? "bob@remote.test",
     receivedAt,
     receiveCount: 1,
     plan,
@@ -115,7 +117,7 @@ async function closingWords(one: Case, status: "delivered" | "blocked"): Promise
     settlement: { kind: "close", mark: { status, invalidInboxes: [], blockedSender: null }, erase: false },
     seconds: 0,
   });
-  return JSON.parse(lines.join("")).msg;
+  return { ...JSON.parse(lines.join("")), time: new Date(receivedAt + 100).toISOString() };
 }
 
 const bulk = "From: Bob <bob@remote.test>\r\nTo: alice@example.com\r\nSubject: Hello\r\nPrecedence: bulk\r\n";
@@ -136,8 +138,9 @@ const closingLines: readonly (readonly [page: string, status: "delivered" | "blo
 for (const [path, status, one] of closingLines) {
   test(`${path} shows a closing line (${status}) in the words of the log`, async () => {
     const page = read(path);
-    const said = await closingWords(one, status);
-    expect(page).toContain(path === "README.md" ? `\n${said}\n` : `"msg": ${JSON.stringify(said)}`);
+    const line = await closingLine(one, status);
+    const text = textLine(JSON.stringify(line), textStyle({ hasUnicode: true, hasColours: false })).slice("08:14:18".length);
+    expect(page).toContain(path === "README.md" ? text : `"msg": ${JSON.stringify(line.msg)}`);
   });
 }
 

@@ -14,9 +14,9 @@ import type { ImportOptions } from "./commands/rules-file.ts";
 import type { LintOptions } from "./commands/rules-lint.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { TraceOptions } from "./commands/trace.ts";
+import { defaultData, defaultPort } from "./defaults.ts";
 import { version } from "./version.ts";
 
-const defaultData = "sesame-data";
 const program = new Command("sesame").description("Brings the mail that Amazon SES receives to your own mail server").version(version);
 
 // `sesame check` exits with 1 for warnings, so every command exits with 2 for an invalid command line.
@@ -67,7 +67,7 @@ program
   .command("local")
   .description("run the whole system in one process, without an AWS account")
   .option("--data <folder>", "folder for mail, queue and tables", defaultData)
-  .option("--port <port>", "SMTP port for incoming mail", portNumber, 2500)
+  .option("--port <port>", "SMTP port for incoming mail", portNumber, defaultPort)
   .action(async (options: LocalOptions) => {
     const { runLocal } = await import("./commands/local.ts");
     process.exitCode = await runLocal(options);
@@ -86,7 +86,7 @@ program
     "verdict that sesame local gives the mail, such as spf=FAIL; checks: spam, virus, spf, dkim, dmarc",
   )
   .option("--host <host>", "host of sesame local", "127.0.0.1")
-  .option("--port <port>", "SMTP port of sesame local", portNumber, 2500)
+  .option("--port <port>", "SMTP port of sesame local", portNumber, defaultPort)
   .action(async (file: string | undefined, options: SendOptions) => {
     const { send } = await import("./commands/send.ts");
     process.exitCode = await send(file, options);

@@ -11,9 +11,10 @@ export function commandsNamed(program: string, tables: string): Commands {
 
 const isCompiled = Bun.main.includes("$bunfs"); // the virtual file system of the compiled executable
 
-/** How this program was called, for commands to copy. */
+/** How a person calls the command line that runs now, for commands to copy. */
 export function programName(): string {
-  return isCompiled ? shellWord(process.execPath) : "npm run --silent sesame --";
+  if (!isCompiled) return "npm run --silent sesame --";
+  return Bun.which("sesame") === process.execPath ? "sesame" : shellWord(process.execPath);
 }
 
 /** Host and port of the mail server. */

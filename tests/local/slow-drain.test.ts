@@ -74,7 +74,7 @@ test.skipIf(process.platform !== "linux")(
 async function portsOf(output: ReadableStream<Uint8Array>): Promise<Readonly<{ smtp: number; health: number }>> {
   const reader = output.getReader();
   let text = "";
-  while (!/metrics +http/.test(text)) {
+  while (!/smtp:\/\/.*\n/.test(text)) {
     const { done, value } = await reader.read();
     if (done) throw new Error(`it ended: ${text}`);
     text += new TextDecoder().decode(value);
@@ -83,6 +83,6 @@ async function portsOf(output: ReadableStream<Uint8Array>): Promise<Readonly<{ s
     while (!(await reader.read()).done);
   })();
   const [, smtp] = /smtp:\/\/127\.0\.0\.1:(\d+)/.exec(text) ?? [];
-  const [, health] = /health +http:\/\/127\.0\.0\.1:(\d+)/.exec(text) ?? [];
+  const [, health] = /http:\/\/127\.0\.0\.1:(\d+)\//.exec(text) ?? [];
   return { smtp: Number(smtp), health: Number(health) };
 }

@@ -11,7 +11,10 @@ const going = { stopped: false };
 
 type Desk = Readonly<{ queue: SqliteMailQueue; clock: FakeClock; reopen(): SqliteMailQueue }>;
 
-async function withQueue(run: (desk: Desk) => Promise<void>, more: Readonly<{ maxReceiveCount?: number }> = {}): Promise<void> {
+async function withQueue(
+  run: (desk: Desk) => Promise<void>,
+  more: Readonly<{ maxReceiveCount?: number; firstAtOnce?: boolean }> = {},
+): Promise<void> {
   await inDataFolder(async (folder) => {
     const clock = new FakeClock();
     const databases = [openDatabase(folder)];
@@ -142,4 +145,17 @@ describe("SqliteMailQueue", () => {
       expect((await one?.receive(10, going))?.length).toBe(1);
       database.close();
     }));
+});
+
+test("receive() answers at once the first time if the queue shall do so, and waits from then on", async () => {
+  await withQueue(
+    async ({ queue, clock }) => {
+      expect(await queue.receive(1, going)).toEqual([]); // no time has passed
+      const second = queue.receive(1, going);
+      expect(await within(clock, 19, second)).toBe("waiting");
+      queue.put("a");
+      expect((await second).map(({ body }) => body)).toEqual(["a"]);
+    },
+    { firstAtOnce: true },
+  );
 });

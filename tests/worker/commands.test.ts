@@ -141,15 +141,19 @@ test("sesame explain --batch ends when its output pipe is closed", async () => {
   expect([out.startsWith('{"id":1,"error":'), error, child.exitCode]).toEqual([true, "", 0]);
 });
 
-test("sesame local logs that it stops and that it stopped", async () => {
+test("sesame local is ready as soon as it takes mail, and logs that it stops and that it stopped", async () => {
   const data = newFolder();
   const env = { PATH: "/nowhere", HEALTH_PORT: "0", METRICS_PORT: "0" };
   const child = Bun.spawn([process.execPath, main, "local", "--data", data, "--port", "0"], { env, stdout: "pipe", stderr: "pipe" });
   let [text, isAsked] = ["", false];
   for await (const piece of child.stdout) {
     text += new TextDecoder().decode(piece);
-    if (isAsked || !text.includes("Commands to try")) continue;
+    if (isAsked || !text.includes("into another terminal")) continue;
     isAsked = true;
+    const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1];
+    const isReady = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+    for (let asked = 0; asked < 100 && !(await isReady()); asked++) await Bun.sleep(50); // WAIT_SECONDS is 20: it does not wait for a mail
+    expect(await isReady()).toBe(true);
     child.kill("SIGINT");
   }
   const lines = text

@@ -1,15 +1,16 @@
 // sesame local: the whole system in one process and one folder, without an AWS account. An SMTP server on the loopback
 // replaces SES, files replace S3, SQLite replaces SQS and DynamoDB. Mail goes to Maildirs and to an outbox folder.
 
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { ok, type Result } from "@sesame/core";
-import { shellWord } from "@sesame/core/explain";
 import type { Logger } from "pino";
 import { type Config, decodeConfig } from "../config.ts";
+import { defaultData, defaultPort } from "../defaults.ts";
 import { exitSoon } from "../exit.ts";
 import { lockData } from "../local/data-lock.ts";
 import { openFrontDoor } from "../local/front-door.ts";
 import { clock, openLocalPorts } from "../local/local-ports.ts";
+import { startText } from "../local/start-text.ts";
 import { openLog } from "../open-log.ts";
 import { programName } from "../page-names.ts";
 import { openPages } from "../pages.ts";
@@ -48,7 +49,22 @@ async function runSystem(config: Config, folder: string, port: number, signalled
   warnOfSharedWindow(config, process.env, logger);
   const started = await startLocal(config, folder, port, logger);
   if (!started.ok) return fail(started.error);
-  process.stdout.write(welcome(started.value, folder, config));
+  const { smtpPort, healthPort } = started.value;
+  process.stdout.write(
+    startText({
+      version,
+      domains: config.domains,
+      page: config.PAGE === "off" ? null : `http://127.0.0.1:${healthPort}/`,
+      healthPort,
+      smtpPort,
+      usualSmtpPort: defaultPort,
+      mailServer: config.SMTP_HOST ?? null,
+      folder,
+      here: process.cwd(),
+      usualFolder: defaultData,
+      command: programName(),
+    }),
+  );
   return stopOnSignal(signalled, started.value, config, logger);
 }
 
@@ -57,7 +73,7 @@ function fail(text: string): number {
   return 2;
 }
 
-type Started = Readonly<{ smtpPort: number; healthPort: number; metricsPort: number; end: Service["end"] }>;
+type Started = Readonly<{ smtpPort: number; healthPort: number; end: Service["end"] }>;
 
 async function startLocal(config: Config, folder: string, port: number, logger: Logger): Promise<Result<Started>> {
   const ports = await openLocalPorts(config, folder);
@@ -82,34 +98,10 @@ async function startLocal(config: Config, folder: string, port: number, logger: 
     return new PageTools({ book: new SqliteRuleBook({ database }), accept, commands: ports.page.commands, policy: config.policy });
   };
   const service = startService(config, { ...ports, page: { ...ports.page, local } }, logger, pages.value);
-  const { healthPort, metricsPort } = service;
+  const { healthPort } = service;
   const end = async (graceSeconds: number) => {
     await door.value.close();
     return service.end(graceSeconds);
   };
-  return ok({ smtpPort: door.value.port, healthPort, metricsPort, end });
-}
-
-function welcome(started: Started, folder: string, config: Config): string {
-  const { smtpPort, healthPort, metricsPort } = started;
-  const [domain = "example.com"] = config.domains;
-  const run = programName();
-  const data = `--data ${shellWord(folder)}`;
-  return `Sesame ${version} serves ${config.domains.join(", ")}
-
-  incoming mail    smtp://127.0.0.1:${smtpPort}
-  mailboxes        ${config.SMTP_HOST ?? join(folder, "maildir")}
-  outbox           ${join(folder, "outbox")}
-  raw mail         ${join(folder, "mail")}
-  queue and rules  ${join(folder, "sesame.sqlite")}
-  health           http://127.0.0.1:${healthPort}/health
-  metrics          http://127.0.0.1:${metricsPort}/metrics
-
-Commands to try in another terminal:
-
-  ${run} send --port ${smtpPort} --from bob@remote.test --to alice@${domain} --subject Hello
-  ${run} rules set alice@${domain} ${data} --ooo "I am away until Monday" --ooo-subject "Away"
-  ${run} block set alice@${domain} ${data} "*@spam.test"
-
-`;
+  return ok({ smtpPort: door.value.port, healthPort, end });
 }

@@ -39,7 +39,7 @@ export async function openLocalPorts(config: Config, folder: string): Promise<Lo
   const database = openDatabase(folder);
   const store = new FileMailStore({ folder });
   const ledger = new SqliteLedger({ database, owner: crypto.randomUUID(), clock, rememberDays: config.LEDGER_DAYS });
-  const timing = { visibilitySeconds: config.VISIBILITY_SECONDS, waitSeconds: config.WAIT_SECONDS };
+  const timing = { visibilitySeconds: config.VISIBILITY_SECONDS, waitSeconds: config.WAIT_SECONDS, firstAtOnce: true };
   const queues = new Map(config.domains.map((domain) => [domain, new SqliteMailQueue({ database, name: domain, clock, ...timing })]));
   ledger.releaseAll();
   ledger.forget();

@@ -6,11 +6,12 @@ import { err, ok, openMail, plan, type Result } from "@sesame/core";
 import { type ExplainCommands, explainText } from "@sesame/core/explain";
 import type { RuleBook } from "@sesame/core/journey";
 import { subjectOf, tableKeys } from "@sesame/core/mail";
-import { patternRow, ruleRow, tableKey } from "../commands/rules.ts";
+import { patternRow, ruleRow } from "../commands/rules.ts";
 import { decodeFacts } from "../facts-file.ts";
 import type { LocalTools, Preview, TryForm, TryMail } from "../page/local-tools.ts";
 import { planLines } from "../page/plan-words.ts";
 import { type Made, mailOf } from "../page/try-mail.ts";
+import { tableKey } from "../table-key.ts";
 import { type AcceptOptions, acceptMail, spool } from "./accept-mail.ts";
 
 export type PageToolsOptions = Readonly<{ book: RuleBook; accept: AcceptOptions; commands: ExplainCommands; policy: object }>;

@@ -18,6 +18,8 @@ export type SqliteMailQueueOptions = Readonly<{
   visibilitySeconds?: number;
   /** How long an empty receive waits. Default 20. */
   waitSeconds?: number;
+  /** Whether the first receive answers at once, also if there is no entry: so the queue is known to answer. Default false. */
+  firstAtOnce?: boolean;
   /** An entry received this often becomes a dead letter. Default 1000: high, because nothing reads the dead-letter table. */
   maxReceiveCount?: number;
   /** Waits some milliseconds. Tests pass a fake one. */
@@ -32,9 +34,11 @@ const stopCheckMs = 250; // a wait checks this often whether it must stop
 export class SqliteMailQueue implements MailQueue {
   readonly #options: Required<SqliteMailQueueOptions>;
   readonly #waiters = new Set<() => void>();
+  #mayWait: boolean;
 
   constructor(options: SqliteMailQueueOptions) {
-    this.#options = { visibilitySeconds: 120, waitSeconds: 20, maxReceiveCount: 1000, sleep, ...options };
+    this.#options = { visibilitySeconds: 120, waitSeconds: 20, maxReceiveCount: 1000, firstAtOnce: false, sleep, ...options };
+    this.#mayWait = !this.#options.firstAtOnce;
   }
 
   /** Puts an entry and returns its id. May be called inside a transaction of the same database. */
@@ -56,7 +60,8 @@ export class SqliteMailQueue implements MailQueue {
 
   receive(limit: number, stop: Stop, wait: ReceiveWait = "long"): Promise<readonly QueueEntry[]> {
     return portCall("MailQueue", "receive", async () => {
-      const until = this.#now() + (wait === "long" ? this.#options.waitSeconds * 1000 : 0);
+      const until = this.#now() + (wait === "long" && this.#mayWait ? this.#options.waitSeconds * 1000 : 0);
+      this.#mayWait = true;
       while (!stop.stopped) {
         const entries = this.#take(limit);
         const left = until - this.#now();

@@ -82,7 +82,7 @@ export function localPlaces(config: Config, folder: string): Result<Places> {
     domains: config.domains,
     queue: async (domain) => {
       const queue = new SqliteMailQueue({ database, name: domain, clock });
-      return { name: domain, size: await queue.size(), dead: queue.deadLetters() };
+      return { name: domain, size: await queue.size(), dead: await queue.deadLetterCount() };
     },
     put: async (domain, notice) => void new SqliteMailQueue({ database, name: domain, clock }).put(notice),
     now: () => clock.now(),
