@@ -19,7 +19,7 @@ import { version } from "./version.ts";
 
 const program = new Command("sesame").description("Brings the mail that Amazon SES receives to your own mail server").version(version);
 
-// `sesame check` exits with 1 for warnings, so every command exits with 2 for an invalid command line.
+// `sesame check --strict` exits with 1 for warnings, so every command exits with 2 for an invalid command line.
 program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
 /** A closed pipe, as after `head`, ends a command. `run` and `local` stop in order instead (signals.ts). */
@@ -56,6 +56,8 @@ program
 program
   .command("check")
   .description("check everything that run needs, and print how to fix each problem")
+  .option("--all", "show also each check that is well")
+  .option("--strict", "exit with code 1 for warnings")
   .option("--json", "print the findings as JSON")
   .option("--workers <count>", "how many workers receive from the queues", workerCount)
   .action(async (options: CheckOptions) => {
@@ -181,7 +183,9 @@ type TableOptions = Readonly<{ data: string; aws?: boolean }>;
 /** The subcommands that `rules` and `block` share. */
 function tableCommand(name: string, table: RuleTable, description: string): Command {
   const command = program.command(name).description(description);
-  onTables(command.command("list").description("print all rows")).action((options: TableOptions) => edit(options, table, { kind: "list" }));
+  onTables(command.command("list").description("print all rows"))
+    .option("--json", "print the rows as JSON")
+    .action((options: TableOptions & { json?: boolean }) => edit(options, table, { kind: "list", json: options.json === true }));
   for (const kind of ["show", "remove"] as const) {
     onTables(command.command(kind).description(`${kind} one row`).argument("<address>", addressHelp)).action(
       (address: string, options: TableOptions) => edit(options, table, { kind, address }),

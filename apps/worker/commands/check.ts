@@ -14,25 +14,32 @@ import {
   checkTable,
   tablesOf,
 } from "../check/aws.ts";
+import { checkText } from "../check/check-text.ts";
 import { type Finding, warning } from "../check/finding.ts";
 import { checkPort, portsOf } from "../check/mail-server.ts";
 import { type Config, decodeConfig } from "../config.ts";
+import { terminalStyle } from "../log-text/text-style.ts";
 import { mailServerOf } from "../mail-server.ts";
 import { redactor } from "../redact.ts";
+import { version } from "../version.ts";
 
-/** `workers`: how many workers there are; their number decides how many receives a queue must allow. */
-export type CheckOptions = Readonly<{ json?: boolean; workers?: number }>;
+/**
+ * `workers`: how many workers there are; their number decides how many receives a queue must allow. `all`: shows each finding that is
+ * well. `strict`: warnings count.
+ */
+export type CheckOptions = Readonly<{ json?: boolean; all?: boolean; strict?: boolean; workers?: number }>;
 
-/** Returns the exit code: 0 without findings, 1 with warnings, 2 with errors. */
+/** Returns the exit code: 2 with errors, 1 with warnings if `strict`, else 0. */
 export async function checkAll(options: CheckOptions): Promise<number> {
   const config = decodeConfig(process.env);
   if (!config.ok) {
     const findings = config.error
       .split("\n")
       .map((text): Finding => ({ level: "error", subject: "configuration", text, mend: "see docs/configuration.md" }));
-    return print(findings, options);
+    return print(findings, `Sesame ${version} cannot read its configuration`, options);
   }
-  return print(await findingsOf(config.value, options.workers ?? 1), options);
+  const findings = await findingsOf(config.value, options.workers ?? 1);
+  return print(findings, headingOf(config.value, findings), options);
 }
 
 async function findingsOf(config: Config, workers: number): Promise<readonly Finding[]> {
@@ -66,13 +73,16 @@ function awsChecks(config: Config, clients: AwsClients, workers: number): readon
   ];
 }
 
-function print(findings: readonly Finding[], { json = false }: Readonly<{ json?: boolean }>): number {
-  const lines = json ? [JSON.stringify(findings, null, 2)] : findings.map(lineOf);
-  process.stdout.write(`${redactor(process.env)(lines.join("\n"))}\n`);
+function print(findings: readonly Finding[], heading: string, { json = false, all = false, strict = false }: CheckOptions): number {
+  const { stdout, env } = process;
+  const options = { heading, all, isTerminal: stdout.isTTY === true, style: terminalStyle(stdout, env) };
+  stdout.write(redactor(env)(json ? `${JSON.stringify(findings, null, 2)}\n` : checkText(findings, options)));
   if (findings.some(({ level }) => level === "error")) return 2;
-  return findings.some(({ level }) => level === "warning") ? 1 : 0;
+  return strict && findings.some(({ level }) => level === "warning") ? 1 : 0;
 }
 
-function lineOf({ level, subject, text, mend }: Finding): string {
-  return `${level.padEnd(8)} ${subject}: ${text}${mend === null ? "" : `\n         ↳ ${mend}`}`;
+/** `Sesame 0.1.0 looks at example.com in eu-west-1`. */
+function headingOf({ domains }: Config, findings: readonly Finding[]): string {
+  const region = findings.find(({ subject, level }) => subject === "region" && level === "ok");
+  return `Sesame ${version} looks at ${domains.join(", ")}${region === undefined ? "" : ` in ${region.text}`}`;
 }

@@ -6,6 +6,7 @@ import { formatInstant } from "@sesame/core/explain";
 import type { RuleBook, RuleTable } from "@sesame/core/journey";
 import { blocklistWarnings } from "@sesame/core/rules";
 import { tableKey } from "../table-key.ts";
+import { listText } from "./row-lists.ts";
 
 /** The options of `sesame rules set`. */
 export type RuleOptions = Readonly<{
@@ -76,7 +77,8 @@ export async function editTable(book: RuleBook, table: RuleTable, verb: Verb): P
     process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   };
   if (verb.kind === "list") {
-    for (const { key, row } of await book.list(table)) process.stdout.write(`${key}  ${JSON.stringify(row)}\n`);
+    const options = { json: verb.json, isTerminal: process.stdout.isTTY === true, now: Date.now() as EpochMs };
+    process.stdout.write(listText(table, await book.list(table), options));
     return 0;
   }
   const key = tableKey(verb.address);
@@ -101,7 +103,7 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** One operation on a table. */
 export type Verb =
-  | { readonly kind: "list" }
+  | { readonly kind: "list"; readonly json: boolean }
   | { readonly kind: "show"; readonly address: string }
   | { readonly kind: "remove"; readonly address: string }
   | { readonly kind: "set"; readonly address: string; row(stored: unknown): Result<Row>; notes(key: string, row: Row): readonly string[] };
