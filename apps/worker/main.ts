@@ -186,11 +186,9 @@ function tableCommand(name: string, table: RuleTable, description: string): Comm
   onTables(command.command("list").description("print all rows"))
     .option("--json", "print the rows as JSON")
     .action((options: TableOptions & { json?: boolean }) => edit(options, table, { kind: "list", json: options.json === true }));
-  for (const kind of ["show", "remove"] as const) {
-    onTables(command.command(kind).description(`${kind} one row`).argument("<address>", addressHelp)).action(
-      (address: string, options: TableOptions) => edit(options, table, { kind, address }),
-    );
-  }
+  onTables(command.command("show").description("show one row").argument("<address>", addressHelp)).action(
+    (address: string, options: TableOptions) => edit(options, table, { kind: "show", address }),
+  );
   return command;
 }
 
@@ -222,6 +220,10 @@ async function withBook({ data, aws }: TableOptions, command: (book: RuleBook) =
 }
 
 const rules = tableCommand("rules", "rules", "show and edit auto-replies and forwards");
+
+onTables(rules.command("remove").description("remove one row").argument("<address>", addressHelp)).action(
+  (address: string, options: TableOptions) => edit(options, "rules", { kind: "remove", address }),
+);
 
 onTables(rules.command("lint").description("look over all rows of both tables, and say what is wrong with each"))
   .option("--json", "print the findings as JSON")
@@ -278,15 +280,56 @@ onTables(
     });
   });
 
+const block = tableCommand("block", "blocked", "show and edit the senders that a recipient blocks");
+const patternHelp = "fnmatch patterns, such as *@spam.test";
+
 onTables(
-  tableCommand("block", "blocked", "show and edit the senders that a recipient blocks")
+  block
     .command("set")
-    .description("set the blocked patterns of a row")
+    .description("set the blocked patterns of a row; they replace the earlier ones")
     .argument("<address>", addressHelp)
-    .argument("<pattern...>", "fnmatch patterns, such as *@spam.test; they replace the earlier ones"),
+    .argument("<pattern...>", patternHelp),
 ).action(async (address: string, patterns: string[], options: TableOptions) => {
-  const { patternNotes, patternRow } = await import("./commands/rules.ts");
-  await edit(options, "blocked", { kind: "set", address, row: () => patternRow(patterns), notes: (_, row) => patternNotes(row) });
+  const { patternNotes, patternRow } = await import("./commands/block.ts");
+  await edit(options, "blocked", {
+    kind: "set",
+    address,
+    row: () => patternRow(patterns),
+    notes: (_, row, stored) => patternNotes(row, stored),
+  });
+});
+
+onTables(
+  block
+    .command("add")
+    .description("block more senders; the earlier patterns stay")
+    .argument("<address>", addressHelp)
+    .argument("<pattern...>", patternHelp),
+).action(async (address: string, patterns: string[], options: TableOptions) => {
+  const { addedPatterns, patternNotes } = await import("./commands/block.ts");
+  await edit(options, "blocked", {
+    kind: "set",
+    address,
+    row: (stored) => addedPatterns(stored, patterns),
+    notes: (_, row) => patternNotes(row),
+  });
+});
+
+onTables(
+  block
+    .command("remove")
+    .description("block these senders no longer; without patterns it removes the whole row")
+    .argument("<address>", addressHelp)
+    .argument("[pattern...]", "patterns of the row"),
+).action(async (address: string, patterns: string[], options: TableOptions) => {
+  if (patterns.length === 0) return edit(options, "blocked", { kind: "remove", address });
+  const { patternNotes, withoutPatterns } = await import("./commands/block.ts");
+  await edit(options, "blocked", {
+    kind: "set",
+    address,
+    row: (stored, key) => withoutPatterns(key, stored, patterns),
+    notes: (_, row) => patternNotes(row),
+  });
 });
 
 try {

@@ -117,6 +117,23 @@ test("sesame rules set prints a note if a row does less than it seems to do, and
   expect(missing).toEqual({ out: "", error: "Cannot find a row for b@example.com in the table rules", code: 2 });
 });
 
+test("sesame block adds, replaces and removes patterns, and says what is gone", async () => {
+  const data = newFolder();
+  openDatabase(data).close();
+  const block = (...args: string[]) => sesame(["block", ...args, "--data", data]);
+  const patterns = async () => JSON.parse((await block("list", "--json")).out) as unknown;
+  const row = (...blocked_patterns: string[]) => [{ address: "a@example.com", row: { blocked_patterns } }];
+  expect((await block("add", "A@example.com", "*@spam.test")).code).toBe(0);
+  expect((await block("add", "a@example.com", "*@junk.test", "*@SPAM.test")).error).toBe("");
+  expect(await patterns()).toEqual(row("*@spam.test", "*@junk.test"));
+  expect(await block("set", "a@example.com", "*@junk.test")).toMatchObject({ code: 0, error: "Note: no longer blocked: *@spam.test" });
+  expect((await block("remove", "a@example.com", "*@spam.test")).code).toBe(2);
+  const last = await block("remove", "a@example.com", "*@junk.test");
+  expect([last.code, last.error]).toEqual([0, "Note: nothing is left in the row a@example.com, and it is removed"]);
+  expect(await patterns()).toEqual([]);
+  expect((await block("remove", "a@example.com")).error).toBe("Cannot find a row for a@example.com in the table blocked");
+});
+
 /** Whether the lock of a data folder is free. */
 function takesLock(data: string): boolean {
   const lock = lockData(data);

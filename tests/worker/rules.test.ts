@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import type { EpochMs } from "@sesame/core";
-import { patternNotes, patternRow, type RuleOptions, ruleNotes, ruleRow } from "../../apps/worker/commands/rules.ts";
+import { addedPatterns, patternNotes, patternRow, withoutPatterns } from "../../apps/worker/commands/block.ts";
+import { type RuleOptions, ruleNotes, ruleRow } from "../../apps/worker/commands/rules.ts";
 import { tableKey } from "../../apps/worker/table-key.ts";
 
 const now = Date.parse("2026-01-05T12:00:00Z") as EpochMs;
@@ -71,4 +72,44 @@ test("tableKey() makes the key that the worker looks up", () => {
   expect(tableKey("Alice@Example.COM")).toEqual({ ok: true, value: "alice@example.com" as never });
   expect(tableKey("*@Example.com")).toEqual({ ok: true, value: "*@example.com" });
   for (const text of ["alice", "*@", "@example.com"]) expect(tableKey(text).ok).toBe(false);
+});
+
+const spam = { blocked_patterns: ["*@spam.test", "Bob@junk.test"], note: "kept" };
+for (const [what, stored, patterns, expected] of [
+  ["a new pattern behind the others", spam, ["x@y.test"], { ...spam, blocked_patterns: [...spam.blocked_patterns, "x@y.test"] }],
+  ["one that is there in another case once", spam, ["*@SPAM.test"], spam],
+  ["one that is named twice once", null, ["a@x.test", "A@x.test"], { blocked_patterns: ["a@x.test"] }],
+  ["the first of a row without patterns", {}, ["a@x.test"], { blocked_patterns: ["a@x.test"] }],
+  [
+    "texts only, where a row has something else",
+    { blocked_patterns: [1, "b@x.test"] },
+    ["a@x.test"],
+    { blocked_patterns: ["b@x.test", "a@x.test"] },
+  ],
+] as const) {
+  test(`addedPatterns() keeps ${what}`, () => {
+    expect(addedPatterns(stored, patterns)).toEqual({ ok: true, value: expected as Record<string, unknown> });
+  });
+}
+
+test("addedPatterns() refuses what can match nobody, and keeps the row", () => {
+  expect(addedPatterns(spam, ["@spam.test"]).ok).toBe(false);
+});
+
+test("withoutPatterns() takes patterns out in any case, removes an empty row, and names what is not there", () => {
+  expect(withoutPatterns("a@example.com", spam, ["bob@JUNK.test"])).toEqual({
+    ok: true,
+    value: { ...spam, blocked_patterns: ["*@spam.test"] },
+  });
+  expect(withoutPatterns("a@example.com", spam, ["*@spam.test", "bob@junk.test"])).toEqual({ ok: true, value: null });
+  expect(withoutPatterns("a@example.com", spam, ["*@spam.test", "none@x.test"])).toEqual({
+    ok: false,
+    error: 'Cannot remove "none@x.test": not in the row a@example.com; sesame block show a@example.com lists its patterns',
+  });
+  expect(withoutPatterns("a@example.com", null, ["x@x.test"]).ok).toBe(false);
+});
+
+test("patternNotes() says which patterns a new row replaces", () => {
+  expect(patternNotes({ blocked_patterns: ["*@SPAM.test"] }, spam)).toEqual(["no longer blocked: Bob@junk.test"]);
+  expect(patternNotes({ blocked_patterns: ["*@spam.test"] }, null)).toEqual([]);
 });

@@ -1,10 +1,9 @@
 // sesame rules, sesame block: list, show, set and remove users' rows. A row is decoded as the worker decodes it before it is
 // written, so an invalid row is refused. The commands also work while `sesame local` runs.
 
-import { addressKey, compileBlocklist, decodeRuleRow, type EpochMs, err, ok, type Result } from "@sesame/core";
+import { addressKey, decodeRuleRow, type EpochMs, err, ok, type Result } from "@sesame/core";
 import { formatInstant } from "@sesame/core/explain";
 import type { RuleBook, RuleTable } from "@sesame/core/journey";
-import { blocklistWarnings } from "@sesame/core/rules";
 import { tableKey } from "../table-key.ts";
 import { listText } from "./row-lists.ts";
 
@@ -60,17 +59,6 @@ export function ruleNotes(key: string, row: Readonly<Record<string, unknown>>, n
   return notes;
 }
 
-/** Checks patterns. A pattern that can match no sender is refused, with the correct spelling. */
-export function patternRow(patterns: readonly string[]): Result<Record<string, unknown>> {
-  const warnings = blocklistWarnings(compileBlocklist(new Map([["", patterns]]))).filter(({ kind }) => kind !== "broad"); // allowed: it may be intended
-  return warnings.length > 0 ? err(warnings.map(({ text }) => text).join("\n")) : ok({ blocked_patterns: patterns });
-}
-
-/** Notes about patterns that block everybody; that may be intended. */
-export function patternNotes(row: Readonly<Record<string, unknown>>): readonly string[] {
-  return blocklistWarnings(compileBlocklist(new Map([["", row["blocked_patterns"]]]))).map(({ text }) => text);
-}
-
 /** Runs one of the four verbs on a table. Returns the exit code. */
 export async function editTable(book: RuleBook, table: RuleTable, verb: Verb): Promise<number> {
   const print = (value: unknown) => {
@@ -91,11 +79,16 @@ export async function editTable(book: RuleBook, table: RuleTable, verb: Verb): P
     print(stored);
     return 0;
   }
-  const row = verb.row(stored);
+  const row = verb.row(stored, key.value);
   if (!row.ok) return fail(row.error);
+  if (row.value === null) {
+    if (!(await book.remove(table, key.value))) return fail(missing);
+    process.stderr.write(`Note: nothing is left in the row ${key.value}, and it is removed\n`);
+    return 0;
+  }
   await book.set(table, key.value, row.value);
   print(row.value);
-  for (const note of verb.notes(key.value, row.value)) process.stderr.write(`Note: ${note}\n`);
+  for (const note of verb.notes(key.value, row.value, stored)) process.stderr.write(`Note: ${note}\n`);
   return 0;
 }
 
@@ -106,7 +99,14 @@ export type Verb =
   | { readonly kind: "list"; readonly json: boolean }
   | { readonly kind: "show"; readonly address: string }
   | { readonly kind: "remove"; readonly address: string }
-  | { readonly kind: "set"; readonly address: string; row(stored: unknown): Result<Row>; notes(key: string, row: Row): readonly string[] };
+  | {
+      readonly kind: "set";
+      readonly address: string;
+      /** The row to write; `null` removes it. */
+      row(stored: unknown, key: string): Result<Row | null>;
+      /** `stored`: the row of before. */
+      notes(key: string, row: Row, stored: unknown): readonly string[];
+    };
 
 function fail(text: string): number {
   process.stderr.write(`${text}\n`);

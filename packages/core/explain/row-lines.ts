@@ -60,17 +60,17 @@ function rowsOf(keys: readonly string[], { blocklist }: Facts): readonly Row[] {
 /** The commands that unblock a sender, one for each row. */
 export function unblockCommands({ recipient }: Block, { facts, commands }: ExplainContext): readonly string[] {
   const senders = sendersOf(facts.envelope.reversePath ?? null, facts.mail);
-  const passes = (pattern: string) => findBlock(compileBlocklist(new Map([["", [pattern]]])), senders) === null;
+  const matches = (pattern: string) => findBlock(compileBlocklist(new Map([["", [pattern]]])), senders) !== null;
   return rowsOf(tableKeys(recipient), facts).flatMap(({ key, patterns }) => {
-    const kept = patterns.filter(passes);
-    return kept.length === patterns.length ? [] : [blockCommand({ key, patterns: kept }, commands)];
+    const matching = patterns.filter(matches);
+    return matching.length === 0 ? [] : [blockCommand({ key, patterns: matching }, commands)];
   });
 }
 
+/** The command that takes patterns out of a row. */
 function blockCommand({ key, patterns }: Row, { block }: ExplainCommands): string {
-  if (patterns.length === 0) return `${block} remove ${shellWord(key)}`;
-  if (patterns.length > shownPatterns) return `${block} set ${shellWord(key)} with the other ${patterns.length} patterns of the row`;
-  return `${block} set ${[key, ...patterns].map(shellWord).join(" ")}`;
+  if (patterns.length > shownPatterns) return `${block} remove ${shellWord(key)} with the ${patterns.length} patterns that match`;
+  return `${block} remove ${[key, ...patterns].map(shellWord).join(" ")}`;
 }
 
 /** Where in the mail the matched sender is. */
