@@ -4,7 +4,7 @@
 import { resolve } from "node:path";
 import type { EpochMs } from "@sesame/core";
 import type { RuleBook, RuleTable } from "@sesame/core/journey";
-import { Command, InvalidArgumentError } from "commander";
+import { Argument, Command, InvalidArgumentError } from "commander";
 import type { CheckOptions } from "./commands/check.ts";
 import type { LocalOptions } from "./commands/local.ts";
 import type { ReconcileOptions } from "./commands/reconcile.ts";
@@ -15,6 +15,7 @@ import type { LintOptions } from "./commands/rules-lint.ts";
 import type { SendOptions } from "./commands/send.ts";
 import type { TraceOptions } from "./commands/trace.ts";
 import { defaultData, defaultPort } from "./defaults.ts";
+import { addExamples } from "./examples.ts";
 import { version } from "./version.ts";
 
 const program = new Command("sesame").description("Brings the mail that Amazon SES receives to your own mail server").version(version);
@@ -331,6 +332,26 @@ onTables(
     notes: (_, row) => patternNotes(row),
   });
 });
+
+program
+  .command("completion")
+  .description("print a script that completes commands and options in a shell")
+  .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish", "powershell"]))
+  .action(async (shell: string) => {
+    const { scripts } = await import("./completion.ts");
+    process.stdout.write(scripts[shell] ?? "");
+  });
+
+program
+  .command("complete", { hidden: true })
+  .description("what the script of a shell asks for")
+  .argument("[word...]")
+  .action(async (words: string[]) => {
+    const { offerLines } = await import("./completion.ts");
+    process.stdout.write(offerLines(program, words));
+  });
+
+addExamples(program);
 
 try {
   await program.parseAsync();
