@@ -6,6 +6,7 @@ import type { EpochMs } from "@sesame/core";
 import type { RuleBook, RuleTable } from "@sesame/core/journey";
 import { Argument, Command, InvalidArgumentError } from "commander";
 import type { CheckOptions } from "./commands/check.ts";
+import type { LiveExplainOptions } from "./commands/explain-live.ts";
 import type { LocalOptions } from "./commands/local.ts";
 import type { ReconcileOptions } from "./commands/reconcile.ts";
 import type { ReplayOptions } from "./commands/replay.ts";
@@ -107,21 +108,24 @@ program
 program
   .command("explain")
   .description("print what Sesame would do with a mail, and why; sends nothing")
-  .argument("[mail]", "file with a raw mail")
-  .option("--facts <file>", "JSON file with the envelope and the users' rows")
+  .argument("[mail]", "file with a raw mail, or bucket and key of a stored one")
+  .option("--facts <file>", "JSON file with the envelope and the users' rows; without it the rows of the tables count")
+  .option("--from <address>", "envelope sender; <> for the null reverse-path; default: what the mail says")
+  .option("--to <address...>", "recipients; default: those of a served domain whom the mail names")
+  .option("--data <folder>", "use the rows and mails of sesame local in this data folder", defaultData)
+  .option("--aws", "use the tables and buckets of sesame run")
   .option("--json", "print the plan as JSON")
   .option("--batch", "read cases from standard input, one JSON object per line")
-  .action(async (mail: string | undefined, options: { facts?: string; json?: boolean; batch?: boolean }) => {
+  .action(async (mail: string | undefined, options: LiveExplainOptions & { facts?: string; batch?: boolean }) => {
     const { explainBatch, explainOne } = await import("./commands/explain.ts");
+    const streams = { out: process.stdout, problems: process.stderr };
     if (options.batch) process.exitCode = await explainBatch(process.stdin, process.stdout);
-    else if (mail && options.facts)
-      process.exitCode = await explainOne(
-        mail,
-        options.facts,
-        { json: options.json === true },
-        { out: process.stdout, problems: process.stderr },
-      );
-    else program.error("Cannot explain: give a mail and --facts, or --batch", { exitCode: 2 });
+    else if (mail === undefined) program.error("Cannot explain: give a mail, or --batch", { exitCode: 2 });
+    else if (options.facts) process.exitCode = await explainOne(mail, options.facts, { json: options.json === true }, streams);
+    else {
+      const { explainLive } = await import("./commands/explain-live.ts");
+      process.exitCode = await explainLive(mail, options, streams, process.env);
+    }
   });
 
 program

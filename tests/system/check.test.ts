@@ -145,3 +145,16 @@ test("rules and block work on DynamoDB as on the local tables", async () => {
   expect((await sesame(["rules", "remove", "bob@example.com", "--aws"])).code).toBe(0);
   expect((await sesame(["rules", "list", "--aws"])).out).not.toContain("bob@example.com");
 }, 120_000);
+
+test("explain KEY --aws explains a stored mail with the rows that are there now", async () => {
+  await cloud.putRow("email-rules", { email_address: "erin@example.com", forwards: ["me@private.test"] });
+  await cloud.putRow("email-blocked-senders", { email_address: "carol@example.com", blocked_patterns: ["*@remote.test"] });
+  const mail = "From: bob@remote.test\r\nTo: erin@example.com, carol@example.com, x@foreign.test\r\nSubject: Hi\r\n\r\nHello\r\n";
+  await cloud.store({ domain: "example.com", key: "5m0qexplain", octets: Buffer.from(mail), recipients: [] });
+  const { out, error, code } = await sesame(["explain", "5m0qexplain", "--aws"]);
+  expect([error, code]).toEqual(["Note: --to is not given: explained for erin@example.com, carol@example.com, whom the mail names\n", 0]);
+  expect(out).toContain("forward    to <me@private.test>");
+  expect(out).toContain("unblock    sesame block remove carol@example.com '*@remote.test' --aws");
+  const none = await sesame(["explain", "example-com-emails/none", "--aws"]);
+  expect([none.code, none.error]).toEqual([2, expect.stringContaining('there is no object "example-com-emails/none"')]);
+}, 120_000);

@@ -41,7 +41,7 @@ const bad: readonly [readonly string[], RegExp][] = [
   [["send", "--to", "a@example.com", "--verdict", "spf=MAYBE"], /^Cannot set a verdict: must be .*such as spf=FAIL, is "spf=MAYBE"/],
   [["send", "--to", "a@example.com", "--verdict", "spf=FAIL", "arc=FAIL"], /^Cannot set a verdict: .*, is "arc=FAIL"/],
   [["send", "none.eml", "--to", "a@example.com"], /^Cannot read the mail file "none\.eml": ENOENT/],
-  [["explain"], /^Cannot explain: give a mail and --facts, or --batch/],
+  [["explain"], /^Cannot explain: give a mail, or --batch/],
   [["rules", "set", "a@example.com", "--forward"], /^error: option '--forward <address\.\.\.>' argument missing/],
   [["local", "--data", "/dev/null/x"], /^Cannot use the data folder "\/dev\/null\/x": this user must be able to write to it \(ENOTDIR/],
 ];

@@ -5,7 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { err, fromBase64, ok, plan, quote, type Result } from "@sesame/core";
 import { explainText, planJson } from "@sesame/core/explain";
 import { z } from "zod";
-import { decodeFacts, unknownFacts } from "../facts-file.ts";
+import { decodeFacts, type ExplainCase, unknownFacts } from "../facts-file.ts";
 import { linesOf } from "../ndjson.ts";
 import { readInputFile } from "./input-file.ts";
 
@@ -30,10 +30,19 @@ export async function explainOne(
   }
   for (const name of unknownFacts(read.value.facts))
     problems.write(`Cannot use ${quote(name)} in the facts file: there is no fact of this name; it is ignored\n`);
-  const { facts, policy, assumed } = known.value;
+  return printCase(known.value, read.value.mail, options, { out, problems });
+}
+
+/** Decides a case and prints the plan. `octets`: of the whole mail. `more`: options that the suggested commands need, such as ` --aws`. */
+export async function printCase(
+  { facts, policy, assumed }: ExplainCase,
+  octets: Uint8Array,
+  { json = false, more = "" }: Readonly<{ json?: boolean; more?: string }>,
+  { out }: ExplainStreams,
+): Promise<number> {
   const decided = await plan(facts, policy);
-  const answer = { id: facts.mailId, plan: planJson(decided, read.value.mail, facts.mail.bodyStart) };
-  out.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : explainText(decided, facts, commandNames, assumed));
+  const answer = { id: facts.mailId, plan: planJson(decided, octets, facts.mail.bodyStart) };
+  out.write(json ? `${JSON.stringify(answer, null, 2)}\n` : explainText(decided, facts, { ...commandNames, options: more }, assumed));
   return 0;
 }
 

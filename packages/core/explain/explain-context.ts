@@ -3,8 +3,11 @@
 
 import type { Facts } from "../plan/facts.ts";
 
-/** The commands that an explanation suggests, such as `{ rules: "sesame rules", block: "sesame block" }`. */
-export type ExplainCommands = Readonly<{ rules: string; block: string }>;
+/**
+ * The commands that an explanation suggests, such as `{ rules: "sesame rules", block: "sesame block" }`. `options`: what each of them needs
+ * at its end, such as ` --aws`.
+ */
+export type ExplainCommands = Readonly<{ rules: string; block: string; options?: string }>;
 
 /** What the facts did not say and the explanation takes for granted. */
 export type Assumed = "verdicts";

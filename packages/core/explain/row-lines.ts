@@ -68,9 +68,9 @@ export function unblockCommands({ recipient }: Block, { facts, commands }: Expla
 }
 
 /** The command that takes patterns out of a row. */
-function blockCommand({ key, patterns }: Row, { block }: ExplainCommands): string {
-  if (patterns.length > shownPatterns) return `${block} remove ${shellWord(key)} with the ${patterns.length} patterns that match`;
-  return `${block} remove ${[key, ...patterns].map(shellWord).join(" ")}`;
+function blockCommand({ key, patterns }: Row, { block, options = "" }: ExplainCommands): string {
+  if (patterns.length > shownPatterns) return `${block} remove ${shellWord(key)}${options} with the ${patterns.length} patterns that match`;
+  return `${block} remove ${[key, ...patterns].map(shellWord).join(" ")}${options}`;
 }
 
 /** Where in the mail the matched sender is. */
@@ -82,15 +82,15 @@ export function placeOf(matched: Address, facts: Facts): string {
 }
 
 /** The command that switches off the auto-reply of a row. */
-export function offCommand(row: string, { rules }: ExplainCommands): string {
-  return `${rules} set ${shellWord(row)} --off`;
+export function offCommand(row: string, { rules, options = "" }: ExplainCommands): string {
+  return `${rules} set ${shellWord(row)} --off${options}`;
 }
 
 /** The command that removes one target from the forwards of a row. */
 export function unforwardCommand(row: string, target: Address, { facts, commands }: ExplainContext): string {
   const others = (facts.rules.get(row) ?? noRules).forwards.filter((address) => !sameAddress(address, target));
   const kept = others.length > 0 ? `--forward ${others.map(shellWord).join(" ")}` : "--no-forward";
-  return `${commands.rules} set ${shellWord(row)} ${kept}`;
+  return `${commands.rules} set ${shellWord(row)} ${kept}${commands.options ?? ""}`;
 }
 
 /** Keys of rows that are never looked up, with the correct key. */
