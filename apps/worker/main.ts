@@ -81,7 +81,7 @@ program
   .command("send")
   .description("send a mail to sesame local by SMTP")
   .argument("[file]", "file with a raw mail; without it a test mail is made")
-  .option("--from <address>", "envelope sender; <> for the null reverse-path")
+  .option("--from <address>", "envelope sender, with a name or without; <> for the null reverse-path")
   .option("--to <address...>", "recipients; default: those of the To and Cc fields")
   .option("--subject <text>", "subject of the test mail")
   .option("--text <text>", "text of the test mail")
@@ -89,6 +89,7 @@ program
     "--verdict <check=status...>",
     "verdict that sesame local gives the mail, such as spf=FAIL; checks: spam, virus, spf, dkim, dmarc",
   )
+  .option("--json", "print where the mail went as JSON")
   .option("--host <host>", "host of sesame local", "127.0.0.1")
   .option("--port <port>", "SMTP port of sesame local", portNumber, defaultPort)
   .action(async (file: string | undefined, options: SendOptions) => {

@@ -4,6 +4,8 @@ import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Address } from "@sesame/core";
+import { mailboxesOf, openMail, readableText, subjectOf } from "@sesame/core/mail";
 import { lockData } from "../../apps/worker/local/data-lock.ts";
 import { openDatabase } from "../../apps/worker/local/database.ts";
 import { sinkServer } from "../smtp/sink-server.ts";
@@ -37,7 +39,7 @@ const bad: readonly [readonly string[], RegExp][] = [
   [["send", "--port", "25x", "--to", "a@example.com"], /argument '25x' is invalid/],
   [["send"], /^Cannot send a mail: it has no recipient; give --to/],
   [["send", "--to", "nobody"], /^Cannot read an address: must have a local part, an @ and a domain, is "nobody"/],
-  [["send", "--to", "ü@example.com"], /^Cannot send a mail: an address must be ASCII, with its domain as xn--…, is "ü@example.com"/],
+  [["send", "--to", "ü@example.com"], /^Cannot send a mail: an address must have ASCII letters before the @, is "ü@example.com"/],
   [["send", "--to", "a@example.com", "--verdict", "spf=MAYBE"], /^Cannot set a verdict: must be .*such as spf=FAIL, is "spf=MAYBE"/],
   [["send", "--to", "a@example.com", "--verdict", "spf=FAIL", "arc=FAIL"], /^Cannot set a verdict: .*, is "arc=FAIL"/],
   [["send", "none.eml", "--to", "a@example.com"], /^Cannot read the mail file "none\.eml": ENOENT/],
@@ -70,9 +72,46 @@ test("sesame send gives the answer of a server that refuses all recipients, or s
     code: 1,
   });
   const some = await sesame(["send", "--port", port, "--to", "x@foreign.test", "a@example.com"]);
-  expect([some.out.slice(0, 3), some.code]).toEqual(["250", 1]);
+  expect([some.out, some.code]).toEqual([`Sent to a@example.com through 127.0.0.1:${port}: 250 2.0.0 taken\n`, 1]);
+  const json = await sesame(["send", "--port", port, "--to", "x@foreign.test", "a@example.com", "--json"]);
+  expect(JSON.parse(json.out)).toMatchObject({ accepted: ["a@example.com"], refused: [expect.stringContaining("550 5.7.1")], mails: [] });
   expect(some.error).toContain("550 5.7.1 Relaying is denied");
   server.close();
+});
+
+test("sesame send writes names, subject and text in UTF-8, and long lines as quoted-printable", async () => {
+  const server = await sinkServer();
+  const port = String(server.port);
+  const long = "ä".repeat(600);
+  const from = "Zoë Müller <zoe@münchen.test>";
+  for (const text of ["Grüße\n.\nEnde", long]) {
+    const sent = await sesame([
+      "send",
+      "--port",
+      port,
+      "--from",
+      from,
+      "--to",
+      "Ann <ann@example.com>",
+      "bob@example.com",
+      "--subject",
+      "Übung 日本",
+      "--text",
+      text,
+    ]);
+    expect([sent.error, sent.code]).toEqual(["", 0]);
+  }
+  server.close();
+  const [first, second] = server.mails.map(({ data }) => openMail(data, data.length));
+  if (!first || !second) throw new Error("a mail is missing");
+  expect(mailboxesOf(first, "From", "To")).toEqual([
+    { name: "Zoë Müller", address: "zoe@xn--mnchen-3ya.test" as Address },
+    { name: "Ann", address: "ann@example.com" as Address },
+    { name: "", address: "bob@example.com" as Address },
+  ]);
+  expect(subjectOf(first)).toBe("Übung 日本");
+  expect((await readableText(first)).trim()).toBe("Grüße\n.\nEnde");
+  expect((await readableText(second)).trim()).toBe(long);
 });
 
 test("sesame rules and block create no data folder, and mention --aws", async () => {

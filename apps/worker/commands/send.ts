@@ -1,10 +1,20 @@
 // sesame send: sends one mail to the front door of `sesame local` by SMTP, from a file or from options. Line ends become CRLF, as
 // SMTP requires; the other octets of a file stay as they are.
 
-import { type Address, type EpochMs, err, ok, openMail, parseAddress, quote, type Result } from "@sesame/core";
+import { type Address, domainOf, type EpochMs, err, ok, openMail, parseAddress, quote, type Result } from "@sesame/core";
 import { mailDate } from "@sesame/core/compose";
-import { type FieldValue, mailboxesOf, safeText, writeBlock } from "@sesame/core/mail";
+import {
+  asciiAddress,
+  type FieldValue,
+  mailboxesOf,
+  mailboxValue,
+  parseMailboxes,
+  quotedPrintable,
+  safeText,
+  writeBlock,
+} from "@sesame/core/mail";
 import nodemailer from "nodemailer";
+import { bucketOf } from "../local/accept-mail.ts";
 import { checks, verdictsField } from "../local/ses-notice.ts";
 import { readInputFile } from "./input-file.ts";
 
@@ -17,6 +27,7 @@ export type SendOptions = Readonly<{
   verdict?: readonly string[];
   host: string;
   port: number;
+  json?: boolean;
 }>;
 
 /** Sends a file, or a mail made from the options. Returns the exit code: 1 if it was refused, 2 if it cannot be sent. */
@@ -30,14 +41,44 @@ export async function send(file: string | undefined, options: SendOptions): Prom
   const { host, port } = options;
   const transport = nodemailer.createTransport({ host, port, secure: false, ignoreTLS: true });
   try {
-    const { response, rejectedErrors = [] } = await transport.sendMail({ envelope: envelope.value, raw: Buffer.from(mail.value) });
-    process.stdout.write(`${response}\n`);
-    return rejectedErrors.length === 0 ? 0 : fail(1, rejectedErrors.map(({ message }) => message).join("\n"));
+    const info = await transport.sendMail({ envelope: envelope.value, raw: Buffer.from(mail.value) });
+    const { response, rejectedErrors = [] } = info;
+    const refused = rejectedErrors.map(({ message }) => message);
+    const accepted = info.accepted.map(String);
+    const sent = { server: `${host}:${port}`, response, accepted, refused, mails: mailIds(response, accepted) };
+    process.stdout.write(options.json ? `${JSON.stringify(sent, null, 2)}\n` : sentText(sent));
+    return refused.length === 0 ? 0 : fail(1, refused.join("\n"));
   } catch (error) {
     return fail(1, notSent(error, `${host}:${port}`));
   } finally {
     transport.close();
   }
+}
+
+/** What became of a mail at the door. `mails`: the mails that `sesame local` stored, one for each domain. */
+type Sent = Readonly<{
+  server: string;
+  response: string;
+  accepted: readonly string[];
+  refused: readonly string[];
+  mails: readonly string[];
+}>;
+
+/** Where the mail went, and where to look for what becomes of it. */
+function sentText({ server, response, accepted, mails }: Sent): string {
+  const first = `Sent to ${accepted.join(", ")} through ${server}: ${response}\n`;
+  return mails.length === 0 ? first : `${first}Its log says what becomes of it: ${mails.join(", ")}\n`;
+}
+
+/** The mail ids of `sesame local`, which answers with the id of SES. */
+function mailIds(response: string, accepted: readonly string[]): readonly string[] {
+  const [, sesId] = /^250 .*\bOK ([a-z0-9]{40})$/.exec(response) ?? [];
+  if (sesId === undefined) return [];
+  const domains = accepted.flatMap((text) => {
+    const address = parseAddress(text);
+    return address.ok ? [domainOf(address.value)] : [];
+  });
+  return [...new Set(domains)].map((domain) => `${bucketOf(domain)}/${sesId}`);
 }
 
 function fail(code: 1 | 2, text: string): number {
@@ -71,42 +112,59 @@ type Envelope = { from: string; to: string[] };
 /** The envelope from the options, else from the header. Addresses are parsed, so no control character reaches the socket. */
 function envelopeOf(octets: Uint8Array, { from, to = [] }: SendOptions): Result<Envelope> {
   const mail = openMail(octets, octets.length);
-  const recipients = to.length > 0 ? parseAll(to) : ok(mailboxesOf(mail, "To", "Cc").map(({ address }) => address));
+  const recipients = to.length > 0 ? addressesIn(to) : ok(mailboxesOf(mail, "To", "Cc").map(({ address }) => address));
   if (!recipients.ok) return recipients;
   if (recipients.value.length === 0) return err("Cannot send a mail: it has no recipient; give --to, or a file with a To or Cc field");
-  const senders = from ? parseAll([from]) : ok(mailboxesOf(mail, "From").map(({ address }) => address));
+  if (isNullPath(from)) return ok({ from: "", to: [...recipients.value] });
+  const senders = from ? addressesIn([from]) : ok(mailboxesOf(mail, "From").map(({ address }) => address));
   if (!senders.ok) return senders;
-  return ok({ from: isNullPath(from) ? "" : (senders.value[0] ?? ""), to: recipients.value });
+  return ok({ from: senders.value[0] ?? "", to: [...recipients.value] });
 }
 
 function isNullPath(from: string | undefined): boolean {
   return from === "" || from === "<>";
 }
 
-/** Parses addresses. They must be ASCII: the front door does not offer SMTPUTF8. */
-function parseAll(texts: readonly string[]): Result<Address[]> {
-  const found: Address[] = [];
+/** An address with its name, "" without one. */
+type Named = Readonly<{ name: string; address: Address }>;
+
+function addressesIn(texts: readonly string[]): Result<readonly Address[]> {
+  const parsed = parseAll(texts);
+  return parsed.ok ? ok(parsed.value.map(({ address }) => address)) : parsed;
+}
+
+/**
+ * Parses addresses, with a name before them or without: `Zoë <zoe@remote.test>`. A domain becomes ASCII; a local part must be: the front
+ * door does not offer SMTPUTF8.
+ */
+function parseAll(texts: readonly string[]): Result<readonly Named[]> {
+  const found: Named[] = [];
   for (const text of texts) {
-    if (text === "<>") continue;
-    const parsed = parseAddress(text);
+    const [mailbox, ...more] = text.includes("<") ? parseMailboxes(text) : [];
+    const parsed = mailbox !== undefined && more.length === 0 ? ok(mailbox.address) : parseAddress(text);
     if (!parsed.ok) return parsed;
-    if (!/^[\x20-\x7e]*$/.test(parsed.value))
-      return err(`Cannot send a mail: an address must be ASCII, with its domain as xn--…, is ${quote(text)}`);
-    found.push(parsed.value);
+    const address = asciiAddress(parsed.value);
+    if (address === null) return err(`Cannot send a mail: an address must have ASCII letters before the @, is ${quote(text)}`);
+    found.push({ name: mailbox?.name ?? "", address });
   }
   return ok(found);
 }
 
+const longestLine = 998; // octets (RFC 5322 §2.1.1)
+
+/** A mail in UTF-8. */
 function compose({
   from = "you@remote.test",
   to = [],
   subject = "Hello",
   text = "Hello from sesame send.",
 }: SendOptions): Result<Uint8Array> {
-  const addresses = parseAll([isNullPath(from) ? "you@remote.test" : from, ...to]);
-  if (!addresses.ok) return addresses;
-  const [sender = "", ...recipients] = addresses.value;
+  const mailboxes = parseAll([isNullPath(from) ? "you@remote.test" : from, ...to]);
+  if (!mailboxes.ok) return mailboxes;
+  const [sender = "", ...recipients] = mailboxes.value.map(({ name, address }) => mailboxValue(name, address));
   const field = (name: string, kind: FieldValue["kind"], value: string) => ({ name, value: { kind, text: value } });
+  const lines = text.split(/\r?\n/);
+  const isPlain = lines.every((line) => Buffer.byteLength(line) <= longestLine);
   const head = writeBlock([
     field("From", "structured", sender),
     field("To", "structured", recipients.join(", ")),
@@ -115,7 +173,7 @@ function compose({
     field("Message-ID", "structured", `<${crypto.randomUUID()}@remote.test>`),
     field("MIME-Version", "structured", "1.0"),
     field("Content-Type", "structured", "text/plain; charset=utf-8"),
-    field("Content-Transfer-Encoding", "structured", "8bit"),
+    field("Content-Transfer-Encoding", "structured", isPlain ? "8bit" : "quoted-printable"),
   ]);
-  return ok(Buffer.concat([head, Buffer.from(`${text.replace(/\r?\n/g, "\r\n")}\r\n`)]));
+  return ok(Buffer.concat([head, Buffer.from(`${isPlain ? lines.join("\r\n") : quotedPrintable(text)}\r\n`)]));
 }
