@@ -120,8 +120,12 @@ program
   .action(async (mail: string | undefined, options: LiveExplainOptions & { facts?: string; batch?: boolean }) => {
     const { explainBatch, explainOne } = await import("./commands/explain.ts");
     const streams = { out: process.stdout, problems: process.stderr };
-    if (options.batch) process.exitCode = await explainBatch(process.stdin, process.stdout);
-    else if (mail === undefined) program.error("Cannot explain: give a mail, or --batch", { exitCode: 2 });
+    if (options.batch) {
+      const { openProgress } = await import("./progress.ts");
+      const isSeen = process.stdout.isTTY === true; // the answers themselves show how far it is
+      const progress = isSeen ? undefined : await openProgress({ what: "Explaining", total: null });
+      process.exitCode = await explainBatch(process.stdin, process.stdout, progress);
+    } else if (mail === undefined) program.error("Cannot explain: give a mail, or --batch", { exitCode: 2 });
     else if (options.facts) process.exitCode = await explainOne(mail, options.facts, { json: options.json === true }, streams);
     else {
       const { explainLive } = await import("./commands/explain-live.ts");

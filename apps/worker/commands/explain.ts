@@ -7,6 +7,7 @@ import { explainText, planJson } from "@sesame/core/explain";
 import { z } from "zod";
 import { decodeFacts, type ExplainCase, unknownFacts } from "../facts-file.ts";
 import { linesOf } from "../ndjson.ts";
+import type { Progress } from "../progress.ts";
 import { readInputFile } from "./input-file.ts";
 
 /** Streams for the explanation and for error texts. */
@@ -65,14 +66,21 @@ function parseJson(text: string, path: string): Result<unknown> {
 
 const caseShape = z.object({ id: z.unknown(), mail: z.string(), facts: z.unknown() });
 
-/** Explains NDJSON cases in order, one answer line each. The answer to an invalid case holds its error. */
-export async function explainBatch(input: Readable, out: Writable): Promise<number> {
-  for await (const line of linesOf(input)) {
-    if (line.trim() === "") continue;
-    if (!out.write(`${JSON.stringify(await explainCase(line))}\n`)) await new Promise((resolve) => out.once("drain", resolve));
+/** Explains NDJSON cases in order, one answer line each. The answer to an invalid case holds its error. `progress` hears of each. */
+export async function explainBatch(input: Readable, out: Writable, progress: Progress = unseen): Promise<number> {
+  try {
+    for await (const line of linesOf(input)) {
+      if (line.trim() === "") continue;
+      if (!out.write(`${JSON.stringify(await explainCase(line))}\n`)) await new Promise((resolve) => out.once("drain", resolve));
+      progress.step();
+    }
+  } finally {
+    progress.end();
   }
   return 0;
 }
+
+const unseen: Progress = { step: () => {}, end: () => {} };
 
 /** The answer to one case. */
 export async function explainCase(line: string): Promise<Record<string, unknown>> {
