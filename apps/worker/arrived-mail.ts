@@ -54,9 +54,10 @@ function verdictsOfSes(top: HeaderBlock): SesVerdicts | null {
   const authentication = firstValue(top, "Authentication-Results") ?? "";
   const spam = firstValue(top, "X-SES-Spam-Verdict");
   if (authentication === "" && spam === null) return null;
+  const parts = authentication.split(";").map((part) => part.trim().toLowerCase());
   const resultOf = (method: string) => {
-    const [, result] = new RegExp(`(?:^|[;\\s])${method}=([a-z]+)`, "i").exec(authentication) ?? [];
-    return result === undefined ? "none" : (results[result.toLowerCase()] ?? "GRAY");
+    const found = parts.find((part) => part.startsWith(`${method}=`));
+    return found === undefined ? "none" : (results[/^[a-z]*/.exec(found.slice(method.length + 1))?.[0] ?? ""] ?? "GRAY");
   };
   return {
     spam: parseVerdictStatus(spam ?? undefined),

@@ -9,15 +9,20 @@ export function logText(style: TextStyle, today?: Date): (line: string) => strin
   let day = today === undefined ? "" : dayOf(today);
   return (line) => {
     const text = textLine(line, style);
-    const [, time] = /"time":"([0-9T:.Z-]{20,30})"/.exec(line) ?? [];
-    const next = text === "" || time === undefined ? day : dayOf(new Date(time));
+    const next = text === "" ? "" : dayOf(new Date(timeIn(line)));
     if (next === "" || next === day) return text;
     day = next;
     return `${day}\n${text}`;
   };
 }
 
-/** `Tuesday 24 November 2026`. */
+/** The time of a line; "" without one. */
+function timeIn(line: string): string {
+  const at = line.indexOf('"time":"');
+  return at < 0 ? "" : line.slice(at + 8, line.indexOf('"', at + 8));
+}
+
+/** `Tuesday 24 November 2026`; "" for what is no time. */
 function dayOf(at: Date): string {
   if (Number.isNaN(at.getTime())) return "";
   return at.toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric" }).replace(",", "");
