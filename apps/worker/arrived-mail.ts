@@ -49,7 +49,7 @@ const results: Readonly<Record<string, VerdictStatus>> = {
   permerror: "PROCESSING_FAILED",
 };
 
-/** SES writes its verdicts on spam and viruses as fields, and those on the sender as RFC 8601 has it. */
+/** SES writes its verdicts on spam and viruses as fields of their own, and those on the sender into Authentication-Results. */
 function verdictsOfSes(top: HeaderBlock): SesVerdicts | null {
   const authentication = firstValue(top, "Authentication-Results") ?? "";
   const spam = firstValue(top, "X-SES-Spam-Verdict");

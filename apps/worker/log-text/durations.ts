@@ -2,8 +2,9 @@
 
 const [minute, hour, day] = [60, 3600, 86_400];
 
-/** `0.1 s`, `60 s`, `11 min 9 s`, `3 h 5 min`, `2 days 4 h`. */
+/** `20 ms`, `0.1 s`, `60 s`, `11 min 9 s`, `3 h 5 min`, `2 days 4 h`. */
 export function durationText(seconds: number): string {
+  if (seconds > 0 && seconds < 0.095) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
   if (seconds < 9.95) return `${Number(seconds.toFixed(1))} s`;
   const whole = Math.round(seconds);
   if (whole < 100) return `${whole} s`;

@@ -167,7 +167,7 @@ const rows: readonly (readonly [line: object, text: string])[] = [
   ],
   [
     mail("16:00:00", bob, close("delivered"), [serve("a@example.com", [delivery])], { receivedAt: "2026-11-24T16:00:09.000Z" }), // the clock of SES is ahead
-    "bob@remote.test → a@example.com          delivered after 0.1 s",
+    "bob@remote.test → a@example.com          delivered after 75 ms",
   ],
   [
     mail("16:00:00", "a-very-long-address-of-a-sender@remote.test", close("delivered"), [serve("a@example.com", [delivery])]),
