@@ -89,6 +89,24 @@ test("no module of the core, of smtp or of the adapters keeps a cache of its own
     expect(`${path} ${/^const \w+(?:: [^=]+)? = new WeakMap/m.exec(text)?.[0] ?? "ok"}`).toBe(`${path} ok`);
 });
 
+test("the worker loads no client that only sesame check needs", () => {
+  const folder = "packages/aws-adapters";
+  const loaded = new Set<string>();
+  const load = (path: string) => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    for (const name of importsOf(readFileSync(join(root, path), "utf8"))) {
+      if (name.startsWith(".")) load(join(path, "..", name));
+      else loaded.add(name);
+    }
+  };
+  load(`${folder}/mod.ts`);
+  expect(loaded.has("@aws-sdk/client-sqs")).toBe(true);
+  expect([...loaded].filter((name) => /client-sns|settings-check|receipt-check|sns-check/.test(name))).toEqual([]);
+  const users = sources("apps/worker").filter(({ text }) => importsOf(text).includes("@sesame/aws-adapters/check"));
+  expect(users.map(({ path }) => path).filter((path) => !/^apps\/worker\/(?:check\/|commands\/check\.ts)/.test(path))).toEqual([]);
+});
+
 test("the core asks neither clock nor chance", () => {
   for (const { path, text } of sources("packages/core"))
     expect(`${path} ${/Date\.now|new Date\(\)|Math\.random/.exec(text)?.[0] ?? "is pure"}`).toBe(`${path} is pure`);

@@ -24,7 +24,7 @@ import {
 } from "@sesame/core";
 import { lookUp, openForPlanning } from "@sesame/core/journey";
 import { refuseSourceRoutes, servedAddresses } from "@sesame/core/plan";
-import { inquire } from "@sesame/core/rules";
+import { inquire, type RowSpellings } from "@sesame/core/rules";
 import { allPassed, type SesVerdicts } from "@sesame/core/ses";
 import { type Arrival, arrivalOf } from "./arrived-mail.ts";
 import type { ExplainCase } from "./facts-file.ts";
@@ -43,6 +43,7 @@ export type LiveOptions = Readonly<{
   to?: readonly string[];
   domains: readonly Domain[] | null;
   policy: Policy;
+  spellings: RowSpellings;
   now: EpochMs;
 }>;
 
@@ -63,8 +64,8 @@ export async function liveCase(stored: StoredMail, options: LiveOptions, ports: 
     {
       finals: new Map(),
       recipients: refuseSourceRoutes(recipients, rows.rules),
-      rules: decodeRuleRows(rows.rules),
-      blocklist: compileBlocklist(rows.blocked),
+      rules: decodeRuleRows(rows.rules, options.spellings),
+      blocklist: compileBlocklist(rows.blocked, options.spellings),
       loopKey: await ports.ledger.loopKey(),
     },
     stored,
@@ -110,6 +111,7 @@ function noticeOf({ location, head }: StoredMail, said: Arrival, from: string, {
   return {
     mailId: mailId ?? (`explain/${createHash("sha256").update(head).digest("hex")}` as MailId),
     sesId: "",
+    messageId: null,
     location,
     receivedAt: (receivedAt ?? now) as EpochMs,
     envelope: { reversePath: parseReversePath(from), recipients: [] },

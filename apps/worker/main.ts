@@ -62,6 +62,7 @@ program
   .option("--strict", "exit with code 1 for warnings")
   .option("--json", "print the findings as JSON")
   .option("--workers <count>", "how many workers receive from the queues", workerCount)
+  .option("--dns <server>", "name server to ask for MX records; default: those of this machine")
   .action(async (options: CheckOptions) => {
     const { checkAll } = await import("./commands/check.ts");
     process.exitCode = await checkAll(options);

@@ -1,6 +1,6 @@
 // Rule tables: all rows of both users' tables. A table that does not exist is empty, as for the worker, and is named.
 
-import { troubleOf } from "@sesame/aws-adapters";
+import { troubleOf } from "@sesame/aws-adapters/base";
 import type { RuleBook, RuleTable } from "@sesame/core/journey";
 import type { StoredRow, StoredTables } from "./lint/row-finding.ts";
 

@@ -1,9 +1,8 @@
 // Dynamo check: describes a table for `sesame check`. It does not judge what it finds.
 
 import { DescribeTableCommand, DescribeTimeToLiveCommand } from "@aws-sdk/client-dynamodb";
-import { ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { call } from "./call.ts";
-import { type DynamoOptions, documentsOf, dynamoDeadlineMs, type Row } from "./dynamo-table.ts";
+import { type DynamoOptions, dynamoDeadlineMs } from "./dynamo-table.ts";
 import { troubleOf } from "./trouble.ts";
 
 /** A table. `keys` holds name and type, such as `email_address S`; tables of Sesame have one key. `indexes` are those that can be asked. */
@@ -49,22 +48,6 @@ export function describeTimeToLive(name: string, options: DynamoOptions): Promis
     const { TimeToLiveStatus: status, AttributeName = null } = answer.TimeToLiveDescription ?? {};
     return { attribute: status === "ENABLED" || status === "ENABLING" ? AttributeName : null };
   });
-}
-
-/** The first `limit` keys of a users' table with upper-case letters. They never match, because keys are looked up in lower case. */
-export async function upperCaseKeys(name: string, options: DynamoOptions, limit: number = 20): Promise<readonly string[]> {
-  const found: string[] = [];
-  const documents = documentsOf(options.client);
-  const base = { TableName: name, ProjectionExpression: "#key", ExpressionAttributeNames: { "#key": "email_address" } };
-  let from: Row | undefined;
-  do {
-    const command = new ScanCommand({ ...base, ...(from && { ExclusiveStartKey: from }) });
-    const page = await check(options, "upperCaseKeys", (signal) => documents.send(command, { abortSignal: signal }));
-    const keys = (page.Items ?? []).map((row) => String(row["email_address"]));
-    found.push(...keys.filter((key) => key !== key.toLowerCase()));
-    from = page.LastEvaluatedKey;
-  } while (from !== undefined && found.length < limit);
-  return found.slice(0, limit);
 }
 
 function check<T>(

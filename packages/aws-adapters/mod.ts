@@ -13,7 +13,7 @@ export { S3MailStore, type S3MailStoreOptions } from "./s3-mail-store.ts";
 export type { DeadLetter, QueueDescription } from "./sqs-description.ts";
 export { SqsMailQueue, type SqsMailQueueOptions } from "./sqs-mail-queue.ts";
 export { type Trouble, type TroubleKind, troubleOf } from "./trouble.ts";
-export { describeTable, describeTimeToLive, type TableDescription, type TimeToLive, upperCaseKeys } from "./dynamo-check.ts";
+export { describeTable, describeTimeToLive, type TableDescription, type TimeToLive } from "./dynamo-check.ts";
 export { DynamoDirectory, type DynamoDirectoryOptions } from "./dynamo-directory.ts";
 export { DynamoLedger, type DynamoLedgerOptions } from "./dynamo-ledger.ts";
 export { DynamoLedgerBook, type DynamoLedgerBookOptions, type TraceIndex, traceIndexes } from "./dynamo-ledger-book.ts";

@@ -1,6 +1,12 @@
 // SES check: describes the SES account and an identity for `sesame check`. It does not judge what it finds.
 
-import { GetAccountCommand, GetEmailIdentityCommand, type SESv2Client } from "@aws-sdk/client-sesv2";
+import {
+  GetAccountCommand,
+  GetConfigurationSetCommand,
+  GetConfigurationSetEventDestinationsCommand,
+  GetEmailIdentityCommand,
+  type SESv2Client,
+} from "@aws-sdk/client-sesv2";
 import type { AwsClock } from "./aws-clock.ts";
 import { call } from "./call.ts";
 import { troubleOf } from "./trouble.ts";
@@ -36,6 +42,8 @@ export type SesIdentity =
       readonly bouncesByMail: boolean;
       /** Status of a custom MAIL FROM domain; `null` if there is none. */
       readonly mailFrom: string | null;
+      /** The configuration set of mail that names none, as ours does; `null` if there is none. */
+      readonly configurationSet: string | null;
     };
 
 export function describeSesAccount(options: SesCheckOptions): Promise<SesAccount> {
@@ -64,6 +72,39 @@ export function describeSesIdentity(name: string, options: SesCheckOptions): Pro
         dkim: answer.DkimAttributes?.Status ?? "NOT_STARTED",
         bouncesByMail: answer.FeedbackForwardingStatus === true,
         mailFrom: answer.MailFromAttributes?.MailFromDomainStatus ?? null,
+        configurationSet: answer.ConfigurationSetName ?? null,
+      };
+    } catch (error) {
+      if (troubleOf(error).kind === "not-found") return { kind: "missing" };
+      throw error;
+    }
+  });
+}
+
+/** A configuration set of SES. */
+export type ConfigurationSet =
+  | { readonly kind: "missing" }
+  | {
+      readonly kind: "present";
+      readonly sendingEnabled: boolean;
+      /** Enabled event destinations that want opens or clicks: SES then changes links and adds a picture. */
+      readonly tracking: readonly string[];
+    };
+
+/** Describes a configuration set. SES API v2 Reference, "EventDestination". */
+export function describeConfigurationSet(name: string, options: SesCheckOptions): Promise<ConfigurationSet> {
+  return check(options, "describeConfigurationSet", async (abortSignal) => {
+    const set = { ConfigurationSetName: name };
+    try {
+      const { SendingOptions } = await options.sesv2.send(new GetConfigurationSetCommand(set), { abortSignal });
+      const { EventDestinations = [] } = await options.sesv2.send(new GetConfigurationSetEventDestinationsCommand(set), { abortSignal });
+      const tracking = EventDestinations.filter(
+        ({ Enabled, MatchingEventTypes = [] }) => Enabled && MatchingEventTypes.some((type) => type === "OPEN" || type === "CLICK"),
+      );
+      return {
+        kind: "present",
+        sendingEnabled: SendingOptions?.SendingEnabled !== false,
+        tracking: tracking.map(({ Name = "" }) => Name),
       };
     } catch (error) {
       if (troubleOf(error).kind === "not-found") return { kind: "missing" };

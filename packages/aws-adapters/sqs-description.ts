@@ -11,6 +11,10 @@ export type QueueDescription = Readonly<{
   /** Default visibility timeout of the queue; the worker sets its own at each receive. */
   visibilitySeconds: number;
   retentionSeconds: number;
+  /** The policy of the queue, as text; `null` if it has none. */
+  policy: string | null;
+  /** The KMS key that encrypts it: an id, an ARN or an alias; `null` if KMS does not. */
+  kmsKey: string | null;
   /** `null`: an entry that always fails is retried until its retention ends, and is then lost. */
   deadLetter: DeadLetter | null;
 }>;
@@ -19,8 +23,8 @@ export type DeadLetter = Readonly<{
   arn: string;
   /** Number of receives after which an entry is moved. */
   maxReceiveCount: number;
-  /** The settings of the dead-letter queue, or the error text if they cannot be read. */
-  queue: Readonly<{ retentionSeconds: number; entries: number }> | Readonly<{ trouble: string }>;
+  /** The settings of the dead-letter queue, or the error text if they cannot be read. `isDenied`: for want of a permission. */
+  queue: Readonly<{ retentionSeconds: number; entries: number }> | Readonly<{ trouble: string; isDenied: boolean }>;
 }>;
 
 /** Describes a queue and its dead-letter queue. */
@@ -31,6 +35,8 @@ export async function describeQueue(sqs: SQSClient, url: string, abortSignal: Ab
     arn: attributes["QueueArn"] ?? "",
     visibilitySeconds: Number(attributes["VisibilityTimeout"]),
     retentionSeconds: Number(attributes["MessageRetentionPeriod"]),
+    policy: attributes["Policy"] || null,
+    kmsKey: attributes["KmsMasterKeyId"] || null,
     deadLetter: await deadLetterOf(attributes["RedrivePolicy"], sqs, abortSignal),
   };
 }
@@ -50,7 +56,8 @@ async function ask(arn: string, sqs: SQSClient, abortSignal: AbortSignal): Promi
     const attributes = await attributesOf(sqs, QueueUrl, abortSignal);
     return { retentionSeconds: Number(attributes["MessageRetentionPeriod"]), entries: Number(attributes["ApproximateNumberOfMessages"]) };
   } catch (error) {
-    return { trouble: troubleOf(error).text }; // normal operation does not need this permission
+    const { kind, text } = troubleOf(error);
+    return { trouble: text, isDenied: kind === "denied" }; // normal operation does not need this permission
   }
 }
 

@@ -81,6 +81,10 @@ export const own: Readonly<Record<string, string>> = {
     ],
     ...[
       "SesCheckOptions",
+      "Topics",
+      "Readonly<{ s3: S3Client; clock: AwsClock; deadlineMs?: number }>",
+      "Readonly<{ ses: SESClient; clock: AwsClock; deadlineMs?: number }>",
+      "() => Promise<T>",
       "S3CheckOptions",
       "AwsOptions",
       "SdkClient",

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
-import { DynamoOutbound, DynamoRuleBook, describeTable, describeTimeToLive, upperCaseKeys } from "@sesame/aws-adapters";
+import { DynamoOutbound, DynamoRuleBook, describeTable, describeTimeToLive } from "@sesame/aws-adapters";
 import type { OutboundRow } from "@sesame/core";
 import { decodeOutboundRow } from "../../packages/core/ses/outbound-row.ts";
 import { countCalls, type Dynalite, dynamoClient, ManualAwsClock, startDynalite } from "./dynalite.ts";
@@ -141,14 +141,5 @@ describe("the doctor", () => {
       attribute: "expires",
     });
     await aws.close();
-  });
-
-  test("upperCaseKeys() finds the rows that no mail finds", async () => {
-    for (const email_address of ["Alice@example.com", "bob@example.com", "carol@Example.com", "ÄNNE@example.com"]) {
-      await documents().send(new PutCommand({ TableName: "email-blocked-senders", Item: { email_address } }));
-    }
-    const found = await upperCaseKeys("email-blocked-senders", options());
-    expect([...found].sort()).toEqual(["Alice@example.com", "carol@Example.com", "ÄNNE@example.com"]);
-    expect((await upperCaseKeys("email-blocked-senders", options(), 2)).length).toBe(2);
   });
 });

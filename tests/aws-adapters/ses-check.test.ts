@@ -37,6 +37,7 @@ test("describeSesIdentity() tells what is verified and what is missing", async (
     dkim: "SUCCESS",
     bouncesByMail: true,
     mailFrom: null,
+    configurationSet: null,
   });
   expect(await describeSesIdentity("other.com", clients)).toEqual({ kind: "missing" });
 });

@@ -37,6 +37,8 @@ export type StubAccount = {
   sendingEnabled: boolean;
   /** Domains and addresses that may send; `null` lets everybody. */
   verified: readonly string[] | null;
+  /** The active receipt rules, as XML; `null`: access is denied, as for the role of a worker. */
+  receiptRules: string | null;
 };
 
 export type SesStub = Readonly<{
@@ -85,6 +87,7 @@ class Stub {
     production: true,
     sendingEnabled: true,
     verified: null,
+    receiptRules: "",
   };
   #count = 0;
 
@@ -110,6 +113,12 @@ class Stub {
           .map(([name, value]) => element(name, String(value)))
           .join(""),
       );
+    }
+    if (action === "DescribeActiveReceiptRuleSet") {
+      const { receiptRules } = this.account;
+      const text = `User: arn:aws:sts::000000000000:assumed-role/worker/1 is not authorized to perform: ses:${action}`;
+      if (receiptRules === null) return refusal("v1", { kind: "refuse", status: 403, code: "AccessDenied", text });
+      return xml(action, receiptRules);
     }
     if (action === "GetIdentityVerificationAttributes") {
       const state = (name: string) => element("VerificationStatus", this.#isVerified(name) ? "Success" : "Pending");

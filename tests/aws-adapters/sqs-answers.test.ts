@@ -346,7 +346,7 @@ for (const way of ways)
       const route = "AmazonSQS.GetQueueAttributes";
       const own = { QueueArn: "arn:aws:sqs:eu-central-1:1:q", VisibilityTimeout: "30", MessageRetentionPeriod: "345600" };
       const RedrivePolicy = '{"deadLetterTargetArn":"arn:aws:sqs:eu-central-1:2:dead","maxReceiveCount":"5"}';
-      const described = { url, arn: own.QueueArn, visibilitySeconds: 30, retentionSeconds: 345_600 };
+      const described = { url, arn: own.QueueArn, visibilitySeconds: 30, retentionSeconds: 345_600, policy: null, kmsKey: null };
       test("tells of the queue when it has no dead-letter queue", async () => {
         aws.on(route, json({ Attributes: own }));
         expect(await makeQueue().describe()).toEqual({ ...described, deadLetter: null });

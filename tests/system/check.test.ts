@@ -1,31 +1,55 @@
 // The doctor and the table commands as a user runs them, against the emulators.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type DnsServer, dnsServer } from "../dns-server.ts";
 import { type SinkServer, sinkServer } from "../smtp/sink-server.ts";
-import { Cloud } from "./cloud.ts";
+import type { Fault } from "./aws-proxy.ts";
+import { Cloud, policyFor, receiptRulesOf } from "./cloud.ts";
 
 const main = join(import.meta.dir, "../../apps/worker/main.ts");
 let cloud: Cloud;
 let mailServer: SinkServer;
+let dns: DnsServer;
 
 beforeAll(async () => {
   const extensions = ["PIPELINING", "8BITMIME", "SIZE 10240000"];
   const answer = (line: string) => (/^RCPT.*@another\.test>/.test(line) ? "554 5.7.1 Relay access denied" : null);
-  [cloud, mailServer] = await Promise.all([
+  [cloud, mailServer, dns] = await Promise.all([
     Cloud.start({ domains: ["example.com"], maxReceiveCount: 20 }),
     sinkServer({ extensions, answer }),
+    dnsServer({ "example.com": [[10, "inbound-smtp.eu-central-1.amazonaws.com"]] }),
   ]);
+  cloud.ses.account.receiptRules = receiptRulesOf("example.com");
+  cloud.proxies.store.fault = bucketSettings;
 }, 120_000);
 afterAll(async () => {
   mailServer.close();
-  await cloud.stop();
+  await Promise.all([cloud.stop(), dns.close()]);
 }, 120_000);
+
+/** The settings of the bucket, which the emulator does not have: those of docs/aws.md. */
+function bucketSettings(_: string, { url = "" }: Readonly<{ url?: string | undefined }>): Fault | null {
+  const answer = (status: number, body: string): Fault => ({
+    kind: "answer",
+    status,
+    headers: { "content-type": "application/xml" },
+    body,
+  });
+  const none = (code: string) => answer(404, `<Error><Code>${code}</Code><Message>none</Message></Error>`);
+  if (url.includes("?policy")) return answer(200, policyFor("ses.amazonaws.com", "s3:PutObject", "arn:aws:s3:::example-com-emails/*"));
+  if (url.includes("?encryption")) return none("ServerSideEncryptionConfigurationNotFoundError");
+  if (url.includes("?lifecycle")) return none("NoSuchLifecycleConfiguration");
+  return url.includes("?notification") ? answer(200, "<NotificationConfiguration/>") : null;
+}
 
 async function sesame(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
   const port = String(mailServer.port);
   const env = { PATH: "/nowhere", ...cloud.env, SMTP_HOST: "127.0.0.1", SMTP_PORT: port, INTERNAL_SMTP_PORT: port, ...more };
-  const child = Bun.spawn([process.execPath, main, ...args], { env, stdout: "pipe", stderr: "pipe" });
+  const withDns = args[0] === "check" && !args.includes("--dns") ? [...args, "--dns", dns.address] : args;
+  const child = Bun.spawn([process.execPath, main, ...withDns], { env, stdout: "pipe", stderr: "pipe" });
   const [out, error, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   return { out, error, code };
 }
@@ -56,8 +80,62 @@ test("check says what is well and what is not, and exits 1 for warnings with --s
   expect(find("SES identity example.com")).toMatch(/^(?:ok|warning): /);
   expect(find(`:${mailServer.port} (smtp)`)).toMatch(/^warning: accepts mail of 10240000 octets at most/);
   expect(find("clock")).toMatch(/^ok: /);
+  expect(find("MX of example.com")).toBe("ok: 10 inbound-smtp.eu-central-1.amazonaws.com");
+  expect(find("receipt rule of example.com")).toBe("ok: example-com of the set sesame stores mail in example-com-emails");
+  expect(find("topic example-com-topic")).toBe("ok: SES may publish; announces to the queue, raw message delivery off (both work)");
   expect(code).toBe(1);
   expect((await sesame(["check"])).code).toBe(0);
+}, 120_000);
+
+test("check sees where the chain before the worker is broken", async () => {
+  cloud.ses.account.receiptRules = receiptRulesOf("example.com").replace("<Enabled>true", "<Enabled>false");
+  expect((await check()).find("receipt rule of example.com")).toMatch(/^error: all rules for this domain are disabled: example-com/);
+  cloud.ses.account.receiptRules = receiptRulesOf("example.com").replace("-topic<", "-topic-2<");
+  const { find, code } = await check();
+  expect(find("topic example-com-topic-2")).toBe("error: does not exist, although the receipt rule names it");
+  expect(find("queue example-com-queue")).toContain("error: its policy does not let the topic example-com-topic-2 send");
+  expect(code).toBe(2);
+  cloud.ses.account.receiptRules = receiptRulesOf("example.com");
+}, 120_000);
+
+test("check with the permissions of the worker alone says what it may not see, and finds no error in that", async () => {
+  const { queue, store, tables, ses } = cloud.proxies;
+  const refuse = (status: number, headers: Readonly<Record<string, string>>, body: string): Fault => ({
+    kind: "answer",
+    status,
+    headers,
+    body,
+  });
+  const query = refuse(
+    403,
+    { "content-type": "text/xml" },
+    "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>",
+  );
+  const rest = refuse(403, { "x-amzn-errortype": "AccessDeniedException" }, '{"message":"no"}');
+  const object = refuse(403, { "content-type": "application/xml" }, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>");
+  const row = refuse(400, { "content-type": "application/x-amz-json-1.0" }, '{"__type":"x#AccessDeniedException","message":"no"}');
+  queue.fault = (name) => (/^(?:Get|List)(?:Topic|Subscription)/.test(name) ? query : null);
+  store.fault = (_, { url = "" }) => (/[?](?:policy|encryption|lifecycle|notification)/.test(url) ? object : null);
+  tables.fault = (name) => (/^(?:Describe|Scan)/.test(name) ? row : null);
+  ses.fault = (name, { url = "" }) => (url.startsWith("/v2/email/") ? rest : name === "DescribeActiveReceiptRuleSet" ? query : null);
+  const { out } = await sesame(["check", "--json"]);
+  for (const proxy of [queue, tables, ses]) proxy.fault = () => null;
+  store.fault = bucketSettings;
+  const findings = JSON.parse(out) as Finding[];
+  expect(findings.filter(({ level }) => level === "error")).toEqual([]);
+  const hidden = findings.filter(({ text }) => text.startsWith("may not see"));
+  const tablesHidden = ["email-blocked-senders", "email-rules", "email-worker-ledger", "ses-outbound-messages"];
+  expect(hidden.map(({ level, subject, text }) => `${level} ${subject}: ${text}`).sort()).toEqual([
+    "note SES account: may not see its state",
+    "note SES identity example.com: may not see its state",
+    "note bucket example-com-emails: may not see its encryption",
+    "note bucket example-com-emails: may not see its event notifications",
+    "note bucket example-com-emails: may not see its lifecycle",
+    "note bucket example-com-emails: may not see its policy",
+    "note receipt rules: may not see the active receipt rules",
+    "note rows of email-rules and email-blocked-senders: may not see the rows",
+    ...tablesHidden.map((name) => `note table ${name}: may not see its settings`),
+  ]);
 }, 120_000);
 
 test("X36 check warns when many workers could use up the receives of a queue", async () => {
@@ -132,6 +210,30 @@ test("check names rows with upper-case keys, and prints a fix for each problem",
   const { out } = await sesame(["check"]);
   expect(out).toContain("rows with upper-case keys, never matched: Alice@Example.com");
   expect(out).toContain("\twrite these keys in lower case\n");
+  await cloud.putRow("email-rules", { email_address: "carol@example.com", ooo_active: "true", ooo_message: "away" });
+  await cloud.putRow("email-blocked-senders", { email_address: "carol@example.com", blocked_patterns: ["spam.test"] });
+  const { find } = await check();
+  const seems = "rows with rules that are off, or do something else than they seem to";
+  expect(find("table email-rules")).toContain(`warning: ${seems}: carol@example.com (old-spelling)`);
+  expect(find("table email-blocked-senders")).toBe(`warning: ${seems}: carol@example.com (pattern-useless)`);
+}, 120_000);
+
+test("rules lint, export and import work on DynamoDB", async () => {
+  expect((await sesame(["rules", "lint", "--aws"])).code).toBe(2);
+  expect((await sesame(["rules", "lint", "--aws", "--fix", "--yes"])).out).toContain("2 of 2 rows written");
+  expect((await cloud.rows("email-rules")).map(({ email_address }) => email_address).sort()).toEqual([
+    "alice@example.com",
+    "carol@example.com",
+  ]);
+  expect(await sesame(["rules", "lint", "--aws"])).toMatchObject({ code: 0, out: expect.stringContaining("0 errors, 1 warning") });
+  const { out } = await sesame(["rules", "export", "--aws"]);
+  expect(JSON.parse(out)).toMatchObject({ rules: { "carol@example.com": { ooo_active: true } } });
+  const file = join(mkdtempSync(join(tmpdir(), "sesame-check-")), "rules.json");
+  writeFileSync(file, out.replace('"spam.test"', '"*@spam.test"'));
+  expect((await sesame(["rules", "import", file, "--aws"])).out).toContain("0 new, 1 changed, 0 removed. Nothing was written");
+  expect((await sesame(["rules", "import", file, "--aws", "--yes"])).code).toBe(0);
+  expect((await sesame(["block", "show", "carol@example.com", "--aws"])).out).toContain('"*@spam.test"');
+  rmSync(dirname(file), { recursive: true });
 }, 120_000);
 
 test("rules and block work on DynamoDB as on the local tables", async () => {

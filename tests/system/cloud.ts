@@ -73,6 +73,7 @@ export class Cloud {
       AWS_ACCESS_KEY_ID: "test",
       AWS_SECRET_ACCESS_KEY: "test",
       AWS_ENDPOINT_URL_SQS: queue.endpoint,
+      AWS_ENDPOINT_URL_SNS: queue.endpoint,
       AWS_ENDPOINT_URL_S3: store.endpoint,
       AWS_ENDPOINT_URL_DYNAMODB: tables.endpoint,
       AWS_ENDPOINT_URL_SES: ses.endpoint,
@@ -192,10 +193,16 @@ export class Cloud {
     if (deadLetters)
       await sqs.send(new CreateQueueCommand({ QueueName: `${queueOf(domain)}-dlq`, Attributes: { MessageRetentionPeriod: "1209600" } }));
     const redrive = { deadLetterTargetArn: queueArn(`${queueOf(domain)}-dlq`), maxReceiveCount };
-    const attributes = { VisibilityTimeout: String(visibilitySeconds), ...(deadLetters && { RedrivePolicy: JSON.stringify(redrive) }) };
+    const attributes = {
+      VisibilityTimeout: String(visibilitySeconds),
+      Policy: policyFor("sns.amazonaws.com", "sqs:SendMessage", queueArn(queueOf(domain)), topicArnOf(domain)),
+      ...(deadLetters && { RedrivePolicy: JSON.stringify(redrive) }),
+    };
     await sqs.send(new CreateQueueCommand({ QueueName: queueOf(domain), Attributes: attributes }));
     await this.makeBucket(bucketOf(domain));
     await this.#sns({ Action: "CreateTopic", Name: topicOf(domain) });
+    const AttributeValue = policyFor("ses.amazonaws.com", "sns:Publish", topicArnOf(domain), ruleArnOf(domain));
+    await this.#sns({ Action: "SetTopicAttributes", TopicArn: topicArnOf(domain), AttributeName: "Policy", AttributeValue });
     await this.#sns({ Action: "Subscribe", TopicArn: topicArnOf(domain), Protocol: "sqs", Endpoint: queueArn(queueOf(domain)) });
   }
 
@@ -228,4 +235,21 @@ export const queueOf = (domain: string): string => `${dashed(domain)}-queue`;
 export const bucketOf = (domain: string): string => `${dashed(domain)}-emails`;
 const topicOf = (domain: string): string => `${dashed(domain)}-topic`;
 const topicArnOf = (domain: string): string => `arn:aws:sns:eu-central-1:000000000000:${topicOf(domain)}`;
+const ruleArnOf = (domain: string): string =>
+  `arn:aws:ses:eu-central-1:000000000000:receipt-rule-set/sesame:receipt-rule/${dashed(domain)}`;
 const queueArn = (name: string): string => `arn:aws:sqs:eu-central-1:000000000000:${name}`;
+
+/** A policy as docs/aws.md gives it. */
+export function policyFor(service: string, action: string, resource: string, source: string = ruleArnOf("example.com")): string {
+  const condition = { ArnEquals: { "aws:SourceArn": source } };
+  return JSON.stringify({
+    Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: action, Resource: resource, Condition: condition }],
+  });
+}
+
+/** The active receipt rules of docs/aws.md for a domain, as SES gives them. */
+export function receiptRulesOf(domain: string): string {
+  const store = `<S3Action><BucketName>${bucketOf(domain)}</BucketName><TopicArn>${topicArnOf(domain)}</TopicArn></S3Action>`;
+  const rule = `<Name>${dashed(domain)}</Name><Enabled>true</Enabled><ScanEnabled>true</ScanEnabled><Recipients><member>${domain}</member></Recipients>`;
+  return `<Metadata><Name>sesame</Name></Metadata><Rules><member>${rule}<Actions><member>${store}</member></Actions></member></Rules>`;
+}

@@ -11,11 +11,12 @@ import {
   SqsMailQueue,
   type TraceIndex,
   traceIndexes,
-  upperCaseKeys,
 } from "@sesame/aws-adapters";
+import { describeConfigurationSet } from "@sesame/aws-adapters/check";
 import type { Domain } from "@sesame/core";
+import type { RuleTable } from "@sesame/core/journey";
 import { type Config, forDomain, queueNamesOf } from "../config.ts";
-import { type Finding, failure, fine, inspect, warning } from "./finding.ts";
+import { type Finding, failure, fine, hidden, inspect, inspectIfAllowed, warning } from "./finding.ts";
 
 const day = 86_400;
 
@@ -82,7 +83,8 @@ function deadLetters(subject: string, { deadLetter, retentionSeconds }: QueueDes
         `raise maxReceiveCount to ${Math.max(50, least)}, which allows retries for about two days`,
       ),
     );
-  if ("trouble" in queue)
+  if ("trouble" in queue && queue.isDenied) findings.push(hidden(subject, "its dead-letter queue", `sqs:GetQueueAttributes on ${arn}`));
+  else if ("trouble" in queue)
     findings.push(warning(subject, `cannot read its dead-letter queue: ${queue.trouble}`, `allow sqs:GetQueueAttributes on ${arn}`));
   else {
     if (queue.retentionSeconds <= retentionSeconds) {
@@ -164,7 +166,8 @@ type Table = Readonly<{
   key: string;
   feature: string;
   expires: boolean;
-  addresses: boolean;
+  /** Which users' table it is; `null`: none. */
+  users: RuleTable | null;
   needed: boolean;
   /** Indexes that it should have. */
   indexes?: readonly TraceIndex[];
@@ -178,11 +181,11 @@ export function tablesOf(config: Config): readonly Table[] {
       key: "email_address",
       feature: "auto-replies and forwards",
       expires: false,
-      addresses: true,
+      users: "rules",
       needed: false,
     },
-    { name: config.BLOCKED_TABLE, key: "email_address", feature: "blocklists", expires: false, addresses: true, needed: false },
-    { name: config.OUTBOUND_TABLE, key: "MessageId", feature: "rewritten bounces", expires: true, addresses: false, needed: false },
+    { name: config.BLOCKED_TABLE, key: "email_address", feature: "blocklists", expires: false, users: "blocked", needed: false },
+    { name: config.OUTBOUND_TABLE, key: "MessageId", feature: "rewritten bounces", expires: true, users: null, needed: false },
     ...(config.LEDGER === "table"
       ? [
           {
@@ -190,7 +193,7 @@ export function tablesOf(config: Config): readonly Table[] {
             key: "id",
             feature: "the worker",
             expires: true,
-            addresses: false,
+            users: null,
             needed: true,
             indexes: config.TRACE_INDEX === "on" ? Object.values(traceIndexes) : [],
           },
@@ -199,11 +202,17 @@ export function tablesOf(config: Config): readonly Table[] {
   ];
 }
 
-export function checkTable(table: Table, { dynamo, clock }: AwsClients): Promise<readonly Finding[]> {
-  const { name, key, feature, expires, addresses, needed, indexes = [] } = table;
+/** `rows`: what is wrong with the rows of the table. */
+export async function checkTable(
+  table: Table,
+  { dynamo, clock }: AwsClients,
+  rows: Promise<readonly Finding[]> = Promise.resolve([]),
+): Promise<readonly Finding[]> {
+  const { name, key, feature, expires, needed, indexes = [] } = table;
   const subject = `table ${name}`;
   const options = { client: dynamo, clock };
-  return inspect(subject, "allow dynamodb:DescribeTable, BatchGetItem, GetItem, UpdateItem, PutItem, DeleteItem and Scan", async () => {
+  const ofRows = await rows;
+  const settings = await inspectIfAllowed(subject, "its settings", "dynamodb:DescribeTable", async () => {
     const found = await describeTable(name, options);
     if (found.kind === "missing") {
       const create = `aws dynamodb create-table --table-name ${name} --attribute-definitions AttributeName=${key},AttributeType=S --key-schema AttributeName=${key},KeyType=HASH --billing-mode PAY_PER_REQUEST`;
@@ -213,12 +222,13 @@ export function checkTable(table: Table, { dynamo, clock }: AwsClients): Promise
       return [
         failure(subject, `its key must be ${key} (S), is ${found.keys.join(", ")}`, "delete the table and create it with this key only"),
       ];
-    const findings: Finding[] = [];
-    findings.push(...missingIndexes(subject, name, indexes, found.indexes));
-    if (expires) findings.push(...(await timeToLive(subject, name, options)));
-    if (addresses) findings.push(...(await spellings(subject, name, options)));
-    return findings.length > 0 ? findings : [fine(subject, `${found.rows} rows`)];
+    const findings = [
+      ...missingIndexes(subject, name, indexes, found.indexes),
+      ...(expires ? await timeToLive(subject, name, options) : []),
+    ];
+    return findings.length + ofRows.length > 0 ? findings : [fine(subject, `${found.rows} rows`)];
   });
+  return [...settings, ...ofRows];
 }
 
 /** DynamoDB makes one index at a time. */
@@ -240,21 +250,14 @@ type Options = Parameters<typeof describeTimeToLive>[1];
 
 function timeToLive(subject: string, name: string, options: Options): Promise<readonly Finding[]> {
   const fix = `aws dynamodb update-time-to-live --table-name ${name} --time-to-live-specification Enabled=true,AttributeName=expires`;
-  return inspect(`${subject} time to live`, "allow dynamodb:DescribeTimeToLive", async () => {
+  return inspectIfAllowed(`${subject} time to live`, "its time to live", "dynamodb:DescribeTimeToLive", async () => {
     const { attribute } = await describeTimeToLive(name, options);
     return attribute === "expires" ? [] : [warning(subject, "time to live is off: its rows are never deleted", fix)];
   });
 }
 
-/** The worker looks up lower-case keys only. */
-async function spellings(subject: string, name: string, options: Options): Promise<readonly Finding[]> {
-  const keys = await upperCaseKeys(name, options);
-  if (keys.length === 0) return [];
-  return [warning(subject, `rows with upper-case keys, never matched: ${keys.join(", ")}`, "write these keys in lower case")];
-}
-
 export function checkSesAccount({ sesv2, clock }: AwsClients): Promise<readonly Finding[]> {
-  return inspect("SES account", "allow ses:GetAccount", async () => {
+  return inspectIfAllowed("SES account", "its state", "ses:GetAccount", async () => {
     const { sandbox, sendingEnabled, enforcement, dailyQuota, sentToday, maxRate } = await describeSesAccount({ sesv2, clock });
     const findings: Finding[] = [];
     if (!sendingEnabled) findings.push(failure("SES account", "sending is paused", "see the reputation dashboard in the SES console"));
@@ -278,7 +281,7 @@ export function checkSesAccount({ sesv2, clock }: AwsClients): Promise<readonly 
 
 export function checkSesIdentity(domain: Domain, { sesv2, clock }: AwsClients): Promise<readonly Finding[]> {
   const subject = `SES identity ${domain}`;
-  return inspect(subject, "allow ses:GetEmailIdentity", async () => {
+  return inspectIfAllowed(subject, "its state", "ses:GetEmailIdentity", async () => {
     const found = await describeSesIdentity(domain, { sesv2, clock });
     if (found.kind === "missing")
       return [
@@ -305,6 +308,28 @@ export function checkSesIdentity(domain: Domain, { sesv2, clock }: AwsClients): 
           `aws sesv2 put-email-identity-feedback-attributes --email-identity ${domain} --email-forwarding-enabled`,
         ),
       );
+    if (found.configurationSet !== null) findings.push(...(await configurationSet(subject, found.configurationSet, { sesv2, clock })));
     return findings.length > 0 ? findings : [fine(subject, "verified, DKIM active, feedback forwarding on")];
+  });
+}
+
+/** The set that SES takes for our mail, because it names none. */
+function configurationSet(subject: string, name: string, options: Pick<AwsClients, "sesv2" | "clock">): Promise<readonly Finding[]> {
+  const what = `its configuration set ${name}`;
+  return inspectIfAllowed(subject, what, "ses:GetConfigurationSet, GetConfigurationSetEventDestinations", async () => {
+    const found = await describeConfigurationSet(name, options);
+    const fix = "correct the default configuration set of the identity in the SES console";
+    if (found.kind === "missing") return [failure(subject, `${what} does not exist, so SES refuses forwards and auto-replies`, fix)];
+    const findings: Finding[] = [];
+    if (!found.sendingEnabled) findings.push(failure(subject, `sending is off in ${what}, so SES refuses forwards and auto-replies`, fix));
+    if (found.tracking.length > 0)
+      findings.push(
+        warning(
+          subject,
+          `${what} tracks opens or clicks (${found.tracking.join(", ")}): SES then changes the text of forwards, and their signatures break`,
+          "take opens and clicks out of its event destinations, or use another set for this identity",
+        ),
+      );
+    return findings;
   });
 }

@@ -13,7 +13,7 @@ export type CheckTextOptions = Readonly<{ heading: string; all: boolean; isTermi
 const shownWell = 2; // of a section; more would hide what is not well
 const mostSubject = 40; // columns
 const mailServer = "mail server ";
-const marks: Readonly<Record<Finding["level"], Mark>> = { ok: "well", warning: "look", error: "bad" };
+const marks: Readonly<Record<Finding["level"], Mark>> = { ok: "well", note: "note", warning: "look", error: "bad" };
 
 /** The findings, with their number in the last line. */
 export function checkText(findings: readonly Finding[], options: CheckTextOptions): string {
@@ -77,10 +77,11 @@ function rowText({ level, subject, text, mend }: Finding, width: number, { signs
 
 function sumText(rows: readonly Finding[], hasMore: boolean): string {
   const count = (level: Finding["level"]) => rows.filter((row) => row.level === level).length;
-  const [errors, warnings] = [count("error"), count("warning")];
+  const [errors, warnings, notes] = [count("error"), count("warning"), count("note")];
   const parts = [
     ...(errors > 0 ? [counted(errors, "error", "errors")] : []),
     ...(warnings > 0 ? [counted(warnings, "warning", "warnings")] : []),
+    ...(notes > 0 ? [counted(notes, "note", "notes")] : []),
     `${count("ok")} well`,
   ];
   return `${parts.join(", ")}${hasMore ? ". --all shows each" : ""}\n`;

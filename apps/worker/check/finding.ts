@@ -1,9 +1,10 @@
 // Finding: one result of `sesame check`: what was checked, its state, and how to fix it.
 
-import { type TroubleKind, troubleOf } from "@sesame/aws-adapters";
+import { type TroubleKind, troubleOf } from "@sesame/aws-adapters/base";
 
 export type Finding = Readonly<{
-  level: "ok" | "warning" | "error";
+  /** "note": nothing is wrong, or nothing could be seen. */
+  level: "ok" | "note" | "warning" | "error";
   /** What was checked: `queue example-com-queue`. */
   subject: string;
   text: string;
@@ -15,12 +16,38 @@ export function fine(subject: string, text: string): Finding {
   return { level: "ok", subject, text, mend: null };
 }
 
+export function note(subject: string, text: string, mend: string): Finding {
+  return { level: "note", subject, text, mend };
+}
+
+/** Something that this user may not see. The worker does not need the permission. */
+export function hidden(subject: string, what: string, permission: string): Finding {
+  return note(subject, `may not see ${what}`, `to check it, allow ${permission}, or run sesame check as an administrator`);
+}
+
 export function warning(subject: string, text: string, mend: string): Finding {
   return { level: "warning", subject, text, mend };
 }
 
 export function failure(subject: string, text: string, mend: string): Finding {
   return { level: "error", subject, text, mend };
+}
+
+/** Runs a check that needs a permission which the worker does not have. If it is denied, the finding is a note. */
+export function inspectIfAllowed(
+  subject: string,
+  what: string,
+  permission: string,
+  check: () => Promise<readonly Finding[]>,
+): Promise<readonly Finding[]> {
+  return inspect(subject, `allow ${permission}`, async () => {
+    try {
+      return await check();
+    } catch (error) {
+      if (troubleOf(error).kind === "denied") return [hidden(subject, what, permission)];
+      throw error;
+    }
+  });
 }
 
 const unreached: ReadonlySet<TroubleKind> = new Set(["unreachable", "deadline", "garbled"]);

@@ -61,6 +61,7 @@ async function explainOn(
       ...(to !== undefined && { to }),
       domains: config.domains.length > 0 ? config.domains : null,
       policy: config.policy,
+      spellings: config.RULE_SPELLINGS,
       now: clock.now(),
     },
     desk,
