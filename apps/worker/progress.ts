@@ -53,6 +53,16 @@ export async function openProgress(options: ProgressOptions): Promise<Progress> 
   };
 }
 
+/** The same around some work, whatever its end. */
+export async function withProgress<T>(options: ProgressOptions, work: (progress: Progress) => Promise<T>): Promise<T> {
+  const progress = await openProgress(options);
+  try {
+    return await work(progress);
+  } finally {
+    progress.end();
+  }
+}
+
 /** A line at most every ten seconds, and none for work that takes less. */
 function lines(print: (done: number) => void, now: () => number): Progress {
   let [done, printedAt] = [0, now()];

@@ -4,10 +4,10 @@
 import type { Writable } from "node:stream";
 import { err, ok, type Result } from "@sesame/core";
 import { type Config, decodeConfig } from "../config.ts";
+import { withProgress } from "../progress.ts";
 import { findForgotten, type Reconciliation, type Requeueable } from "../tracing/forgotten.ts";
 import { orphanGauge, writeGauge } from "../tracing/orphan-gauge.ts";
 import { awsPlaces, type Places } from "../tracing/places.ts";
-import { progressLine } from "../tracing/progress-line.ts";
 import { reconcileJson, reconcileText } from "../tracing/reconcile-text.ts";
 import { requeue } from "../tracing/requeue.ts";
 import { rememberedSince, sinceOf } from "../tracing/since.ts";
@@ -55,12 +55,16 @@ export async function reconcileOn(
   if (!since.ok) return since;
   const remembered = rememberedSince(since.value, places.now(), config);
   if (!remembered.ok) return remembered;
-  const found = await findForgotten(places, { since: since.value }, progressLine("Comparing", "mails", problems));
+  const found = await withProgress({ what: "Comparing", total: null, to: problems }, (progress) =>
+    findForgotten(places, { since: since.value }, progress),
+  );
   if (config.AUDIT_MARK === "exceptions" && found.rows === 0 && found.looked > 0) return err(noRows);
   const chosen = found.forgotten.filter(({ doubtful }) => !doubtful || options.doubtful === true);
   const sent = options.requeue === true ? chosen : null;
   if (sent !== null)
-    await requeue(sent, places, { perSecond: options.rate ?? usualRate, progress: progressLine("Sending", "notices", problems) });
+    await withProgress({ what: "Sending", total: sent.length, to: problems }, (progress) =>
+      requeue(sent, places, { perSecond: options.rate ?? usualRate, progress }),
+    );
   const told = { since: options.since, sent, doubtful: options.doubtful === true };
   out.write(options.json ? `${JSON.stringify(reconcileJson(found, told), null, 2)}\n` : reconcileText(found, told));
   const left = leftOf(found, sent ?? []);

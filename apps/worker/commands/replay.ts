@@ -2,12 +2,12 @@
 // mail is missing. Without --requeue it changes nothing.
 
 import type { Writable } from "node:stream";
-import { err, ok, quote, type Result } from "@sesame/core";
+import { err, type MailId, ok, quote, type Result } from "@sesame/core";
 import { type Config, decodeConfig } from "../config.ts";
+import { withProgress } from "../progress.ts";
 import { idOf } from "../tracing/compare.ts";
 import { number, row, safe, section } from "../tracing/mail-table.ts";
 import { awsPlaces, type Places } from "../tracing/places.ts";
-import { progressLine } from "../tracing/progress-line.ts";
 import { findReplays, type Replay, type ReplayStatus, type Replays, replayStatuses } from "../tracing/replay.ts";
 import { requeue } from "../tracing/requeue.ts";
 import { rememberedSince, sinceOf } from "../tracing/since.ts";
@@ -53,7 +53,9 @@ export async function replayOn(places: Places, config: Choices, options: ReplayO
   const remembered = rememberedSince(since.value, places.now(), config);
   if (!remembered.ok) return remembered;
   const choice = { since: since.value, ...(options.prefix !== undefined && { prefix: options.prefix }) };
-  const found = await findReplays(places, choice, statuses.value, progressLine("Looking", "mails", streams.problems));
+  const found = await withProgress({ what: "Looking", total: null, to: streams.problems }, (progress) =>
+    findReplays(places, choice, statuses.value, progress),
+  );
   if (config.AUDIT_MARK === "exceptions" && found.rows === 0 && found.looked > 0)
     return err("Cannot compare: AUDIT_MARK=exceptions, and the ledger has no row of any of these mails. Check LEDGER_TABLE");
   const chosen = found.replays.filter(({ doubtful }) => doubtful === null || options.doubtful === true);
@@ -65,12 +67,15 @@ export async function replayOn(places: Places, config: Choices, options: ReplayO
 
 /** The notice first: if it is lost, the ends still stand. It is delayed, so that they are taken back before it is read. */
 async function send(chosen: readonly Replay[], places: Places, { rate }: ReplayOptions, { problems }: ReplayStreams): Promise<void> {
-  const pace = { perSecond: rate ?? usual.rate, progress: progressLine("Sending", "notices", problems) };
-  await requeue(chosen, places, pace, async ({ mail, takeBack }) => {
+  const changed: MailId[] = [];
+  const sent = async ({ mail, takeBack }: Replay) => {
     if (takeBack.length === 0) return;
-    const taken = await places.book.takeBack(idOf(mail), takeBack);
-    if (taken === "changed") problems.write(`${safe(idOf(mail))} changed meanwhile: its ends stand, and the notice does nothing\n`);
-  });
+    if ((await places.book.takeBack(idOf(mail), takeBack)) === "changed") changed.push(idOf(mail));
+  };
+  await withProgress({ what: "Sending", total: chosen.length, to: problems }, (progress) =>
+    requeue(chosen, places, { perSecond: rate ?? usual.rate, progress }, sent),
+  );
+  for (const mailId of changed) problems.write(`${safe(mailId)} changed meanwhile: its ends stand, and the notice does nothing\n`);
 }
 
 function statusesOf(words: readonly string[]): Result<ReadonlySet<ReplayStatus>> {

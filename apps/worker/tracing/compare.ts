@@ -4,8 +4,8 @@
 import { type Domain, type EpochMs, type MailId, mailId } from "@sesame/core";
 import { type LedgerState, type ShelvedMail, storedMark } from "@sesame/core/journey";
 import type { MailArea } from "../mail-areas.ts";
+import type { Progress } from "../progress.ts";
 import { isFailed, looked, type Places, type QueueView } from "./places.ts";
-import type { Progress } from "./progress-line.ts";
 
 /** A stored mail, the domains whose mail is stored there, and what the ledger says of it (`null`: nothing). */
 export type Compared = Readonly<{ mail: ShelvedMail; domains: readonly Domain[]; state: LedgerState | null }>;
@@ -41,7 +41,7 @@ export async function compare(places: ComparePlaces, choice: Choice, progress: P
     );
     counts.done += compared.filter(({ state }) => state === null).length - without.length;
     found.push(...without, ...compared.filter(({ state }) => state === "open"));
-    progress.at(counts.looked);
+    progress.step(mails.length);
   }
   const unfinished = await judged(found, places);
   const [closed, held] = ["closed", "held"].map((state) => unfinished.filter((each) => each.state === state).length);

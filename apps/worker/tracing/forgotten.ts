@@ -2,9 +2,9 @@
 // is. What SES did not store is no mail.
 
 import type { Address, Domain } from "@sesame/core";
+import type { Progress } from "../progress.ts";
 import { type Choice, type Comparison, compare, type Unfinished } from "./compare.ts";
 import type { Places } from "./places.ts";
-import type { Progress } from "./progress-line.ts";
 import { noticeText, rebuildNotice } from "./rebuilt-notice.ts";
 
 /** A mail whose notice can be sent again. `doubtful`: it may have been for others too. */

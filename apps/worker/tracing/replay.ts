@@ -5,9 +5,9 @@
 import { type Address, addressKey, type EffectKey, type StoredMail } from "@sesame/core";
 import { type LedgerEntry, type ShelvedMail, storedMark } from "@sesame/core/journey";
 import { keyOf, parseEffectKey } from "@sesame/core/plan";
+import type { Progress } from "../progress.ts";
 import { type Choice, idOf, pagesOf, type Unfinished } from "./compare.ts";
 import { findForgotten } from "./forgotten.ts";
-import type { Progress } from "./progress-line.ts";
 import { noticeText, rebuildNotice } from "./rebuilt-notice.ts";
 import type { Sending } from "./requeue.ts";
 

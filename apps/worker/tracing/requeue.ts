@@ -2,9 +2,9 @@
 // share its row in the ledger, and what is done there is not done again.
 
 import type { Domain } from "@sesame/core";
+import type { Progress } from "../progress.ts";
 import { sleep } from "../timers.ts";
 import type { Places } from "./places.ts";
-import type { Progress } from "./progress-line.ts";
 
 /** A notice for the queue of a domain. */
 export type Sending = Readonly<{ domain: Domain; notice: string; afterSeconds?: number }>;
@@ -23,6 +23,6 @@ export async function requeue<T extends Sending>(
     if (index > 0) await wait(1000 / perSecond);
     await put(sending.domain, sending.notice, sending.afterSeconds ?? 0);
     await sent(sending);
-    progress.at(index + 1);
+    progress.step();
   }
 }

@@ -5,7 +5,7 @@ import type { DelayReason, FailReason, SkipReason } from "../plan/verdict.ts";
 
 /** Why an effect failed for good. */
 export const failSentences: Readonly<Record<FailReason, string>> = {
-  "no-such-mailbox": "the mailbox does not exist",
+  "no-such-mailbox": "the mail server says that there is no such mailbox",
   "mailbox-disabled": "the mailbox exists and takes no mail",
   "mailbox-full": "the mailbox is full",
   "reverse-path-refused": "the server cannot read the envelope sender of this mail",
