@@ -143,10 +143,6 @@ program
   .option("--pages <count>", "how many pages of 1 MB a scan of the ledger reads at most", atLeastOne, 100)
   .option("--most <count>", "how many mails are listed at most", atLeastOne, 20)
   .option("--json", "print the story as JSON")
-  .addHelpText(
-    "after",
-    "\nExamples:\n  sesame trace 5m0qbgf3fq190q\n  sesame trace '<0a1b2c@mail.remote.test>'\n  sesame trace alice@example.com --most 5",
-  )
   .action(async (mail: string, options: TraceOptions) => {
     const { trace } = await import("./commands/trace.ts");
     process.exitCode = await trace(mail, options, { out: process.stdout, problems: process.stderr });
@@ -161,7 +157,6 @@ program
   .option("--rate <count>", "with --requeue: how many notices a second", atLeastOne, 20)
   .option("--metrics <file>", "write the gauge sesame_orphaned_mails for the textfile collector of Prometheus")
   .option("--json", "print what was found as JSON")
-  .addHelpText("after", "\nExamples:\n  sesame reconcile --since 3d\n  sesame reconcile --since 2026-11-20 --requeue")
   .action(async (options: ReconcileOptions) => {
     const { reconcile } = await import("./commands/reconcile.ts");
     process.exitCode = await reconcile(options, { out: process.stdout, problems: process.stderr });
@@ -178,7 +173,6 @@ program
   .option("--doubtful", "with --requeue: also those that may have been for others too")
   .option("--rate <count>", "with --requeue: how many notices a second", atLeastOne, 10)
   .option("--json", "print what was found as JSON")
-  .addHelpText("after", "\nExamples:\n  sesame replay --since 2d\n  sesame replay 769vfmk03do4 --status rejected --requeue")
   .action(async (key: string | undefined, options: ReplayOptions) => {
     const { replay } = await import("./commands/replay.ts");
     process.exitCode = await replay(key === undefined ? options : { ...options, prefix: key }, {

@@ -106,6 +106,11 @@ export const sentences: Readonly<Record<string, Say>> = {
     subject: `Sesame ${textIn(version)}`,
     text: `polls the queues of ${textIn(domains).replaceAll(",", ", ")}; health on port ${textIn(healthPort)}, metrics on port ${textIn(metricsPort)}`,
   }),
+  "page-action": ({ what, about, peer }) => ({
+    mark: "note",
+    subject: "the page",
+    text: `${textIn(peer)} used it: ${textIn(what)}${textIn(about) === "" ? "" : ` for ${textIn(about)}`}`,
+  }),
   "unknown-variable": ({ variable, meant }) => ({
     mark: "look",
     subject: textIn(variable),
