@@ -209,7 +209,7 @@ test("check names rows with upper-case keys, and prints a fix for each problem",
   await cloud.putRow("email-rules", { email_address: "Alice@Example.com", forwards: [] });
   const { out } = await sesame(["check"]);
   expect(out).toContain("rows with upper-case keys, never matched: Alice@Example.com");
-  expect(out).toContain("\twrite these keys in lower case\n");
+  expect(out).toContain("\twrite these keys in lower case: sesame rules lint --aws --fix\n");
   await cloud.putRow("email-rules", { email_address: "carol@example.com", ooo_active: "true", ooo_message: "away" });
   await cloud.putRow("email-blocked-senders", { email_address: "carol@example.com", blocked_patterns: ["spam.test"] });
   const { find } = await check();
